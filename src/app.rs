@@ -1,0 +1,1 @@
+//! Builds every part from settings, starts it, stops it in order; the only file that knows all parts.

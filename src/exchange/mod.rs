@@ -1,0 +1,1 @@
+//! The line: one exchange from arrival to answer.

@@ -1,0 +1,1 @@
+//! Door: takes the HIS's connections, writes the only HTTP shape of an answer.

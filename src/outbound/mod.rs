@@ -1,0 +1,1 @@
+//! Hands: one request goes out once, and what was heard comes back as a fact.

@@ -1,0 +1,1 @@
+//! Judgement: profile text to typed profile; which transaction, class, route, business key, answer shape.

@@ -1,0 +1,1 @@
+//! The stand-in platform; knows nothing of the line or its judgement.

@@ -1,0 +1,1 @@
+//! The only list of log fields and metric names.
