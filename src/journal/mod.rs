@@ -7,9 +7,16 @@ pub mod tlv; // The inner form of both parts.
 
 pub mod composite; // Facts made of several fields.
 pub mod entry; // What a record leaves in the index.
+pub mod sealed_form; // The plain form of the sealed part.
 
+pub mod cipher; // Encryption under a key of the pool.
 pub mod entropy; // Where secrets come from.
+pub mod keys; // The key pool.
 pub mod tokens; // Keyed tokens under the index secret.
 
+pub mod pack; // Compression.
+pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
+
+mod key_block; // The form of a file of keys.
 mod private_file; // Small secret files, whole or not at all.
 
