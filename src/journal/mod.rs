@@ -17,6 +17,9 @@ pub mod tokens; // Keyed tokens under the index secret.
 pub mod pack; // Compression.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
 
+pub mod bodies; // Large bodies in files of their own.
+pub mod body_file; // The form of such a file.
+
 mod key_block; // The form of a file of keys.
 mod private_file; // Small secret files, whole or not at all.
 
