@@ -55,9 +55,13 @@ impl Source {
         Source { path: path.to_owned(), text: text.to_owned(), code: blank(text) }
     }
 
-    /// The code without its test module, which stands last.
+    /// The code without its test module, which stands last or in a `tests.rs`.
     fn shipped(&self) -> &str {
-        if self.path.starts_with("src/") { self.code.split("#[cfg(test)]").next().unwrap_or("") } else { "" }
+        if self.path.starts_with("src/") && !self.path.ends_with("/tests.rs") {
+            self.code.split("#[cfg(test)]").next().unwrap_or("")
+        } else {
+            ""
+        }
     }
 
     /// The code of its tests.
@@ -264,7 +268,8 @@ fn wrong_code(source: &Source) -> Vec<String> {
 fn wrong_shape(source: &Source) -> Vec<String> {
     let mut wrong = Vec::new();
     for (at, (text, code)) in source.text.lines().zip(source.code.lines()).enumerate() {
-        let is_mod = code.trim_start_matches("pub ").starts_with("mod ") && code.contains(';');
+        let is_mod =
+            code.trim_start_matches("pub ").starts_with("mod ") && code.contains(';') && !code.contains("mod tests;");
         if is_mod && !text.contains(" // ") {
             wrong.push(format!("{}:{}: a `mod` line says in a comment what the part is", source.path, at + 1));
         }

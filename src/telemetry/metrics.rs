@@ -1,0 +1,1 @@
+//! Every metric, its help and its handle.
