@@ -10,7 +10,7 @@ use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::{Body, HeaderLines, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
-use crate::journal::delivery::Delivery;
+use crate::journal::composite::Delivery;
 use crate::outbound::{Flow, forwardable};
 use crate::profile::{NativeBody, Says};
 
@@ -114,7 +114,7 @@ impl Line {
                 HandedOver::NotAll => (Told::NotTold, 0),
             };
             let at_unix_ns = line.clock.unix_ns();
-            line.deliveries.note(Delivery { intent_seq, exchange_id, told, bytes, at_unix_ns });
+            line.deliveries.note(Delivery { intent: intent_seq, exchange_id, told, bytes, at_unix_ns });
         })
     }
 

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use crate::domain::exchange::Seq;
 use crate::journal::Journal;
-use crate::journal::delivery::Delivery;
+use crate::journal::composite::Delivery;
 use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
@@ -27,7 +27,7 @@ impl Deliveries {
 
     /// Reports; never blocks.
     pub fn note(&self, delivery: Delivery) {
-        if delivery.intent_seq != Seq::NONE && self.0.try_send(delivery).is_err() {
+        if delivery.intent != Seq::NONE && self.0.try_send(delivery).is_err() {
             tracing::error!("a delivery report was dropped");
         }
     }

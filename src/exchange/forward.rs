@@ -10,10 +10,10 @@ use crate::domain::message::{Body, HeaderLines, Reply, header};
 use crate::domain::outcome::Cause;
 use crate::domain::scan::{Scanner, View};
 use crate::journal::bodies::Side;
-use crate::outbound::{Flow, Heard, Outgoing, Replied, ReplyBody, ReplyHead, Silence, forwardable};
+use crate::outbound::{Flow, Heard, Outgoing, Replied, ReplyBody, ReplyHead, Silence};
 
 use super::Line;
-use super::flow::{flow_of, next_chunk};
+use super::flow::flow_of;
 use super::intend::Intended;
 
 /// What one send brought back.
@@ -71,7 +71,7 @@ impl Line {
         let outgoing = Outgoing {
             method: request.method.clone(),
             target: intended.signed.target.clone(),
-            headers: forwardable(&request.headers),
+            headers: request.headers.clone(),
             carried: call.arrival.head.carried.clone(),
             body: flow_of(self, &request.body),
         };
@@ -81,15 +81,16 @@ impl Line {
         let line = Arc::clone(self);
         async move {
             let scanner = |headers: &HeaderLines| {
-                Scanner::for_content(wanted, header(headers, "content-type").map_or(&b""[..], |value| value))
+                Scanner::of_content_type(wanted, header(headers, "content-type").map(|value| &value[..]))
             };
             match upstream.platform.call(outgoing).await {
-                Heard::NeverSent(never) => Report::NeverSent { why: never.why },
-                Heard::Silence(Silence { cause, part, .. }) => {
+                Heard::NeverSent(never) => Report::NeverSent { why: never.why.to_string() },
+                Heard::Silence(silence) => {
+                    let Silence { cause, part, .. } = *silence;
                     let part = part.map(|(head, bytes)| Box::new(heed(scanner(&head.headers), head, bytes)));
                     Report::Silence { cause, part }
                 }
-                Heard::Reply(replied) => line.take_reply(hearing, replied, scanner).await,
+                Heard::Reply(replied) => line.take_reply(hearing, *replied, scanner).await,
             }
         }
     }
@@ -126,7 +127,7 @@ impl Line {
             if writer.write(&chunk).await.is_err() {
                 return not_stored(scanner, head, first);
             }
-            chunk = match next_chunk(&mut rest).await {
+            chunk = match rest.next().await {
                 Some(Ok(chunk)) => chunk,
                 Some(Err(_)) => return cut_short(scanner, head, first),
                 None => break,

@@ -6,7 +6,7 @@ use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::outcome::{Outcome, Told};
 use crate::domain::token::Token;
-use crate::journal::delivery::Delivery;
+use crate::journal::composite::Delivery;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
@@ -137,7 +137,7 @@ fn was_delivered(journal: &Journal, holder: &Held) -> Result<bool, HistoryError>
         if record.header.known_kind() != Some(Kind::Deliveries) {
             continue;
         }
-        let mut deliveries = record.facts.all(Fact::Delivery).filter_map(Delivery::decode);
+        let mut deliveries = Delivery::all(&record.facts);
         if deliveries.any(|d| d.exchange_id == holder.exchange_id && d.told == Told::Success) {
             return Ok(true);
         }

@@ -55,8 +55,8 @@ enum Kept {
 impl Arriving {
     pub(super) fn new(line: Arc<Line>, head: RequestHead) -> Arriving {
         let policy = line.policy.load_full();
-        let content_type = header(&head.headers, "content-type").map_or(&b""[..], |value| value);
-        let scanner = Scanner::for_content(policy.profile.wanted(), content_type);
+        let content_type = header(&head.headers, "content-type").map(|value| &value[..]);
+        let scanner = Scanner::of_content_type(policy.profile.wanted(), content_type);
         let at_unix_ns = line.clock.unix_ns();
         let id = line.ids.next(at_unix_ns);
         Arriving { line, id, at_unix_ns, policy, head, scanner, kept: Kept::Nothing }
@@ -88,7 +88,7 @@ impl Arriving {
 
     async fn spool(&mut self, small: Kept, chunk: &[u8]) -> Result<Kept, Refusal> {
         let journal = &self.line.journal;
-        let key_slot = journal.take_slot().await.map_err(|_| Refusal::NotStored)?;
+        let key_slot = journal.take_slot().map_err(|_| Refusal::NotStored)?;
         let begun = journal.bodies().create(self.id, Side::Request, key_slot).await;
         let mut writer = begun.map_err(|_| Refusal::NotStored)?;
         let first: &[u8] = match &small {

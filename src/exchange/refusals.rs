@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::class::Class;
+use crate::domain::outcome::Cause;
 use crate::journal::Journal;
-use crate::journal::delivery::RefusedCall;
+use crate::journal::composite::RefusedCall;
 use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
@@ -27,7 +28,7 @@ pub struct Refusals {
 struct Second {
     unix_s: i64,
     noted: u32,
-    counted: HashMap<(u8, String, &'static str), u64>,
+    counted: HashMap<(Class, String, &'static str), u64>,
 }
 
 impl Refusals {
@@ -48,19 +49,19 @@ impl Refusals {
         now.noted += 1;
         if now.noted <= self.per_second_max {
             drop(now);
-            self.write(at_unix_ns, std::iter::once((class as u8, infno.to_owned(), refusal.code(), 1)));
+            self.write(at_unix_ns, std::iter::once((class, infno.to_owned(), refusal.code(), 1)));
             return;
         }
         let full = KINDS_MAX <= now.counted.len();
-        let kind = if full { (0, String::new(), "GW000") } else { (class as u8, infno.to_owned(), refusal.code()) };
+        let kind = if full { (Class::Unclassified, String::new(), "GW000") } else { (class, infno.to_owned(), refusal.code()) };
         *now.counted.entry(kind).or_default() += 1;
     }
 
-    fn write(&self, at_unix_ns: i64, calls: impl Iterator<Item = (u8, String, &'static str, u64)>) {
+    fn write(&self, at_unix_ns: i64, calls: impl Iterator<Item = (Class, String, &'static str, u64)>) {
         let mut draft = Draft::new(Kind::Refusals);
         draft.header.at_unix_ns = at_unix_ns;
         for (class, infno, code, count) in calls {
-            let call = RefusedCall { at_unix_ns, class, cause: 0, infno, rule: code.to_owned(), count };
+            let call = RefusedCall { at_unix_ns, class, cause: Cause::Gateway, infno, rule: code.to_owned(), count };
             draft.facts.bytes(Fact::RefusedCall, call.encode());
         }
         if !draft.facts.0.is_empty() {

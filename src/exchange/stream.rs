@@ -17,7 +17,7 @@ use crate::outbound::{Flow, FlowBroken, Replied, ReplyBody, ReplyHead, forwardab
 
 use super::answer::Hearer;
 use super::door::Answer;
-use super::flow::{CHUNKS_WAITING_MAX, next_chunk};
+use super::flow::CHUNKS_WAITING_MAX;
 use super::forward::reply_of;
 use super::settle::{Evidence, Verdict};
 use super::{Line, Performing};
@@ -68,7 +68,7 @@ impl Line {
     /// Streams a large answer and settles it before its tail leaves.
     pub(super) async fn stream(self: &Arc<Self>, mut performing: Performing, replied: Replied, hearer: Hearer) {
         let Replied { head, body, .. } = replied;
-        let (chunks, flow) = mpsc::channel(CHUNKS_WAITING_MAX);
+        let (chunks, flow) = Flow::channel(head.len, CHUNKS_WAITING_MAX);
         let mut tail = Tail { chunks, held: VecDeque::new(), held_bytes: 0, hearing: true };
         let intended = &performing.intended;
         let receipt = self.receipt(intended.seq, intended.header.exchange_id, Told::Success);
@@ -77,7 +77,7 @@ impl Line {
             reason: head.reason.clone(),
             headers: forwardable(&head.headers),
             carried: head.carried.clone(),
-            body: Flow::Stream { len: head.len, chunks: flow },
+            body: flow,
             close: false,
             receipt,
         }));
@@ -95,7 +95,7 @@ impl Line {
         if reply.is_some() {
             tail.release().await;
         } else {
-            tail.send(Err(FlowBroken)).await;
+            tail.send(Err(FlowBroken::Cut("the platform's answer was cut short".into()))).await;
         }
     }
 
@@ -108,10 +108,10 @@ impl Line {
     ) -> Result<(BodyFile, View), Cause> {
         let intended = &performing.intended;
         let call = intended.call();
-        let content_type = header(&head.headers, "content-type").map_or(&b""[..], |value| value);
-        let mut scanner = Scanner::for_content(call.arrival.policy.profile.reply_wanted(), content_type);
+        let content_type = header(&head.headers, "content-type").map(|value| &value[..]);
+        let mut scanner = Scanner::of_content_type(call.arrival.policy.profile.reply_wanted(), content_type);
         let (mut chunk, mut rest) = match body {
-            ReplyBody::Whole(bytes) => (bytes, Flow::Whole(Bytes::new())),
+            ReplyBody::Whole(bytes) => (bytes, Flow::empty()),
             ReplyBody::More { first, rest } => (first, rest),
         };
         let slot = intended.header.key_slot;
@@ -121,7 +121,7 @@ impl Line {
             scanner.feed(&chunk);
             writer.write(&chunk).await.map_err(|_| Cause::NotStored)?;
             tail.push(chunk).await;
-            chunk = match next_chunk(&mut rest).await {
+            chunk = match rest.next().await {
                 Some(Ok(chunk)) => chunk,
                 Some(Err(_)) => return Err(Cause::Cut),
                 None => break,
