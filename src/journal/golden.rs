@@ -396,7 +396,7 @@ fn the_header_stands_at_the_offsets_of_the_design() {
     check(152, &[[0x11; 16], [0x12; 16], [0x13; 16], [0; 16]].concat(), "tokens");
     check(312, &[0; 4], "reserved");
     check(HEADER_LEN, &[26, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "first fact: nonce counter 0");
-    check(HEADER_LEN + 14, b"\x01\0\x04\0\0\02207", "second fact: infno");
+    check(HEADER_LEN + 14, b"\x01\x00\x04\x00\x00\x002207", "second fact: infno");
 }
 
 #[test]
