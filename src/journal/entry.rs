@@ -28,10 +28,19 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    /// The kind a stored byte means; `None` for a later format.
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [EntryKind; 6] = [
+        EntryKind::Key,
+        EntryKind::Fence,
+        EntryKind::Settlement,
+        EntryKind::Msgid,
+        EntryKind::Stage,
+        EntryKind::Exchange,
+    ];
+
+    /// The kind a stored byte means; `None` for a byte of a later format.
     pub fn from_code(code: u8) -> Option<EntryKind> {
-        use EntryKind::*;
-        [Key, Fence, Settlement, Msgid, Stage, Exchange].into_iter().find(|kind| *kind as u8 == code)
+        EntryKind::ALL.get(usize::from(code).wrapping_sub(1)).copied()
     }
 }
 
@@ -155,8 +164,8 @@ mod tests {
 
     #[test]
     fn stored_numbers_read_back() {
-        for code in 1..=6 {
-            assert_eq!(EntryKind::from_code(code).map(|kind| kind as u8), Some(code));
+        for kind in EntryKind::ALL {
+            assert_eq!(EntryKind::from_code(kind as u8), Some(kind));
         }
         assert_eq!((EntryKind::from_code(0), EntryKind::from_code(7)), (None, None));
     }

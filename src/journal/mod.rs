@@ -7,6 +7,7 @@ pub mod tlv; // The inner form of both parts.
 
 pub mod composite; // Facts made of several fields.
 pub mod entry; // What a record leaves in the index.
+pub mod frame; // A finished record, less the writer's stamp.
 pub mod sealed_form; // The plain form of the sealed part.
 
 pub mod cipher; // Encryption under a key of the pool.
@@ -23,3 +24,5 @@ pub mod body_file; // The form of such a file.
 mod key_block; // The form of a file of keys.
 mod private_file; // Small secret files, whole or not at all.
 
+#[cfg(test)]
+mod golden; // Every kind of record as it is stored.

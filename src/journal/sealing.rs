@@ -14,8 +14,9 @@ use crate::domain::limits::FRAME_BYTES_MAX;
 
 use super::cipher::{Cipher, Nonce, TAG_LEN};
 use super::draft::{Draft, Sealed};
-use super::entry::{Entry, index_entries};
+use super::entry::index_entries;
 use super::facts::{Fact, Facts};
+use super::frame::Frame;
 use super::keys::{KeyError, KeyPool, Slot, SlotKey};
 use super::pack::{self, Codec, SLICE_BYTES};
 use super::record::{HEADER_LEN, Header, flag, frame_len_for, payload_digest};
@@ -30,17 +31,6 @@ pub const SEALED_BYTES_MAX: usize = 8 * 1024 * 1024;
 const PART_KEY: &str = "sealed part";
 const SALT: &str = "commitment salt";
 const ALG_SM3: u8 = 1;
-
-/// A whole record but for what the writer stamps.
-#[derive(Debug)]
-pub struct Frame {
-    /// Header, payload, padding.
-    pub bytes: Vec<u8>,
-    /// What it leaves in the index.
-    pub entries: Vec<Entry>,
-    /// The header in `bytes`.
-    pub header: Header,
-}
 
 /// Makes frames for one opening of the journal. Shared by all callers; one counter gives every sealed part its nonce.
 pub struct Sealer {
