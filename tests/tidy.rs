@@ -64,9 +64,13 @@ impl Source {
         }
     }
 
-    /// The code of its tests.
+    /// The code of its tests; a bench or build script has none.
     fn tested(&self) -> &str {
-        if self.path.starts_with("src/") { &self.code[self.shipped().len()..] } else { &self.code }
+        match self.path.split('/').next() {
+            Some("src") => &self.code[self.shipped().len()..],
+            Some("tests") => &self.code,
+            _ => "",
+        }
     }
 
     /// `journal` for `src/journal/x.rs` and `src/journal.rs`; none for `lib.rs` and for what is not under `src/`.

@@ -37,6 +37,11 @@ impl Merged {
         self.values.get(key).map_or_else(|| "default".to_owned(), |(_, place)| place.clone())
     }
 
+    /// A text setting; empty when it is none.
+    pub(super) fn text(&self, key: &str) -> String {
+        self.values.get(key).and_then(|(value, _)| value.as_str()).unwrap_or_default().to_owned()
+    }
+
     /// True when nobody but the defaults said it.
     pub(super) fn is_default(&self, key: &str) -> bool {
         self.place(key) == "default"

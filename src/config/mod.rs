@@ -41,22 +41,39 @@ pub struct Loaded {
 /// # Errors
 /// Every complaint, in the order of the sources.
 pub fn load(told: &Told) -> Result<Loaded, Vec<Complaint>> {
-    let text = match &told.file {
-        Some(path) => Some((path.as_path(), std::fs::read_to_string(path).map_err(|e| vec![unreadable(path, &e)])?)),
-        None => None,
-    };
-    load_texts(text.as_ref().map(|(path, text)| (*path, text.as_str())), told)
+    load_texts(read(told)?.as_ref().map(|(path, text)| (*path, text.as_str())), told)
+}
+
+/// One text setting, for commands that need no more; how settings relate is not checked.
+///
+/// # Errors
+/// Every complaint about single settings.
+pub fn look(told: &Told, key: &str) -> Result<String, Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let file = read(told)?;
+    let merged = merged(file.as_ref().map(|(path, text)| (*path, text.as_str())), told, &mut complaints);
+    if complaints.is_empty() { Ok(merged.text(key)) } else { Err(complaints) }
+}
+
+fn read(told: &Told) -> Result<Option<(&Path, String)>, Vec<Complaint>> {
+    let Some(path) = &told.file else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(|error| vec![unreadable(path, &error)])?;
+    Ok(Some((path, text)))
+}
+
+fn merged(file: Option<(&Path, &str)>, told: &Told, complaints: &mut Vec<Complaint>) -> merge::Merged {
+    let mut layers = vec![Layer::defaults()];
+    if let Some((path, text)) = file {
+        layers.push(Layer::of_file(path, text, complaints));
+    }
+    layers.push(Layer::of_env(&told.env, complaints));
+    layers.push(Layer::of_flags(&told.flags, complaints));
+    merge::lay(layers)
 }
 
 fn load_texts(file: Option<(&Path, &str)>, told: &Told) -> Result<Loaded, Vec<Complaint>> {
     let mut complaints = Vec::new();
-    let mut layers = vec![Layer::defaults()];
-    if let Some((path, text)) = file {
-        layers.push(Layer::of_file(path, text, &mut complaints));
-    }
-    layers.push(Layer::of_env(&told.env, &mut complaints));
-    layers.push(Layer::of_flags(&told.flags, &mut complaints));
-    let merged = merge::lay(layers);
+    let merged = merged(file, told, &mut complaints);
     let settings = match merged.read() {
         Ok(settings) => settings,
         Err(complaint) => {

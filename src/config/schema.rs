@@ -24,7 +24,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("inbound.idle_seconds", 120, 86_400), // HIS clients keep idle connections for minutes and do not expect them closed.
     ("inbound.body_stall_seconds", 1, 3_600),
     ("inbound.body_bytes_per_second_min", 0, 1 << 30),
-    ("journal.segment_bytes", 16 << 20, (4 << 30) - (1 << 20)), // Offsets in a segment are u32.
+    ("journal.segment_bytes", 16 << 20, 1 << 31), // Eight of the largest frames; offsets have 32 bits.
     ("journal.compression_level", 1, 19),
     ("journal.memory_bytes_max", 8 << 20, 1 << 40), // Two batches.
     ("journal.mark_idle_ms", 1, 10_000),
