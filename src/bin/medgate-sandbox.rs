@@ -4,9 +4,11 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use medgate::domain::clock::{Clock, SystemClock};
+use medgate::sandbox::day::{self, Day};
 use medgate::sandbox::ledger::Habits;
 use medgate::sandbox::platform::Settings;
 use medgate::sandbox::shape::{SHAPES, Shape};
@@ -126,8 +128,7 @@ async fn serve(options: &Serve) -> ExitCode {
             return complain(&format!("{refused}\nuse 127.0.0.1, or --allow-any-address if you really mean it"));
         }
         Err(refused) => {
-            let cause = std::error::Error::source(&refused).map(|cause| format!(": {cause}")).unwrap_or_default();
-            return complain(&format!("{refused}{cause}"));
+            return complain(&chain(&refused));
         }
     };
     banner(options, sandbox.addr());
@@ -177,6 +178,35 @@ fn complain(text: &str) -> ExitCode {
     ExitCode::from(EXIT_USAGE)
 }
 
-async fn play_day(_play: &Play) -> ExitCode {
-    ExitCode::FAILURE
+async fn play_day(options: &Play) -> ExitCode {
+    let token = match std::fs::read_to_string(&options.token) {
+        Ok(token) => token,
+        Err(cause) => return complain(&format!("cannot read the token file {}: {cause}", options.token.display())),
+    };
+    let day = Day {
+        gateway: options.gateway.clone(),
+        sandbox: options.sandbox.clone(),
+        admin: options.admin.clone(),
+        token,
+        seed: options.seed,
+        visits: options.visits,
+        patience: Duration::from_millis(options.patience_ms),
+        faults: !options.calm,
+    };
+    match day::play(&day, Arc::new(SystemClock::start()), &mut std::io::stdout()).await {
+        Ok(report) if report.explained.is_good() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(cause) => complain(&chain(&cause)),
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(&format!(": {deeper}"));
+        cause = deeper.source();
+    }
+    text
 }

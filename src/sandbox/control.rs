@@ -65,6 +65,7 @@ fn play(platform: &Platform, script: Result<Script, String>) -> Reply {
 fn ledger(platform: &Platform, from: usize, limit: usize) -> Value {
     let books = platform.books();
     let mut statement = books.ledger.statement(from, limit);
+    statement["seed"] = json!(platform.settings().seed);
     statement["arrived"] = json!(books.register.arrived());
     statement["pending"] = json!(books.register.pending());
     statement

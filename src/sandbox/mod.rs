@@ -24,3 +24,6 @@ mod wire; // HTTP/1.1 by hand, because a fault needs the bare socket.
 
 pub use door::{Sandbox, StartError};
 pub use echo::Made;
+
+pub mod callers; // Simulated HIS clients with their own books.
+pub mod day; // A day at two hospitals, and whether the books explain each other.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::call::Call;
 use super::faults::{Fault, Script};
@@ -45,6 +46,7 @@ pub struct Platform {
     clock: Arc<dyn Clock>,
     books: Mutex<Books>,
     opened: Moment,
+    performed: Notify,
     fixed: FixedCounts,
 }
 
@@ -82,7 +84,7 @@ impl Platform {
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Platform {
         let opened = Moment::of(clock.unix_ns());
         let books = Mutex::new(Books::new(&settings, opened));
-        Platform { settings, clock, books, opened, fixed: FixedCounts::default() }
+        Platform { settings, clock, books, opened, performed: Notify::new(), fixed: FixedCounts::default() }
     }
 
     /// How it behaves.
@@ -111,6 +113,17 @@ impl Platform {
     /// Looks into the register.
     pub fn with_register<T>(&self, look: impl FnOnce(&Register) -> T) -> T {
         look(&self.books().register)
+    }
+
+    /// Waits until nothing is still to be performed.
+    pub async fn at_rest(&self) {
+        loop {
+            let performed = self.performed.notified();
+            if self.books().register.pending() == 0 {
+                return;
+            }
+            performed.await;
+        }
     }
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
@@ -235,11 +248,13 @@ impl Platform {
             ))
         };
         books.register.perform(number, deed.committed, deed.result.is_ok(), deed.setl_id.clone());
+        self.performed.notify_waiters();
         deed
     }
 
     fn spare(&self, number: u64, err_msg: &str) -> Deed {
         self.books().register.perform(number, false, false, None);
+        self.performed.notify_waiters();
         Deed::refused(err_msg)
     }
 
