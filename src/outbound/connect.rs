@@ -40,7 +40,8 @@ impl Dial {
             .preserve_header_case(true)
             .title_case_headers(true)
             .max_headers(HEADER_LINES_MAX)
-            .max_header_size(HEAD_BYTES_MAX);
+            .max_header_size(HEAD_BYTES_MAX)
+            .max_buf_size(2 * HEAD_BYTES_MAX);
         Dial { host, port, http, clock }
     }
 

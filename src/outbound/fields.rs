@@ -49,9 +49,9 @@ pub fn rewrite_target(arrived: &[u8], base_path: &str) -> Bytes {
 
 /// `http://host:port/path?query` and `/path?query` both give `/path?query`.
 fn origin_form(target: &[u8]) -> &[u8] {
-    let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
-        target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    });
+    let scheme = [&b"http://"[..], b"https://"]
+        .into_iter()
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     let Some(scheme) = scheme else { return target };
     let rest = &target[scheme.len()..];
     let authority = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());

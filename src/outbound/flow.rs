@@ -46,7 +46,10 @@ impl Flow {
     }
 
     /// A stream over anything that gives frames.
-    pub fn streamed(len: Option<u64>, chunks: impl Body<Data = Bytes, Error = FlowBroken> + Send + Sync + 'static) -> Flow {
+    pub fn streamed(
+        len: Option<u64>,
+        chunks: impl Body<Data = Bytes, Error = FlowBroken> + Send + Sync + 'static,
+    ) -> Flow {
         Flow::Stream { len, chunks: BoxBody::new(chunks) }
     }
 
@@ -102,10 +105,7 @@ impl Body for Flow {
     type Data = Bytes;
     type Error = FlowBroken;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, FlowBroken>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FlowBroken>>> {
         self.poll_chunk(cx).map(|chunk| chunk.map(|bytes| bytes.map(Frame::data)))
     }
 
@@ -138,10 +138,7 @@ impl Body for Fed {
     type Data = Bytes;
     type Error = FlowBroken;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, FlowBroken>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FlowBroken>>> {
         self.0.poll_recv(cx).map(|chunk| chunk.map(|bytes| bytes.map(Frame::data)))
     }
 }

@@ -47,13 +47,8 @@ pub(super) async fn hear(mut lease: Lease, response: Response<Incoming>, bytes_m
 /// What is known when no reply head could be read: the raw bytes that came, if any, are kept as evidence.
 pub(super) fn silence(lease: &Lease) -> Silence {
     let raw = lease.seen().take_head();
-    let unread = ReplyHead {
-        status: 0,
-        reason: Bytes::new(),
-        headers: Vec::new(),
-        carried: http::Extensions::new(),
-        len: None,
-    };
+    let unread =
+        ReplyHead { status: 0, reason: Bytes::new(), headers: Vec::new(), carried: http::Extensions::new(), len: None };
     Silence {
         cause: if raw.is_empty() { Cause::Broken } else { Cause::Cut },
         part: (!raw.is_empty()).then_some((unread, raw)),
@@ -61,7 +56,11 @@ pub(super) fn silence(lease: &Lease) -> Silence {
     }
 }
 
-fn head_of(parts: http::response::Parts, raw: Option<crate::domain::message::HeaderLines>, len: Option<u64>) -> ReplyHead {
+fn head_of(
+    parts: http::response::Parts,
+    raw: Option<crate::domain::message::HeaderLines>,
+    len: Option<u64>,
+) -> ReplyHead {
     let reason = match parts.extensions.get::<ReasonPhrase>() {
         Some(reason) => Bytes::copy_from_slice(reason.as_bytes()),
         None => Bytes::from_static(parts.status.canonical_reason().unwrap_or("").as_bytes()),
