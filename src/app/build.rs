@@ -9,11 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Settings;
+use crate::config::settings::ClientSettings;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::exchange::deliveries::Deliveries;
 use crate::exchange::policy::{Policy, Upstream};
 use crate::exchange::refusals::Refusals;
+use crate::exchange::settings::Client;
 use crate::exchange::{Ids, Line};
 use crate::journal::Journal;
 use crate::journal::composite::Delivery;
@@ -37,7 +39,7 @@ pub(super) async fn line(
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let policy = Policy {
         upstreams: upstreams(settings, &clock)?,
-        clients: settings.client.values().cloned().map(Arc::new).collect(),
+        clients: settings.client.values().map(client).collect(),
         routes: settings.route.clone(),
         profile,
         profile_seq,
@@ -90,6 +92,12 @@ fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<Upst
         }))
     };
     platforms.map(build).collect()
+}
+
+fn client(written: &ClientSettings) -> Arc<Client> {
+    // `check` refused what is no network.
+    let peers = written.peers.iter().filter_map(|network| network.parse().ok()).collect();
+    Arc::new(Client { peers, unknown: written.unknown, patience_ms: written.patience_ms })
 }
 
 fn random() -> [u8; 10] {
