@@ -23,6 +23,7 @@ pub mod body_file; // The form of such a file.
 
 mod key_block; // The form of a file of keys.
 mod private_file; // Small secret files, whole or not at all.
+mod sm4_lanes; // SM4, several blocks side by side.
 
 #[cfg(test)]
 mod golden; // Every kind of record as it is stored.
