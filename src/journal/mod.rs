@@ -19,6 +19,7 @@ pub mod cipher; // Encryption under a key of the pool.
 pub mod entropy; // Where secrets come from.
 mod key_block; // The form of a file of keys.
 pub mod keys; // The key pool.
+mod sm4_lanes; // SM4, eight blocks side by side.
 pub mod pack; // Compression.
 mod private_file; // Small secret files, whole or not at all.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
