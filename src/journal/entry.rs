@@ -64,6 +64,7 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
             found.add(EntryKind::Fence, header.fence_token);
             found.add(EntryKind::Settlement, header.settlement_token);
             found.add(EntryKind::Msgid, msgid(Fact::Msgid));
+            found.add(EntryKind::Like, facts.token_of(Fact::LikeKey).unwrap_or_default());
             found.add(EntryKind::Exchange, exchange);
         }
         Some(Kind::Outcome) => {
@@ -71,8 +72,12 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
             found.add(EntryKind::Key, facts.token_of(Fact::FreesKey).unwrap_or_default());
             found.add(EntryKind::Fence, header.fence_token);
             found.add(EntryKind::Settlement, header.settlement_token);
-            if header.class == Class::Stage as u8 && header.outcome == Outcome::Confirmed as u8 {
-                found.add(EntryKind::Stage, header.visit_token);
+            if header.outcome == Outcome::Confirmed as u8 {
+                if header.class == Class::Stage as u8 {
+                    found.add(EntryKind::Stage, header.visit_token);
+                } else if !header.key_token.is_none() {
+                    found.add(EntryKind::Visit, header.visit_token);
+                }
             }
             found.add(EntryKind::Exchange, exchange);
         }
@@ -150,7 +155,7 @@ mod tests {
         check(Kind::Intent, Class::Money, None, &with(&[(Msgid, first), (Exchange, token(9))]));
         let freed = [(Key, token(1)), (Key, token(6)), (Fence, token(2)), (Settlement, token(3))];
         let outcome = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
-        check(Kind::Outcome, Class::Money, Some(Outcome::Confirmed), &outcome(&[(Exchange, token(9))]));
+        check(Kind::Outcome, Class::Money, Some(Outcome::Confirmed), &outcome(&[(Visit, token(5)), (Exchange, token(9))]));
         check(Kind::Outcome, Class::Stage, Some(Outcome::Unknown), &outcome(&[(Exchange, token(9))]));
         let staged = outcome(&[(Stage, token(5)), (Exchange, token(9))]);
         check(Kind::Outcome, Class::Stage, Some(Outcome::Confirmed), &staged);
@@ -167,6 +172,6 @@ mod tests {
         for kind in EntryKind::ALL {
             assert_eq!(EntryKind::from_code(kind as u8), Some(kind));
         }
-        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(7)), (None, None));
+        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(9)), (None, None));
     }
 }

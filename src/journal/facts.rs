@@ -103,6 +103,8 @@ pub enum Fact {
     EvidenceSeq = 45,
     /// A request id or row id that the profile makes the HIS-visible batch (`chrg_bchno`), text.
     ChrgBchno = 46,
+    /// Token of the key without the fields that a HIS changes on a retry (2102).
+    LikeKey = 47,
 }
 
 /// The facts of one record.
