@@ -24,6 +24,7 @@ use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::outbound;
 use crate::profile::Profile;
+use crate::profile::texts::Texts;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
@@ -35,7 +36,7 @@ pub(super) async fn line(
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
     let profile = load_profile(&settings.gateway.profile)?;
-    let metrics = Metrics::new(&settings.gateway.profile, profile.infnos());
+    let metrics = Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let policy = Policy {
         upstreams: upstreams(settings, &clock)?,
@@ -62,7 +63,7 @@ pub(super) async fn line(
 }
 
 fn load_profile(name: &str) -> Result<Profile, StartError> {
-    Profile::load(name).map_err(|complaints| {
+    Profile::load(name, &Texts::embedded()).map_err(|complaints| {
         let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
         StartError::Profile { name: name.to_owned(), complaints: complaints.join("; ") }
     })

@@ -28,11 +28,11 @@ impl Inside {
         let intent = self.line.journal.read(open.place).ok();
         let fact = |fact| intent.as_ref().and_then(|record| record.facts.text_of(fact)).unwrap_or_default().to_owned();
         UnknownRow {
-            seq: open.intent.0,
+            seq: open.seq.0,
             exchange: open.exchange_id.to_string(),
             infno: fact(Fact::Infno),
-            class: Class::from_code(open.class).map_or("unclassified", Class::word),
-            cause: Cause::from_code(open.cause).map_or("open", Cause::word),
+            class: open.class.word(),
+            cause: self.cause(open),
             msgid: fact(Fact::Msgid),
             at_unix_ns: open.at_unix_ns,
             age_seconds: self.age_seconds(open.at_unix_ns),

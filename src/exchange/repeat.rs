@@ -3,7 +3,7 @@
 //! Only in-flight, Unknown and Confirmed hold a key; `history` folds the journal into a [`Holder`] first.
 
 use crate::domain::outcome::Outcome;
-use crate::profile::OnRepeat;
+use crate::profile::transaction::OnRepeat;
 
 /// What stands against a new call with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub fn decide(rule: OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> Ste
         (_,                            Refused,   _    ) => Step::Forward,
         (_,                            _,         true ) => RefuseMoved,
         (CancelInquiry,                Unknown,   false) => Step::Forward,
+        (AskFirst { .. },              Confirmed, false) => AskThenReplay,
         (_,                            Unknown,   false) => TellUnknown,
         (OnRepeat::Replay,             Confirmed, false) if !fresh => AskThenReplay,
         (_,                            Confirmed, false) => Step::Replay,
