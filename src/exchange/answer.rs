@@ -137,7 +137,7 @@ impl Line {
 
     fn note_refusal(&self, class: Class, infno: &str, refusal: &Refusal) {
         self.refusals.note(self.clock.unix_ns(), class, infno, refusal);
-        self.metrics.refused(refusal.code());
+        self.metrics.refused(refusal.cause());
     }
 
     /// "Nothing was sent", in the platform's envelope.

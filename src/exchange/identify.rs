@@ -163,7 +163,7 @@ impl Line {
             moved: moved(&held.fingerprint, &call.fingerprint).is_some(),
             settled: !held.setl_ids.is_empty(),
         });
-        match decide(parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
+        match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
             Step::Forward => self.like_unresolved(call).map(|()| None),
             Step::Replay => self.replay_held(call, &history).await.map(Some),
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),

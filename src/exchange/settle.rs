@@ -1,5 +1,7 @@
 //! Makes the outcome durable, before the HIS can have a complete answer.
 
+use std::time::Duration;
+
 use crate::domain::exchange::Seq;
 use crate::domain::message::{Body, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
@@ -120,8 +122,14 @@ impl Line {
         if let (Some(seq), Some(claim)) = (settled, &intended.call().claim) {
             claim.settled(seq, verdict.outcome);
         }
-        self.metrics.settled(intended.call().identity.class, verdict.outcome, verdict.cause);
+        self.count(intended.call(), verdict);
         settled
+    }
+
+    fn count(&self, call: &Identified, verdict: Verdict) {
+        let ns = self.clock.unix_ns().saturating_sub(call.arrival.at_unix_ns);
+        let seconds = Duration::from_nanos(u64::try_from(ns).unwrap_or(0)).as_secs_f64();
+        self.metrics.exchange_ended(&call.identity.infno, call.identity.class, verdict.outcome, seconds);
     }
 
     /// The OUTCOME as a draft.

@@ -66,6 +66,7 @@ pub use handle::{AppendError, IntendError, Journal, Kept, OpenError, SettleError
 pub use open::Opening;
 pub use place::{Place, Record};
 pub use queue::{Health, OutcomeRoom};
+pub use running::CloseError;
 pub use settings::Settings;
 pub use shelf::ReadError;
 pub use table::OpenExchange;
