@@ -96,8 +96,23 @@ impl Cause {
     pub fn from_code(code: u8) -> Option<Cause> {
         use Cause::*;
         let all = [
-            Answered, WithoutSubstance, MeansUnknown, AlreadyDone, NotSignedIn, GatewayRejected, Unreadable, Status,
-            NeverSent, TimedOut, Broken, Cut, Stop, Restart, Panic, NotStored, Gateway,
+            Answered,
+            WithoutSubstance,
+            MeansUnknown,
+            AlreadyDone,
+            NotSignedIn,
+            GatewayRejected,
+            Unreadable,
+            Status,
+            NeverSent,
+            TimedOut,
+            Broken,
+            Cut,
+            Stop,
+            Restart,
+            Panic,
+            NotStored,
+            Gateway,
         ];
         all.into_iter().find(|cause| *cause as u8 == code)
     }
