@@ -1,6 +1,72 @@
 //! The truth on disk: what was intended, and what came of it.
+//!
+//! Guarantees
+//! - An exchange's INTENT is durable before its first byte leaves; its OUTCOME before the HIS can have a complete answer.
+//! - Records are read back in the order they were written, or not at all.
+//! - Nothing acknowledged is lost silently: a torn tail is cut and named, damage refuses to open.
+//! - Evidence covers stored bytes, so anyone can verify without a key, and erasing a key leaves every proof whole.
 
+pub mod composite; // Facts made of several fields.
 pub mod draft; // What a caller hands in.
+pub mod entry; // What a record leaves in the index.
 pub mod facts; // The clear part of a payload.
+pub mod frame; // A finished record, before the writer numbers it.
 pub mod record; // One record: header, stamp, checks.
+pub mod sealed_form; // The plain form of the sealed part.
 pub mod tlv; // The inner form of both parts.
+
+pub mod cipher; // Encryption under a key of the pool.
+pub mod entropy; // Where secrets come from.
+mod key_block; // The form of a file of keys.
+pub mod keys; // The key pool.
+mod sm4_lanes; // SM4, eight blocks side by side.
+pub mod pack; // Compression.
+mod private_file; // Small secret files, whole or not at all.
+pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
+pub mod tokens; // Keyed tokens under the index secret.
+
+pub mod bodies; // Large bodies in files of their own.
+pub mod body_file; // The form of such a file.
+
+pub mod place; // Where a record stands, and a record read back.
+pub mod table; // Open exchanges and snapshots in force.
+
+pub mod disk; // The narrow face to the disk.
+pub mod lock; // One process per data folder.
+pub mod segment; // One segment file: name and header.
+pub mod spare; // The zero-filled segment that stands ready.
+pub mod walk; // Frame by frame through a file; the chain.
+
+pub mod filter; // "Perhaps" or "no" for one run.
+pub mod index; // Finding records by token.
+pub mod run; // The index of a sealed segment on disk.
+
+pub mod batch; // Which records go to disk together.
+pub mod gauges; // What the journal counts of itself.
+pub mod pen; // The records it writes of itself.
+pub mod queue; // Admission, and what callers hear back.
+pub mod room; // Room on disk that is promised to outcomes.
+pub mod settings; // The `[journal]` section, and bounds.
+pub mod shelf; // What is durable and so may be seen.
+pub mod worker; // The two threads.
+pub mod writer; // One write, one sync, then tell.
+
+pub mod open; // From a folder to an open journal.
+pub mod reader; // Following the records.
+pub mod recovery; // Torn told from damaged.
+pub mod running; // With its threads, at the level of frames.
+pub mod verify; // The whole journal checked without a key.
+
+mod handle; // The journal as everyone else holds it.
+
+#[cfg(test)]
+mod golden; // Every kind of record as it is stored.
+
+pub use handle::{AppendError, IntendError, Journal, Kept, OpenError, SettleError};
+pub use open::Opening;
+pub use place::{Place, Record};
+pub use queue::{Health, OutcomeRoom};
+pub use running::CloseError;
+pub use settings::Settings;
+pub use shelf::ReadError;
+pub use table::OpenExchange;

@@ -346,7 +346,7 @@ impl Header {
 }
 
 /// Length of the frame that holds a payload: header, payload, padding to 8.
-pub fn frame_len_for(payload_len: usize) -> usize {
+pub const fn frame_len_for(payload_len: usize) -> usize {
     (HEADER_LEN + payload_len).next_multiple_of(8)
 }
 

@@ -1,0 +1,442 @@
+//! Between callers and the writer: admission, the queue, and what callers hear back.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::domain::exchange::Seq;
+
+use super::frame::Frame;
+use super::room::{Room, Spare};
+use super::settings::Bounds;
+use super::table::CARRY_ENTRY_LEN;
+
+/// What becomes of a record when the journal fails under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Refused: nothing was sent yet.
+    Intent,
+    /// Kept and written first after reopening: the platform acted.
+    Outcome,
+    /// Refused.
+    Other,
+}
+
+/// A record on its way to the writer. Dropping the receiver withdraws nothing.
+#[derive(Debug)]
+pub struct Pending {
+    /// The record.
+    pub frame: Frame,
+    /// How it fails.
+    pub role: Role,
+    /// Bytes that the room account holds for it; 0 for what did not come through the queue.
+    pub charged: u64,
+    waiter: Option<oneshot::Sender<Written>>,
+}
+
+/// What a caller hears: the number of the durable record, or why there is none.
+pub type Written = Result<Seq, NotWritten>;
+
+/// Why a record is not durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotWritten {
+    /// It will not be written.
+    #[error("the journal is closed")]
+    Closed,
+    /// It waits in memory and is written first when the journal opens again.
+    #[error("the journal failed; the record waits in memory")]
+    Waiting,
+    /// The journal failed and too much waits already.
+    #[error("the journal failed, and too many records wait already")]
+    NotKept,
+    /// Larger than a frame may be.
+    #[error("the record is larger than a frame may be")]
+    TooLarge,
+    /// No room for it now.
+    #[error("no room on disk for the record and what must follow it")]
+    Full,
+}
+
+impl Pending {
+    /// A record of the journal's own: nobody waits for it, and the room account does not know it.
+    pub fn own(frame: Frame, role: Role) -> Pending {
+        Pending { frame, role, charged: 0, waiter: None }
+    }
+
+    /// Tells the caller.
+    pub fn answer(&mut self, written: Written) {
+        if let Some(waiter) = self.waiter.take() {
+            // A caller that went away withdrew nothing; there is just nobody to tell.
+            let _ = waiter.send(written);
+        }
+    }
+
+    /// Bytes of the frame.
+    pub fn len(&self) -> u64 {
+        self.frame.bytes.len() as u64
+    }
+
+    /// True for a frame without bytes, which nobody makes.
+    pub fn is_empty(&self) -> bool {
+        self.frame.bytes.is_empty()
+    }
+}
+
+/// Room that an admitted intent holds for its outcome; given back when dropped.
+#[derive(Debug)]
+pub struct OutcomeRoom {
+    queue: Arc<Queue>,
+    bytes: u64,
+}
+
+impl OutcomeRoom {
+    fn take(mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+impl Drop for OutcomeRoom {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.queue.lock().room.release(self.bytes);
+            self.queue.changed.notify_waiters();
+        }
+    }
+}
+
+/// Whether the journal takes intents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Open,
+    /// No room on disk for another intent with its outcome.
+    NoRoom,
+    /// A write or sync failed, and no new segment could be opened yet.
+    Failed(String),
+    /// It is being opened or was stopped.
+    Closed,
+}
+
+/// What the writer finds when it looks.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Records were handed over.
+    Work,
+    /// Nothing came for as long as it wanted to wait.
+    Silence,
+    /// Nothing is left, and nothing will come.
+    Stop,
+}
+
+/// What an attempt to admit an intent gives.
+pub type Admitted = Result<(oneshot::Receiver<Written>, OutcomeRoom), (Frame, NotAdmitted)>;
+
+/// Why an intent was not admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAdmitted {
+    /// Room or memory may come: worth waiting.
+    Later,
+    /// For good.
+    Never(NotWritten),
+}
+
+/// The queue before the writer.
+#[derive(Debug)]
+pub struct Queue {
+    bounds: Bounds,
+    state: Mutex<State>,
+    arrived: Condvar,
+    chore: Condvar,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    pending: VecDeque<Pending>,
+    room: Room,
+    door: Health,
+    writer_asleep: bool,
+    stopping: bool,
+    chore_wanted: bool,
+}
+
+impl Queue {
+    /// A closed queue; the writer opens it.
+    pub fn new(bounds: Bounds) -> Arc<Queue> {
+        let state = State {
+            pending: VecDeque::new(),
+            room: Room::new(bounds),
+            door: Health::Closed,
+            writer_asleep: false,
+            stopping: false,
+            chore_wanted: false,
+        };
+        let (arrived, chore, changed) = (Condvar::new(), Condvar::new(), Notify::new());
+        Arc::new(Queue { bounds, state: Mutex::new(state), arrived, chore, changed })
+    }
+
+    /// Queues an intent, if there is room for it and its outcome.
+    pub fn admit(self: &Arc<Self>, frame: Frame) -> Admitted {
+        let len = frame.bytes.len() as u64;
+        let reserve = self.bounds.outcome_room_bytes + CARRY_ENTRY_LEN;
+        if len > self.bounds.frame_bytes {
+            return Err((frame, NotAdmitted::Never(NotWritten::TooLarge)));
+        }
+        let mut state = self.lock();
+        if state.door != Health::Open {
+            return Err((frame, NotAdmitted::Never(NotWritten::Closed)));
+        }
+        if !self.takes(&mut state, len, reserve) {
+            let why = match state.room.spare() {
+                Spare::NoRoom => NotAdmitted::Never(NotWritten::Full),
+                Spare::Ready | Spare::Taken | Spare::Making => NotAdmitted::Later,
+            };
+            return Err((frame, why));
+        }
+        let receiver = self.push(state, frame, Role::Intent);
+        Ok((receiver, OutcomeRoom { queue: self.clone(), bytes: reserve }))
+    }
+
+    /// Admits an intent and waits until it is durable; waits for room at most `longest`.
+    ///
+    /// # Errors
+    /// `Full`, `Closed` or `TooLarge`; nothing may be sent then.
+    pub async fn intend(self: &Arc<Self>, frame: Frame, longest: Duration) -> Result<(Seq, OutcomeRoom), NotWritten> {
+        let admit = |frame| self.admit(frame);
+        let (receiver, room) = self.admitted(frame, longest, admit).await?;
+        let seq = receiver.await.unwrap_or(Err(NotWritten::Closed))?;
+        Ok((seq, room))
+    }
+
+    /// Queues an outcome into the room its intent reserved. Never refused for lack of room.
+    pub fn redeem(&self, frame: Frame, room: OutcomeRoom) -> oneshot::Receiver<Written> {
+        let len = frame.bytes.len() as u64;
+        let reserve = room.take();
+        let mut state = self.lock();
+        let refusal = match state.door {
+            Health::Closed => Some(NotWritten::Closed),
+            _ if len > self.bounds.frame_bytes => Some(NotWritten::TooLarge),
+            _ => None,
+        };
+        if let Some(why) = refusal {
+            state.room.release(reserve);
+            return answered(Err(why));
+        }
+        state.room.redeem(reserve, len);
+        self.push(state, frame, Role::Outcome)
+    }
+
+    /// Queues any other record, if there is room.
+    ///
+    /// # Errors
+    /// The frame comes back.
+    pub fn offer(&self, frame: Frame) -> Result<oneshot::Receiver<Written>, (Frame, NotAdmitted)> {
+        let len = frame.bytes.len() as u64;
+        if len > self.bounds.frame_bytes {
+            return Err((frame, NotAdmitted::Never(NotWritten::TooLarge)));
+        }
+        let mut state = self.lock();
+        if state.door != Health::Open {
+            return Err((frame, NotAdmitted::Never(NotWritten::Closed)));
+        }
+        if !self.takes(&mut state, len, 0) {
+            let full = state.room.spare() == Spare::NoRoom;
+            let why = if full { NotAdmitted::Never(NotWritten::Full) } else { NotAdmitted::Later };
+            return Err((frame, why));
+        }
+        Ok(self.push(state, frame, Role::Other))
+    }
+
+    /// Queues any other record and waits until it is durable; waits for room at most `longest`.
+    ///
+    /// # Errors
+    /// `Full`, `Closed` or `TooLarge`.
+    pub async fn append(&self, frame: Frame, longest: Duration) -> Written {
+        let receiver = self.admitted(frame, longest, |frame| self.offer(frame)).await?;
+        receiver.await.unwrap_or(Err(NotWritten::Closed))
+    }
+
+    async fn admitted<T>(
+        &self,
+        mut frame: Frame,
+        longest: Duration,
+        admit: impl Fn(Frame) -> Result<T, (Frame, NotAdmitted)>,
+    ) -> Result<T, NotWritten> {
+        let deadline = tokio::time::Instant::now() + longest;
+        loop {
+            // Registered before the look, so that a change between look and wait is not missed.
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            frame = match admit(frame) {
+                Ok(admitted) => return Ok(admitted),
+                Err((_, NotAdmitted::Never(why))) => return Err(why),
+                Err((frame, NotAdmitted::Later)) => frame,
+            };
+            if tokio::time::timeout_at(deadline, changed).await.is_err() {
+                return Err(NotWritten::Full);
+            }
+        }
+    }
+
+    /// True when memory and disk take a frame; what it reserves beyond is for its outcome.
+    fn takes(&self, state: &mut State, len: u64, reserve: u64) -> bool {
+        state.room.queued() + len <= self.bounds.memory_bytes && state.room.admit(len, reserve)
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, frame: Frame, role: Role) -> oneshot::Receiver<Written> {
+        let (sender, receiver) = oneshot::channel();
+        let charged = frame.bytes.len() as u64;
+        state.pending.push_back(Pending { frame, role, charged, waiter: Some(sender) });
+        let wake = std::mem::take(&mut state.writer_asleep);
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+        receiver
+    }
+
+    /// Whether intents are taken.
+    pub fn health(&self) -> Health {
+        let state = self.lock();
+        let one = self.bounds.outcome_room_bytes + self.bounds.frame_bytes;
+        match &state.door {
+            Health::Open if state.room.spare() == Spare::NoRoom && state.room.free() < one => Health::NoRoom,
+            door => door.clone(),
+        }
+    }
+
+    /// Bytes that may still be promised.
+    pub fn free(&self) -> u64 {
+        self.lock().room.free()
+    }
+
+    /// Nothing new is taken; the writer ends when the queue is empty.
+    pub fn stop(&self) {
+        self.lock().stopping = true;
+        self.arrived.notify_all();
+        self.chore.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer's side.
+impl Queue {
+    /// Swaps the queue with an empty one; waits for the first record, at most `longest`.
+    pub fn take(&self, into: &mut VecDeque<Pending>, longest: Option<Duration>) -> Turn {
+        let mut state = self.lock();
+        if state.pending.is_empty() && !state.stopping {
+            state.writer_asleep = true;
+            let idle = |state: &mut State| state.pending.is_empty() && !state.stopping;
+            state = match longest {
+                Some(longest) => {
+                    let waited = self.arrived.wait_timeout_while(state, longest, idle);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.arrived.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+            };
+            state.writer_asleep = false;
+        }
+        std::mem::swap(&mut state.pending, into);
+        match (into.is_empty(), state.stopping) {
+            (false, _) => Turn::Work,
+            (true, true) => Turn::Stop,
+            (true, false) => Turn::Silence,
+        }
+    }
+
+    /// Opens or closes the door for new records.
+    pub fn door(&self, door: Health) {
+        self.lock().door = door;
+        self.changed.notify_waiters();
+    }
+
+    /// Room for a record of the journal's own, if nobody is promised it.
+    pub fn own_room(&self, len: u64) -> bool {
+        self.lock().room.admit(len, 0)
+    }
+
+    /// Frames left the queue, and this is what the writer has now.
+    pub fn left(&self, frames: u64, live_left: u64, next_first_batch: u64) {
+        let mut state = self.lock();
+        state.room.left_queue(frames);
+        state.room.measured(live_left, next_first_batch);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Closes for good; gives back what came too late.
+    pub fn shut(&self) -> VecDeque<Pending> {
+        let mut state = self.lock();
+        state.stopping = true;
+        state.door = Health::Closed;
+        std::mem::take(&mut state.pending)
+    }
+
+    /// Takes the spare, if there is one.
+    pub fn take_spare(&self) -> bool {
+        let mut state = self.lock();
+        let ready = state.room.spare() == Spare::Ready;
+        if ready {
+            state.room.spare_is(Spare::Taken);
+        }
+        ready
+    }
+}
+
+/// The helper's side.
+impl Queue {
+    /// Says what became of the spare.
+    pub fn spare_is(&self, spare: Spare) {
+        let mut state = self.lock();
+        state.room.spare_is(spare);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// There is something to do: a spare to make or a run to write.
+    pub fn want_chores(&self) {
+        let mut state = self.lock();
+        if state.room.spare() == Spare::Taken {
+            state.room.spare_is(Spare::Making);
+        }
+        state.chore_wanted = true;
+        drop(state);
+        self.chore.notify_all();
+    }
+
+    /// True while a spare is wanted and not there.
+    pub fn wants_spare(&self) -> bool {
+        matches!(self.lock().room.spare(), Spare::Making | Spare::NoRoom)
+    }
+
+    /// True once [`Queue::stop`] was called.
+    pub fn stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
+    /// Waits until there is something to do, at most `longest`.
+    pub fn await_chore(&self, longest: Option<Duration>) {
+        let idle = |state: &mut State| !state.chore_wanted && !state.stopping;
+        let state = self.lock();
+        let mut state = match longest {
+            Some(longest) => {
+                self.chore.wait_timeout_while(state, longest, idle).unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.chore.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+        };
+        state.chore_wanted = false;
+    }
+}
+
+fn answered(written: Written) -> oneshot::Receiver<Written> {
+    let (sender, receiver) = oneshot::channel();
+    // The receiver is alive: it is returned.
+    let _ = sender.send(written);
+    receiver
+}

@@ -1,0 +1,384 @@
+//! What stands on disk when the journal is opened: headers checked, the last segment scanned, torn told from damaged.
+
+use std::io;
+
+use crate::domain::exchange::Seq;
+
+use super::disk::{Disk, DiskFile};
+use super::entry::Entry;
+use super::facts::Facts;
+use super::index::{Postings, Sealed};
+use super::pen::Cut;
+use super::place::Record;
+use super::record::{Chain, Header, Kind, Malformed};
+use super::run::Run;
+use super::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader};
+use super::shelf::Extent;
+use super::table::Table;
+use super::walk::{Link, Step, Walk, find_witness, written_end};
+use super::writer::Tail;
+
+/// Folder of bytes that were cut off at an opening.
+pub const QUARANTINE: &str = "quarantine";
+
+/// How index entries are made of a record.
+pub type EntriesOf<'a> = &'a dyn Fn(&Header, &Facts) -> Vec<Entry>;
+
+/// The journal as it was found.
+#[derive(Debug)]
+pub struct Found {
+    /// Its id.
+    pub journal_id: [u8; 16],
+    /// Its segments; the last one is scanned.
+    pub extents: Vec<Extent>,
+    /// Open exchanges and snapshots.
+    pub table: Table,
+    /// Index of the last segment.
+    pub live: Postings,
+    /// Index of the segments before.
+    pub sealed: Vec<Sealed>,
+    /// The last record.
+    pub durable: Link,
+    /// Where it ends.
+    pub tail: Tail,
+    /// True when the last segment was sealed, or cut after a failure: the next record begins a new one.
+    pub ended: bool,
+    /// What was cut off.
+    pub cuts: Vec<Cut>,
+    /// Segments whose index run was made again.
+    pub runs_rebuilt: Vec<u32>,
+}
+
+/// Reads the journal on a disk; `None` when there is none. Cuts a torn tail off and zeroes it; refuses damage.
+///
+/// # Errors
+/// When something is damaged, missing or foreign; nothing was changed then.
+pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Found>, RecoverError> {
+    let segments = read_headers(disk)?;
+    let Some(last) = segments.last() else { return Ok(None) };
+    check_order(&segments)?;
+    let scan = scan_last(disk, last, entries_of)?;
+    let mut found = Found {
+        journal_id: last.header.journal_id,
+        extents: Vec::new(),
+        table: scan.table,
+        live: scan.postings,
+        sealed: Vec::new(),
+        durable: scan.link,
+        tail: Tail {
+            segment_no: last.header.segment_no,
+            end: scan.end,
+            before_first: last.header.first_seq.0 - 1,
+        },
+        ended: scan.closed || last.len < last.header.segment_bytes,
+        cuts: Vec::new(),
+        runs_rebuilt: Vec::new(),
+    };
+    for pair in segments.windows(2) {
+        found.load_run(disk, &pair[0].header, &pair[1].header, entries_of)?;
+        let end = pair[1].header.prev_valid_len;
+        found.extents.push(pair[0].extent(end));
+        found.cut_beyond(disk, &pair[0], end)?;
+    }
+    found.extents.push(last.extent(scan.end));
+    found.clean_tail(disk, last, &scan.tail)?;
+    Ok(Some(found))
+}
+
+/// One segment file.
+struct OnDisk {
+    header: SegmentHeader,
+    name: String,
+    len: u64,
+}
+
+impl OnDisk {
+    fn extent(&self, end: u64) -> Extent {
+        Extent { segment_no: self.header.segment_no, first_seq: self.header.first_seq, end }
+    }
+}
+
+fn read_headers<D: Disk>(disk: &D) -> Result<Vec<OnDisk>, RecoverError> {
+    let names = disk.list(segment::FOLDER).map_err(|source| RecoverError::io(segment::FOLDER, source))?;
+    let mut segments = Vec::new();
+    for number in names.iter().filter_map(|name| segment::number_in(name)) {
+        let name = segment::path(number);
+        let io = |source| RecoverError::io(&name, source);
+        let file = disk.open(&name).map_err(io)?;
+        let len = file.len().map_err(io)?;
+        let header = read_header(&file).map_err(|why| RecoverError::damaged(&name, 0, Seq::NONE, why))?;
+        if header.segment_no != number {
+            let why = format!("the header says that it is segment {}", header.segment_no);
+            return Err(RecoverError::Misplaced { file: name, why });
+        }
+        segments.push(OnDisk { header, name, len });
+    }
+    Ok(segments)
+}
+
+/// Reads the header of a segment file.
+///
+/// # Errors
+/// What is wrong, as text.
+pub fn read_header<F: DiskFile>(file: &F) -> Result<SegmentHeader, String> {
+    let mut bytes = [0; SEGMENT_HEADER_LEN];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| error.to_string())?;
+    SegmentHeader::decode(&bytes).map_err(|why| why.to_string())
+}
+
+/// Numbers without a gap, one journal, no file shorter than the next segment says.
+fn check_order(segments: &[OnDisk]) -> Result<(), RecoverError> {
+    for pair in segments.windows(2) {
+        let (before, after) = (&pair[0], &pair[1]);
+        if let Some(why) = misplaced(&before.header, &after.header) {
+            return Err(RecoverError::Misplaced { file: after.name.clone(), why });
+        }
+        if before.len < after.header.prev_valid_len {
+            let why = format!("the file ends here, but its records reach to {}", after.header.prev_valid_len);
+            let last = Seq(after.header.first_seq.0 - 1);
+            return Err(RecoverError::damaged(&before.name, before.len, last, why));
+        }
+    }
+    Ok(())
+}
+
+/// Why a segment cannot follow another; `None` when it can.
+pub fn misplaced(before: &SegmentHeader, after: &SegmentHeader) -> Option<String> {
+    if before.journal_id != after.journal_id {
+        return Some("it belongs to another journal".into());
+    }
+    if after.segment_no != before.segment_no + 1 || after.prev_segment_no != before.segment_no {
+        return Some(format!("segment {} is missing before it", after.segment_no - 1));
+    }
+    (after.first_seq <= before.first_seq).then(|| "its first record is not after the segment before".into())
+}
+
+/// What a scan of one segment gives.
+struct Scan {
+    link: Link,
+    end: u64,
+    table: Table,
+    postings: Postings,
+    closed: bool,
+    tail: TailState,
+}
+
+/// What stands behind the last whole record.
+enum TailState {
+    /// Zeros, or nothing.
+    Clean,
+    /// Something that was never acknowledged, up to here.
+    Torn { written_end: u64 },
+}
+
+fn scan_last<D: Disk>(disk: &D, segment: &OnDisk, entries_of: EntriesOf<'_>) -> Result<Scan, RecoverError> {
+    let io = |source| RecoverError::io(&segment.name, source);
+    let file = disk.open(&segment.name).map_err(io)?;
+    let (mut scan, bad) = scan_range(&file, segment, segment.len, entries_of)?;
+    let Some(why) = bad else { return Ok(scan) };
+    let written = written_end(&file, scan.end, segment.len).map_err(io)?;
+    if written == scan.end {
+        return Ok(scan);
+    }
+    let missing = Seq(scan.link.seq.0 + 1);
+    // A whole frame that breaks the chain, or one of a later version, was not torn: torn sectors hold zeros.
+    if matches!(why, Malformed::Chain | Malformed::Version(_)) {
+        return Err(RecoverError::damaged(&segment.name, scan.end, missing, why.to_string()));
+    }
+    let number = segment.header.segment_no;
+    if let Some(witness) = find_witness(&file, scan.end, segment.len, number, missing).map_err(io)? {
+        let why = format!("{why}, and record {} proves that it was whole once", witness.seq);
+        return Err(RecoverError::damaged(&segment.name, scan.end, missing, why));
+    }
+    scan.tail = TailState::Torn { written_end: written };
+    Ok(scan)
+}
+
+/// Scans records up to `end`; says why it stopped before.
+fn scan_range<F: DiskFile>(
+    file: &F,
+    segment: &OnDisk,
+    end: u64,
+    entries_of: EntriesOf<'_>,
+) -> Result<(Scan, Option<Malformed>), RecoverError> {
+    let header = &segment.header;
+    let link = Link { seq: Seq(header.first_seq.0 - 1), chain: header.prev_chain };
+    let mut scan = Scan {
+        link,
+        end: SEGMENT_HEADER_LEN as u64,
+        table: Table::default(),
+        postings: Postings::default(),
+        closed: false,
+        tail: TailState::Clean,
+    };
+    let mut walk = Walk::new(file, scan.end, end);
+    loop {
+        match walk.step().map_err(|source| RecoverError::io(&segment.name, source))? {
+            Step::End => return Ok((scan, None)),
+            Step::Bad { why, .. } => return Ok((scan, Some(why))),
+            Step::Frame { at, header: of, frame } => {
+                if let Err(why) = scan.link.follow(&of, frame, header.segment_no) {
+                    return Ok((scan, Some(why)));
+                }
+                scan.take(at, frame, entries_of)
+                    .map_err(|why| RecoverError::damaged(&segment.name, at, of.seq, why))?;
+            }
+        }
+    }
+}
+
+impl Scan {
+    fn take(&mut self, at: u64, frame: &[u8], entries_of: EntriesOf<'_>) -> Result<(), String> {
+        let record = Record::decode(frame, at).map_err(|why| why.to_string())?;
+        self.end = at + frame.len() as u64;
+        self.closed = record.header.known_kind() == Some(Kind::SegmentClose);
+        self.postings.add(&entries_of(&record.header, &record.facts), record.place);
+        self.table.apply(&record.header, record.place, || record.facts);
+        Ok(())
+    }
+}
+
+impl Found {
+    /// Loads the run of a sealed segment, or makes it again by scanning.
+    fn load_run<D: Disk>(
+        &mut self,
+        disk: &D,
+        header: &SegmentHeader,
+        next: &SegmentHeader,
+        entries_of: EntriesOf<'_>,
+    ) -> Result<(), RecoverError> {
+        let name = segment::path(header.segment_no);
+        let io = |source| RecoverError::io(&name, source);
+        if let Some(run) = Run::load(disk, header.segment_no).map_err(io)?
+            && run.chain == next.prev_chain
+        {
+            self.sealed.push(Sealed::OnDisk(run.into()));
+            return Ok(());
+        }
+        let segment = OnDisk { header: header.clone(), name: name.clone(), len: next.prev_valid_len };
+        let file = disk.open(&name).map_err(io)?;
+        let (scan, bad) = scan_range(&file, &segment, segment.len, entries_of)?;
+        let whole = (scan.link.seq.0 + 1, scan.link.chain) == (next.first_seq.0, next.prev_chain);
+        if bad.is_some() || !whole {
+            let why = bad.unwrap_or(Malformed::Chain).to_string();
+            return Err(RecoverError::damaged(&name, scan.end, Seq(scan.link.seq.0 + 1), why));
+        }
+        self.runs_rebuilt.push(header.segment_no);
+        self.sealed.push(store_run(disk, header.segment_no, next.prev_chain, scan.postings));
+        Ok(())
+    }
+
+    /// What stands in a file behind the records that the next segment vouches for was never acknowledged.
+    fn cut_beyond<D: Disk>(&mut self, disk: &D, segment: &OnDisk, end: u64) -> Result<(), RecoverError> {
+        if segment.len <= end {
+            return Ok(());
+        }
+        let io = |source| RecoverError::io(&segment.name, source);
+        let file = disk.open(&segment.name).map_err(io)?;
+        let written_end = written_end(&file, end, segment.len).map_err(io)?;
+        if written_end > end {
+            self.quarantine(disk, &file, segment, end, written_end).map_err(io)?;
+        }
+        file.cut(end).and_then(|()| file.sync()).map_err(io)
+    }
+
+    /// Leaves the last segment with nothing but zeros behind its records, and those durable.
+    fn clean_tail<D: Disk>(&mut self, disk: &D, last: &OnDisk, tail: &TailState) -> Result<(), RecoverError> {
+        let io = |source| RecoverError::io(&last.name, source);
+        let file = disk.open(&last.name).map_err(io)?;
+        let end = self.tail.end;
+        if let TailState::Torn { written_end } = *tail {
+            self.quarantine(disk, &file, last, end, written_end).map_err(io)?;
+            let zeros = vec![0; (written_end - end) as usize];
+            file.write_all_at(&zeros, end).map_err(io)?;
+        }
+        if self.ended && last.len > end {
+            file.cut(end).map_err(io)?;
+        }
+        // Records read back after a kill may stand in the page cache only.
+        file.sync().map_err(io)
+    }
+
+    fn quarantine<D: Disk>(
+        &mut self,
+        disk: &D,
+        file: &D::File,
+        segment: &OnDisk,
+        from: u64,
+        to: u64,
+    ) -> io::Result<()> {
+        let mut bytes = vec![0; (to - from) as usize];
+        file.read_exact_at(&mut bytes, from)?;
+        let taken = disk.list(QUARANTINE)?;
+        let segment_no = segment.header.segment_no;
+        let name = (0..=taken.len())
+            .map(|copy| format!("{segment_no:010}-{from:010}.{copy}.cut"))
+            .find(|name| !taken.contains(name))
+            .expect("one more name than files is free");
+        let path = format!("{QUARANTINE}/{name}");
+        let set_aside = disk.create(&path)?;
+        set_aside.write_all_at(&bytes, 0)?;
+        set_aside.sync()?;
+        disk.sync_folder(QUARANTINE)?;
+        self.cuts.push(Cut { segment_no, offset: from, bytes: to - from, file: name });
+        Ok(())
+    }
+}
+
+/// A run that cannot be written now stays in memory; the helper writes it later.
+fn store_run<D: Disk>(disk: &D, segment_no: u32, chain: Chain, postings: Postings) -> Sealed {
+    match Run::write(disk, segment_no, chain, postings.list().to_vec()) {
+        Ok(run) => Sealed::OnDisk(run.into()),
+        Err(_) => Sealed::InMemory { segment_no, chain, postings: postings.into() },
+    }
+}
+
+/// Why a journal is not opened. Each names the file, what follows from it and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// Stored records are not as they were written.
+    #[error(
+        "{file} is damaged at offset {offset} (record {seq}): {why}; records from there on, which were acknowledged, \
+         cannot be trusted, so nothing is sent; restore this file from a backup or the standby, \
+         then run `medgate journal verify`"
+    )]
+    Damaged {
+        /// The segment.
+        file: String,
+        /// Where.
+        offset: u64,
+        /// The first record that is lost.
+        seq: Seq,
+        /// What is wrong.
+        why: String,
+    },
+    /// A segment is missing, renamed or foreign.
+    #[error(
+        "{file} does not continue the segment before: {why}; opening it would break the chain of records; \
+         put the missing segment back from a backup, or take the foreign file out of the folder"
+    )]
+    Misplaced {
+        /// The segment.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The disk did not let us read or clean up.
+    #[error("{file} cannot be read or written, so the journal is not opened; check disk, mount and rights")]
+    Io {
+        /// File or folder.
+        file: String,
+        /// What the machine said.
+        source: io::Error,
+    },
+}
+
+impl RecoverError {
+    fn io(file: &str, source: io::Error) -> RecoverError {
+        RecoverError::Io { file: file.to_owned(), source }
+    }
+
+    fn damaged(file: &str, offset: u64, seq: Seq, why: String) -> RecoverError {
+        RecoverError::Damaged { file: file.to_owned(), offset, seq, why }
+    }
+}

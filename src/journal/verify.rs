@@ -1,0 +1,220 @@
+//! The whole journal checked without a key: order of segments, headers, chain, checksums, digests, zero padding.
+
+use std::io;
+use std::path::Path;
+
+use crate::domain::exchange::Seq;
+
+use super::disk::{Disk, DiskFile, RealDisk};
+use super::facts::{Fact, Facts};
+use super::record::{HEADER_LEN, Header, Kind, Malformed, payload_digest};
+use super::recovery::{misplaced, read_header};
+use super::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, digest_of};
+use super::walk::{Link, Step, Walk, written_end};
+
+/// What the check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Segments checked to their end.
+    pub segments: u32,
+    /// Records that are as they were written.
+    pub records: u64,
+    /// The last of them.
+    pub last_seq: Seq,
+    /// The first thing that is wrong; nothing behind it was checked.
+    pub bad: Option<Bad>,
+    /// How the last segment ends.
+    pub end: End,
+}
+
+/// The first thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bad {
+    /// The file.
+    pub file: String,
+    /// Where in it.
+    pub offset: u64,
+    /// The record that should stand there.
+    pub seq: Seq,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// How the last segment ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// There is no segment.
+    Empty,
+    /// Sealed by a clean stop.
+    Sealed,
+    /// With zeros: the gateway runs, or was killed between two batches.
+    Open,
+    /// With bytes that are no record: a batch under way, or torn by a power cut. The next start sets them aside.
+    Torn {
+        /// Where they begin.
+        offset: u64,
+    },
+}
+
+/// Checks the journal in a data folder. Takes no lock and writes nothing.
+///
+/// # Errors
+/// When files cannot be read at all.
+pub fn verify(data: &Path) -> io::Result<Report> {
+    verify_disk(&RealDisk::at(data))
+}
+
+/// Checks the journal on a disk.
+///
+/// # Errors
+/// When files cannot be read at all.
+pub fn verify_disk<D: Disk>(disk: &D) -> io::Result<Report> {
+    let mut check = Check {
+        report: Report { segments: 0, records: 0, last_seq: Seq::NONE, bad: None, end: End::Empty },
+        link: None,
+        before: None,
+        end: 0,
+    };
+    let names = disk.list(segment::FOLDER)?;
+    let numbers: Vec<u32> = names.iter().filter_map(|name| segment::number_in(name)).collect();
+    for (index, number) in numbers.iter().enumerate() {
+        let file = disk.open(&segment::path(*number))?;
+        let next = match numbers.get(index + 1) {
+            Some(next) => read_header(&disk.open(&segment::path(*next))?).ok(),
+            None => None,
+        };
+        let is_last = index + 1 == numbers.len();
+        check.segment(&file, *number, next.as_ref(), is_last)?;
+        if check.report.bad.is_some() {
+            break;
+        }
+        check.report.segments += 1;
+    }
+    Ok(check.report)
+}
+
+struct Check {
+    report: Report,
+    link: Option<Link>,
+    before: Option<SegmentHeader>,
+    end: u64,
+}
+
+impl Check {
+    fn segment<F: DiskFile>(
+        &mut self,
+        file: &F,
+        number: u32,
+        next: Option<&SegmentHeader>,
+        is_last: bool,
+    ) -> io::Result<()> {
+        self.end = 0;
+        let header = match read_header(file) {
+            Ok(header) if header.segment_no == number => header,
+            Ok(_) => return Ok(self.bad(number, 0, "the header names another segment")),
+            Err(why) => return Ok(self.bad(number, 0, why)),
+        };
+        if let Some(why) = self.before.as_ref().and_then(|before| misplaced(before, &header)) {
+            return Ok(self.bad(number, 0, why));
+        }
+        let link = Link { seq: Seq(header.first_seq.0 - 1), chain: header.prev_chain };
+        if self.link.is_some_and(|link_before| link_before != link) {
+            return Ok(self.bad(number, 0, "it does not continue the last record before"));
+        }
+        self.link = Some(link);
+        self.end = SEGMENT_HEADER_LEN as u64;
+        let len = file.len()?;
+        // A segment ends where the next one says; what a failed batch left behind that is cut at the next start.
+        let until = next.map_or(len, |next| next.prev_valid_len);
+        let stop = self.records(file, &header, until.min(len))?;
+        if self.report.bad.is_none() {
+            self.ending(file, number, (until, len, is_last), stop)?;
+        }
+        self.before = Some(header);
+        Ok(())
+    }
+
+    /// Checks records until the range ends or something else than a record stands there.
+    fn records<F: DiskFile>(&mut self, file: &F, of: &SegmentHeader, until: u64) -> io::Result<Stop> {
+        let mut walk = Walk::new(file, self.end, until);
+        let mut closed = false;
+        loop {
+            match walk.step()? {
+                Step::End => return Ok(Stop { why: None, closed }),
+                Step::Bad { why, .. } => return Ok(Stop { why: Some(why), closed }),
+                Step::Frame { at, header, frame } => {
+                    let number = of.segment_no;
+                    let mut link = self.link.expect("set before");
+                    let first = link.seq.0 + 1 == of.first_seq.0;
+                    let checked = link.follow(&header, frame, number).map_err(|why| why.to_string());
+                    if let Err(why) = checked.and_then(|()| check_payload(&header, frame, first.then_some(of))) {
+                        self.bad(number, at, why);
+                        return Ok(Stop { why: None, closed });
+                    }
+                    closed = header.known_kind() == Some(Kind::SegmentClose);
+                    self.link = Some(link);
+                    self.end = at + frame.len() as u64;
+                    self.report.records += 1;
+                    self.report.last_seq = header.seq;
+                }
+            }
+        }
+    }
+
+    /// Checks what stands behind the last record of a segment.
+    fn ending<F: DiskFile>(
+        &mut self,
+        file: &F,
+        number: u32,
+        (until, len, is_last): (u64, u64, bool),
+        stop: Stop,
+    ) -> io::Result<()> {
+        let zeros = written_end(file, self.end, len)? == self.end;
+        self.report.end = match (stop.closed, zeros) {
+            (true, true) => End::Sealed,
+            (false, true) => End::Open,
+            (_, false) => End::Torn { offset: self.end },
+        };
+        let offset = self.end;
+        if is_last && matches!(stop.why, Some(Malformed::Chain | Malformed::Version(_))) {
+            let why = stop.why.unwrap_or(Malformed::Chain).to_string();
+            self.bad(number, offset, why);
+        } else if is_last && !zeros {
+            let missing = Seq(self.report.last_seq.0 + 1);
+            if super::walk::find_witness(file, offset, len, number, missing)?.is_some() {
+                self.bad(number, offset, "a later record proves that a whole one stood here");
+            }
+        } else if !is_last && (offset != until || stop.why.is_some()) {
+            let why = stop.why.map_or("records end before the place the next segment names".into(), |w| w.to_string());
+            self.bad(number, offset, why);
+        } else if !is_last && stop.closed && len != until {
+            self.bad(number, until, "a sealed file is longer than its records");
+        }
+        Ok(())
+    }
+
+    fn bad(&mut self, number: u32, offset: u64, why: impl Into<String>) {
+        let seq = Seq(self.report.last_seq.0 + 1);
+        self.report.bad = Some(Bad { file: segment::path(number), offset, seq, why: why.into() });
+    }
+}
+
+/// Why records of a segment came to an end.
+struct Stop {
+    why: Option<Malformed>,
+    closed: bool,
+}
+
+/// The digests: payload, and in the first record of a segment the segment header.
+fn check_payload(header: &Header, frame: &[u8], first_of: Option<&SegmentHeader>) -> Result<(), String> {
+    let payload = &frame[HEADER_LEN..HEADER_LEN + header.payload_len as usize];
+    if payload_digest(payload) != header.payload_digest {
+        return Err(Malformed::PayloadDigest.to_string());
+    }
+    let Some(segment) = first_of else { return Ok(()) };
+    let facts = Facts::decode(&payload[..header.facts_len as usize]).map_err(|why| why.to_string())?;
+    let digest = digest_of(&segment.encode());
+    let named = facts.all(Fact::SegmentDigest).next() == Some(&digest);
+    let opens = header.known_kind() == Some(Kind::SegmentOpen);
+    if named && opens { Ok(()) } else { Err("the first record does not name this segment's header".into()) }
+}
