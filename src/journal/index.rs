@@ -80,13 +80,7 @@ impl Sealed {
     ///
     /// # Errors
     /// When a run cannot be read.
-    pub fn lookup<D: Disk>(
-        &self,
-        disk: &D,
-        kind: EntryKind,
-        token: Token,
-        places: &mut Vec<Place>,
-    ) -> io::Result<()> {
+    pub fn lookup<D: Disk>(&self, disk: &D, kind: EntryKind, token: Token, places: &mut Vec<Place>) -> io::Result<()> {
         match self {
             Sealed::InMemory { segment_no, postings, .. } => postings.lookup(*segment_no, kind, token, places),
             Sealed::OnDisk(run) => run.lookup(disk, kind, token, places)?,

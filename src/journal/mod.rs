@@ -18,6 +18,7 @@ pub mod tlv; // The inner form of both parts.
 pub mod cipher; // Encryption under a key of the pool.
 pub mod entropy; // Where secrets come from.
 mod key_block; // The form of a file of keys.
+pub mod key_folder; // Keys found again by a tool.
 pub mod keys; // The key pool.
 pub mod pack; // Compression.
 mod private_file; // Small secret files, whole or not at all.

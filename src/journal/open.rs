@@ -133,14 +133,8 @@ fn assemble<D: Disk>(disk: Arc<D>, bounds: Bounds, pen: Pen, found: Found) -> Co
     let shelf = Shelf::new(disk.clone(), found.extents, found.table, found.live, found.sealed);
     shelf.starts_at(found.durable.seq);
     let (shelf, gauges) = (Arc::new(shelf), Arc::new(Gauges::default()));
-    let desk = Desk {
-        disk: disk.clone(),
-        shelf: shelf.clone(),
-        queue: queue.clone(),
-        pen,
-        bounds,
-        gauges: gauges.clone(),
-    };
+    let desk =
+        Desk { disk: disk.clone(), shelf: shelf.clone(), queue: queue.clone(), pen, bounds, gauges: gauges.clone() };
     let writer = Writer::new(desk, found.journal_id, found.durable, found.tail);
     Core { disk, queue, shelf, writer, gauges, bounds }
 }
@@ -188,8 +182,7 @@ impl<D: Disk> Core<D> {
 
     fn need_spare(&self) -> Result<(), OpenError> {
         let bytes = self.bounds.segment_bytes;
-        spare::make(&*self.disk, bytes, Pace::Urgent, || true)
-            .map_err(|source| OpenError::NoRoom { bytes, source })?;
+        spare::make(&*self.disk, bytes, Pace::Urgent, || true).map_err(|source| OpenError::NoRoom { bytes, source })?;
         self.queue.spare_is(Spare::Ready);
         Ok(())
     }
@@ -213,7 +206,9 @@ pub enum OpenError {
     #[error(transparent)]
     Recover(#[from] RecoverError),
     /// A folder cannot be made.
-    #[error("the folder {folder}/ cannot be made, so the journal is not opened; give this user the right to write there")]
+    #[error(
+        "the folder {folder}/ cannot be made, so the journal is not opened; give this user the right to write there"
+    )]
     Folder {
         /// Below the data folder.
         folder: &'static str,
@@ -221,7 +216,9 @@ pub enum OpenError {
         source: io::Error,
     },
     /// No room for a segment.
-    #[error("there is no room for a segment of {bytes} bytes, so no exchange could be recorded; free space and start again")]
+    #[error(
+        "there is no room for a segment of {bytes} bytes, so no exchange could be recorded; free space and start again"
+    )]
     NoRoom {
         /// `journal.segment_bytes`.
         bytes: u64,

@@ -223,12 +223,8 @@ mod tests {
 
     fn stamped(frame: &Frame) -> Vec<u8> {
         let mut bytes = frame.bytes.clone();
-        let stamp = crate::journal::record::Stamp {
-            seq: Seq(1),
-            durable_seq: Seq::NONE,
-            segment_no: 1,
-            prev_chain: [0; 32],
-        };
+        let stamp =
+            crate::journal::record::Stamp { seq: Seq(1), durable_seq: Seq::NONE, segment_no: 1, prev_chain: [0; 32] };
         crate::journal::record::stamp(&mut bytes, &stamp);
         bytes
     }

@@ -65,11 +65,7 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
         live: scan.postings,
         sealed: Vec::new(),
         durable: scan.link,
-        tail: Tail {
-            segment_no: last.header.segment_no,
-            end: scan.end,
-            before_first: last.header.first_seq.0 - 1,
-        },
+        tail: Tail { segment_no: last.header.segment_no, end: scan.end, before_first: last.header.first_seq.0 - 1 },
         ended: scan.closed || last.len < last.header.segment_bytes,
         cuts: Vec::new(),
         runs_rebuilt: Vec::new(),

@@ -128,13 +128,7 @@ impl Run {
     ///
     /// # Errors
     /// When the run cannot be read.
-    pub fn lookup<D: Disk>(
-        &self,
-        disk: &D,
-        kind: EntryKind,
-        token: Token,
-        places: &mut Vec<Place>,
-    ) -> io::Result<()> {
+    pub fn lookup<D: Disk>(&self, disk: &D, kind: EntryKind, token: Token, places: &mut Vec<Place>) -> io::Result<()> {
         if !self.filter.may_hold(token) {
             return Ok(());
         }

@@ -155,7 +155,9 @@ impl Drop for Running {
 
 /// The journal could not be sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the journal could not be sealed: records that waited for a failed disk were lost; the next start settles them as unknown")]
+#[error(
+    "the journal could not be sealed: records that waited for a failed disk were lost; the next start settles them as unknown"
+)]
 pub struct CloseError;
 
 /// Random numbers for one opening.

@@ -78,11 +78,7 @@ impl OpenExchange {
             class: Class::from_code(*class).unwrap_or(Class::Unclassified),
             at_unix_ns: i64::from_le_bytes(*at),
             key_token: Token(*key_token),
-            place: Place {
-                segment_no: u32::from_le_bytes(*segment_no),
-                offset: u32::from_le_bytes(*offset),
-                seq,
-            },
+            place: Place { segment_no: u32::from_le_bytes(*segment_no), offset: u32::from_le_bytes(*offset), seq },
             unknown: *unknown != 0,
         })
     }

@@ -40,11 +40,7 @@ impl Waits {
 ///
 /// # Errors
 /// When the machine gives no thread.
-pub fn spawn_writer<D: Disk>(
-    mut writer: Writer<D>,
-    queue: Arc<Queue>,
-    waits: Waits,
-) -> io::Result<JoinHandle<bool>> {
+pub fn spawn_writer<D: Disk>(mut writer: Writer<D>, queue: Arc<Queue>, waits: Waits) -> io::Result<JoinHandle<bool>> {
     thread::Builder::new().name("journal-writer".into()).spawn(move || {
         let mut queued = VecDeque::new();
         let mut tried_ns = None;
