@@ -9,11 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Settings;
+use crate::config::settings::ClientSettings;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::exchange::deliveries::Deliveries;
 use crate::exchange::policy::{Policy, Upstream};
 use crate::exchange::refusals::Refusals;
+use crate::exchange::settings::Client;
 use crate::exchange::{Ids, Line};
 use crate::journal::Journal;
 use crate::journal::composite::Delivery;
@@ -22,6 +24,7 @@ use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::outbound;
 use crate::profile::Profile;
+use crate::profile::texts::Texts;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
@@ -33,11 +36,11 @@ pub(super) async fn line(
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
     let profile = load_profile(&settings.gateway.profile)?;
-    let metrics = Metrics::new(&settings.gateway.profile, profile.infnos());
+    let metrics = Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let policy = Policy {
         upstreams: upstreams(settings, &clock)?,
-        clients: settings.client.values().cloned().map(Arc::new).collect(),
+        clients: settings.client.values().map(client).collect(),
         routes: settings.route.clone(),
         profile,
         profile_seq,
@@ -60,7 +63,7 @@ pub(super) async fn line(
 }
 
 fn load_profile(name: &str) -> Result<Profile, StartError> {
-    Profile::load(name).map_err(|complaints| {
+    Profile::load(name, &Texts::embedded()).map_err(|complaints| {
         let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
         StartError::Profile { name: name.to_owned(), complaints: complaints.join("; ") }
     })
@@ -90,6 +93,12 @@ fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<Upst
         }))
     };
     platforms.map(build).collect()
+}
+
+fn client(written: &ClientSettings) -> Arc<Client> {
+    // `check` refused what is no network.
+    let peers = written.peers.iter().filter_map(|network| network.parse().ok()).collect();
+    Arc::new(Client { peers, unknown: written.unknown, patience_ms: written.patience_ms })
 }
 
 fn random() -> [u8; 10] {

@@ -18,7 +18,7 @@ use crate::console::{self, Console};
 use crate::domain::clock::Clock;
 use crate::exchange::{Line, deliveries};
 use crate::inbound;
-use crate::journal::{AppendError, Journal, OpenError};
+use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::outbound;
 
 use insight::Inside;
@@ -111,7 +111,11 @@ async fn open_journal(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Jou
     let (journal_settings, data, clock) = (settings.journal.clone(), settings.gateway.data.clone(), Arc::clone(clock));
     let opened = tokio::task::spawn_blocking(move || Journal::open(&journal_settings, &data, clock)).await;
     let (journal, opening) = opened.map_err(|_| StartError::Panicked)??;
-    tracing::info!(%opening, "journal open");
+    for cut in &opening.cuts {
+        tracing::error!(?cut, "a torn tail was cut; its bytes stand in quarantine/");
+    }
+    let orphans = opening.orphans.len();
+    tracing::info!(first_start = opening.first_start, last_seq = opening.last_seq.0, orphans, "journal open");
     Ok(journal)
 }
 
@@ -142,6 +146,9 @@ pub enum StartError {
     /// The journal does not open; its message names the cure.
     #[error("could not open the journal")]
     Journal(#[from] OpenError),
+    /// The journal could not be sealed.
+    #[error("could not close the journal")]
+    Close(#[from] CloseError),
     /// The profile in force could not be journaled.
     #[error("could not write to the journal")]
     Append(#[from] AppendError),

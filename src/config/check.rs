@@ -5,7 +5,8 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 use super::complaint::{Complaint, nearest};
 use super::merge::Merged;
-use super::settings::{OnUnknown, RouteSettings, Settings};
+use super::settings::Settings;
+use crate::exchange::settings::{Route, WhenUnknown};
 
 /// The shortest listening time that `money.md` §1 accepts for money calls.
 const MONEY_LISTEN_MS: u64 = 600_000;
@@ -162,7 +163,7 @@ impl Checker<'_> {
                 let what = format!("`client.{name}` does not say where it calls from");
                 self.wrong(&[&peers, &unknown, &patience], what, "add peers = [\"ADDRESS/BITS\"]");
             }
-            if client.unknown == OnUnknown::Hold && client.patience_ms == 0 {
+            if client.unknown == WhenUnknown::Hold && client.patience_ms == 0 {
                 let what = format!("`client.{name}` holds unknown outcomes, and its own time-out is not known");
                 self.remark(&[&patience, &unknown], what, "set patience_ms a little below its time-out");
             }
@@ -216,7 +217,7 @@ impl Checker<'_> {
                 self.wrong(&[&key("infno")], what, "write numbers such as \"2207\", \"35*\" or \"*\"");
             }
         }
-        let all = |route: &RouteSettings| route.prefix == "/" && route.infno.iter().any(|infno| infno == "*");
+        let all = |route: &Route| route.prefix == "/" && route.infno.iter().any(|infno| infno == "*");
         if !settings.route.iter().any(all) {
             self.remark(
                 &["route.0.prefix"],

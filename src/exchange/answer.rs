@@ -12,7 +12,7 @@ use crate::domain::message::{Body, HeaderLines, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
 use crate::journal::composite::Delivery;
 use crate::outbound::{Flow, forwardable};
-use crate::profile::{NativeBody, Says};
+use crate::profile::{NativeBody, Refused, UnknownText};
 
 use super::Line;
 use super::door::{Answer, HandedOver, Receipt, RequestHead};
@@ -122,8 +122,8 @@ impl Line {
     pub(super) fn refuse_head(&self, head: &RequestHead, refusal: &Refusal) -> Answer {
         self.note_refusal(Class::Unclassified, "", refusal);
         tracing::warn!(code = refusal.code(), peer = %head.peer, reason = %refusal, "refused before the line");
-        let says = Says { infno: "", msgid: "", err_msg: &refusal.text(), now_unix_ns: self.clock.unix_ns() };
-        native(self.policy.load().profile.native(&says), true)
+        let says = Refused { infno: "", msgid: "", err_msg: &refusal.text(), now_unix_ns: self.clock.unix_ns() };
+        native(self.policy.load().profile.native_refusal(&says), true)
     }
 
     /// The native refusal for an arrival that was not sent.
@@ -132,12 +132,12 @@ impl Line {
         let identity = profile.identify(&arrival.request.target, &arrival.request.headers, &arrival.view);
         self.note_refusal(identity.class, &identity.infno, refusal);
         tracing::warn!(code = refusal.code(), exchange = %arrival.id, infno = identity.infno, reason = %refusal, "refused");
-        native(profile.native(&self.says(arrival, &identity.infno, &refusal.text())), false)
+        native(profile.native_refusal(&self.says(arrival, &identity.infno, &refusal.text())), false)
     }
 
     fn note_refusal(&self, class: Class, infno: &str, refusal: &Refusal) {
         self.refusals.note(self.clock.unix_ns(), class, infno, refusal);
-        self.metrics.refused(refusal.code());
+        self.metrics.refused(refusal.cause());
     }
 
     /// "Nothing was sent", in the platform's envelope.
@@ -147,14 +147,14 @@ impl Line {
 
     /// "Outcome unknown", in the platform's envelope (`money.md` §4).
     pub(super) fn unknown_words(&self, call: &Identified) -> Reply {
-        self.own_words(call, call.arrival.policy.profile.unknown_text(call.identity.class))
+        self.own_words(call, &self.unknown_text(UnknownText::Waiting, call, call.arrival.at_unix_ns))
     }
 
     fn own_words(&self, call: &Identified, err_msg: &str) -> Reply {
         let arrival = &call.arrival;
-        let body = arrival.policy.profile.native(&self.says(arrival, &call.identity.infno, err_msg));
+        let body = arrival.policy.profile.native_refusal(&self.says(arrival, &call.identity.infno, err_msg));
         let headers = content_type(body.content_type);
-        Reply { status: 200, reason: Bytes::new(), headers, body: Body::Buffered(body.bytes) }
+        Reply { status: 200, reason: Bytes::new(), headers, body: Body::Buffered(body.bytes.into()) }
     }
 
     /// "Outcome unknown", by the client's setting. Waits first when the setting is to hold.
@@ -177,14 +177,21 @@ impl Line {
 
     /// What a repeat hears when the first one's outcome is unknown.
     pub(super) async fn tell_unknown(self: &Arc<Self>, call: &Identified, first: Option<&history::Held>) -> Hears {
-        let own = self.unknown_words(call);
+        let sent_unix_ns = first.map_or(call.arrival.at_unix_ns, |first| first.at_unix_ns);
+        let own = self.own_words(call, &self.unknown_text(UnknownText::Repeat, call, sent_unix_ns));
         let (intent_seq, exchange_id) = first.map_or((Seq::NONE, ExchangeId::NONE), |f| (f.intent_seq, f.exchange_id));
         self.say_unknown(call, intent_seq, exchange_id, &own).await
     }
 
-    fn says<'a>(&self, arrival: &'a Arrival, infno: &'a str, err_msg: &'a str) -> Says<'a> {
+    fn unknown_text(&self, which: UnknownText, call: &Identified, sent_unix_ns: i64) -> String {
+        let profile = &call.arrival.policy.profile;
+        let msgid = call.envelope.msgid.as_deref().unwrap_or_default();
+        profile.unknown_text(which, profile.transaction(&call.identity.infno), msgid, sent_unix_ns)
+    }
+
+    fn says<'a>(&self, arrival: &'a Arrival, infno: &'a str, err_msg: &'a str) -> Refused<'a> {
         let msgid = arrival.view.top("msgid").unwrap_or_default();
-        Says { infno, msgid, err_msg, now_unix_ns: self.clock.unix_ns() }
+        Refused { infno, msgid, err_msg, now_unix_ns: self.clock.unix_ns() }
     }
 
     fn patience_left(&self, call: &Identified) -> Duration {
@@ -200,7 +207,7 @@ fn native(body: NativeBody, close: bool) -> Answer {
         reason: Bytes::new(),
         headers: content_type(body.content_type),
         carried: http::Extensions::new(),
-        body: Flow::Whole(body.bytes),
+        body: Flow::Whole(body.bytes.into()),
         close,
         receipt: Receipt::none(),
     }

@@ -118,7 +118,7 @@ impl Line {
         first: Bytes,
         mut rest: Flow,
     ) -> Report {
-        let Ok(mut writer) = self.journal.bodies().create(hearing.id, Side::Answer, hearing.key_slot).await else {
+        let Ok(mut writer) = self.journal.bodies().create(hearing.id, Side::Ans, hearing.key_slot).await else {
             return not_stored(scanner, head, first);
         };
         let mut chunk = first.clone();

@@ -162,7 +162,7 @@ pub fn original_of(
     journal: &Journal,
     kind: EntryKind,
     handle: Token,
-    infnos: &[String],
+    infnos: &[&str],
 ) -> Result<Option<Undone>, HistoryError> {
     if handle.is_none() {
         return Ok(None);
@@ -173,7 +173,7 @@ pub fn original_of(
             && record.header.outcome == Outcome::Confirmed as u8
             && !record.header.key_token.is_none();
         let infno = record.facts.text_of(Fact::Infno).unwrap_or_default();
-        if confirmed && infnos.iter().any(|one| one == infno) {
+        if confirmed && infnos.contains(&infno) {
             return Ok(Some(Undone { intent_seq: record.header.ref_seq, key_token: record.header.key_token }));
         }
     }

@@ -7,7 +7,8 @@ use crate::domain::exchange::Seq;
 use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
 use crate::journal::entry::EntryKind;
-use crate::profile::{Envelope, Identity, KeyParts, OnRepeat, Transaction};
+use crate::profile::transaction::OnRepeat;
+use crate::profile::{Envelope, Identity, KeyParts};
 
 use super::Line;
 use super::answer::Hears;
@@ -90,7 +91,7 @@ impl Line {
         let envelope = profile.envelope(&arrival.view);
         let parts = profile.key(transaction, &arrival.view);
         let mut call = Identified {
-            tokens: self.tokens_of(transaction, &envelope, parts.as_ref()),
+            tokens: self.tokens_of(&envelope, parts.as_ref()),
             fingerprint: self.fingerprint_of(parts.as_ref()),
             rule_without_key: transaction.key.is_some() && parts.is_none(),
             client: Arc::clone(client),
@@ -102,7 +103,7 @@ impl Line {
             identity,
             envelope,
         };
-        match self.place(&mut call, transaction, parts.as_ref()).await {
+        match self.place(&mut call, parts.as_ref()).await {
             Ok(None) => Ok(Known::First(Box::new(call))),
             Ok(Some(told)) => Ok(Known::Repeat(told)),
             Err(refusal) => Err((call.arrival, refusal)),
@@ -113,10 +114,9 @@ impl Line {
     async fn place(
         self: &Arc<Self>,
         call: &mut Identified,
-        transaction: &Transaction,
         parts: Option<&KeyParts>,
     ) -> Result<Option<Hears>, Refusal> {
-        call.undone = self.original_of(call, transaction)?;
+        call.undone = self.original_of(call)?;
         let Some(parts) = parts else { return Ok(None) };
         for _ in 0..CLAIMS_MAX {
             match self.held.claim(call.tokens.key, &call.fingerprint) {
@@ -163,7 +163,7 @@ impl Line {
             moved: moved(&held.fingerprint, &call.fingerprint).is_some(),
             settled: !held.setl_ids.is_empty(),
         });
-        match decide(parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
+        match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
             Step::Forward => self.like_unresolved(call).map(|()| None),
             Step::Replay => self.replay_held(call, &history).await.map(Some),
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
@@ -192,7 +192,7 @@ impl Line {
     }
 
     /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
-    fn original_of(&self, call: &Identified, transaction: &Transaction) -> Result<Option<Undone>, Refusal> {
+    fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
         if let (Some(omsgid), Some(oinfno)) = (&call.envelope.omsgid, &call.envelope.oinfno) {
             let msgid = self.journal.tokens().of("msgid", omsgid);
             let sent = history::sent_as(&self.journal, msgid, oinfno).map_err(|_| Refusal::HistoryUnread)?;
@@ -202,13 +202,14 @@ impl Line {
                 None => Ok(None),
             };
         }
-        let kind = match transaction.undo_handle.as_deref() {
+        let freed = call.arrival.policy.profile.frees(&call.identity.infno);
+        let (kind, handle) = match freed.first() {
             None => return Ok(None),
-            Some("mdtrt_id") => EntryKind::Visit,
-            Some(_) => EntryKind::Settlement,
+            Some((_, "mdtrt_id")) => (EntryKind::Visit, call.tokens.visit),
+            Some(_) => (EntryKind::Settlement, call.tokens.handle),
         };
-        let handle = if kind == EntryKind::Visit { call.tokens.visit } else { call.tokens.handle };
-        history::original_of(&self.journal, kind, handle, &transaction.undoes).map_err(|_| Refusal::HistoryUnread)
+        let infnos: Vec<&str> = freed.iter().map(|(infno, _)| *infno).collect();
+        history::original_of(&self.journal, kind, handle, &infnos).map_err(|_| Refusal::HistoryUnread)
     }
 
     /// A 2601 proves an undo only of what was Confirmed before it left: an unknown original may still commit.
@@ -228,7 +229,7 @@ impl Line {
         history.holder.is_some_and(|held| held.outcome == Outcome::Unknown && held.outcome_place.is_some())
     }
 
-    fn tokens_of(&self, transaction: &Transaction, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
+    fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
         let tokens = self.journal.tokens();
         let institution = envelope.fixmedins_code.as_deref().unwrap_or_default();
         let within = |domain: &str, value: Option<&str>| match value {
@@ -236,13 +237,17 @@ impl Line {
             None => Token::NONE,
         };
         let person = envelope.certno.as_deref().or(envelope.psn_no.as_deref());
-        let handle = transaction.undo_handle.as_deref().unwrap_or("setl_id");
+        // A call names a settlement or a filing, never both.
+        let handle = match &envelope.setl_id {
+            Some(setl_id) => within("setl_id", Some(setl_id)),
+            None => within("trt_dcla_detl_sn", envelope.trt_dcla_detl_sn.as_deref()),
+        };
         Tokens {
             key: parts.map_or(Token::NONE, |parts| tokens.of("key", &parts.text)),
             loose: parts.and_then(|parts| parts.loose.as_deref()).map_or(Token::NONE, |text| tokens.of("like", text)),
             person: within("person", person),
             visit: within("mdtrt_id", envelope.mdtrt_id.as_deref()),
-            handle: within(handle, envelope.handle(handle)),
+            handle,
         }
     }
 

@@ -89,7 +89,7 @@ impl Arriving {
     async fn spool(&mut self, small: Kept, chunk: &[u8]) -> Result<Kept, Refusal> {
         let journal = &self.line.journal;
         let key_slot = journal.take_slot().map_err(|_| Refusal::NotStored)?;
-        let begun = journal.bodies().create(self.id, Side::Request, key_slot).await;
+        let begun = journal.bodies().create(self.id, Side::Req, key_slot).await;
         let mut writer = begun.map_err(|_| Refusal::NotStored)?;
         let first: &[u8] = match &small {
             Kept::One(first) => first,

@@ -7,6 +7,7 @@ use crate::domain::outcome::Outcome;
 use crate::journal::draft::{Draft, Sealed};
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::{Header, Kind, flag};
+use crate::journal::queue::NotWritten;
 use crate::journal::{IntendError, OutcomeRoom};
 
 use super::Line;
@@ -62,9 +63,9 @@ impl Line {
 
 fn refusal_of(error: &IntendError) -> Refusal {
     match error {
-        IntendError::NoRoom => Refusal::NoRoom,
-        IntendError::TooLarge => Refusal::NotStored,
-        IntendError::Closed => Refusal::JournalClosed,
+        IntendError::NotWritten(NotWritten::Full) => Refusal::NoRoom,
+        IntendError::NotWritten(NotWritten::TooLarge) | IntendError::Frame(_) => Refusal::NotStored,
+        IntendError::NotWritten(_) => Refusal::JournalClosed,
     }
 }
 

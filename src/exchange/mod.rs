@@ -114,7 +114,7 @@ impl Line {
         if let Report::Streaming(replied) = report {
             return self.stream(performing, *replied, hearer).await;
         }
-        let verdict = self.judge(&performing.intended, &report);
+        let verdict = self.judge(performing.intended.call(), &report);
         let hears = self.finish(&mut performing.intended, verdict, report).await;
         hearer.hear(hears);
         if verdict.cause == Cause::TimedOut {

@@ -17,7 +17,6 @@ use super::refusal::Refusal;
 const KINDS_MAX: usize = 256;
 
 /// Where refusals are noted.
-#[derive(Debug)]
 pub struct Refusals {
     journal: Journal,
     per_second_max: u32,

@@ -3,7 +3,7 @@
 //! Only in-flight, Unknown and Confirmed hold a key; `history` folds the journal into a [`Holder`] first.
 
 use crate::domain::outcome::Outcome;
-use crate::profile::OnRepeat;
+use crate::profile::transaction::OnRepeat;
 
 /// What stands against a new call with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +35,17 @@ pub enum Step {
 
 /// Decides; knows no clock and no journal.
 #[rustfmt::skip]
-pub fn decide(rule: OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> Step {
+pub fn decide(rule: &OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> Step {
     use {OnRepeat::*, Outcome::*, Step::*};
     let Some(holder) = holder else { return Step::Forward };
     let fresh = !holder.settled || holder.age_seconds <= fresh_seconds;
     match (rule, holder.outcome, holder.moved) {
         (OnRepeat::Forward,            _,         _    ) => Step::Forward,
-        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > u64::from(seconds) => Step::Forward,
+        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > u64::from(*seconds) => Step::Forward,
         (_,                            Refused,   _    ) => Step::Forward,
         (_,                            _,         true ) => RefuseMoved,
         (CancelInquiry,                Unknown,   false) => Step::Forward,
+        (AskFirst { .. },              Confirmed, false) => AskThenReplay,
         (_,                            Unknown,   false) => TellUnknown,
         (OnRepeat::Replay,             Confirmed, false) if !fresh => AskThenReplay,
         (_,                            Confirmed, false) => Step::Replay,
@@ -66,11 +67,11 @@ mod tests {
         ];
         let mut text = String::from("rule             | first one  | age    | field moved | made a settlement | step\n");
         for (name, rule) in rules {
-            text += &format!("{name:<16} | none       |        |             |                   | {:?}\n", decide(rule, None, 600));
+            text += &format!("{name:<16} | none       |        |             |                   | {:?}\n", decide(&rule, None, 600));
             for outcome in [Outcome::Unknown, Outcome::Confirmed] {
                 for (age, moved, settled) in ages_and_flags() {
                     let holder = Holder { outcome, age_seconds: age, moved, settled };
-                    let step = decide(rule, Some(holder), 600);
+                    let step = decide(&rule, Some(holder), 600);
                     let yes = |is: bool| if is { "yes" } else { "no" };
                     text += &format!(
                         "{name:<16} | {:<10} | {:<6} | {:<11} | {:<17} | {step:?}\n",

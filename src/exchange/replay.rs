@@ -41,7 +41,7 @@ impl Line {
             return Err(Refusal::HistoryUnread);
         };
         self.note_alias(call, &record).await?;
-        self.metrics.replayed();
+        self.metrics.replays.inc();
         let told = match Outcome::from_code(record.header.outcome) {
             Some(Outcome::Confirmed) => Told::Success,
             Some(Outcome::Refused) => Told::Refused,

@@ -29,9 +29,8 @@ pub enum WithoutJournal {
     Pass,
 }
 
-/// `[client.NAME]`: one kind of HIS client.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One kind of HIS client.
+#[derive(Debug, Clone)]
 pub struct Client {
     /// Networks it calls from.
     pub peers: Vec<IpNet>,

@@ -1,5 +1,7 @@
 //! Makes the outcome durable, before the HIS can have a complete answer.
 
+use std::time::Duration;
+
 use crate::domain::exchange::Seq;
 use crate::domain::message::{Body, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
@@ -8,10 +10,12 @@ use crate::domain::token::Token;
 use crate::journal::draft::{Draft, Sealed};
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::flag;
-use crate::profile::ReplyEnvelope;
+use crate::profile::ReplyView;
 
 use super::Line;
-use super::forward::Heeded;
+use super::forward::{Heeded, Report};
+use super::identify::Identified;
+use super::judge::{Asked, HeardFacts, judge};
 use super::intend::{Intended, add_named, outcome_header};
 
 /// What the judge said.
@@ -28,6 +32,36 @@ impl Verdict {
     pub fn unknown(cause: Cause) -> Verdict {
         Verdict { outcome: Outcome::Unknown, cause }
     }
+}
+
+impl Line {
+    /// Judges what one send brought back.
+    pub(super) fn judge(&self, call: &Identified, report: &Report) -> Verdict {
+        match report {
+            Report::NeverSent { .. } => judge_of(call, &HeardFacts::NeverSent),
+            Report::Silence { cause, .. } => judge_of(call, &HeardFacts::Silence(*cause)),
+            Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.view),
+            // `carry` streams these, and judges what `stream` stored.
+            Report::Streaming(_) => Verdict::unknown(Cause::NotStored),
+        }
+    }
+
+    /// Judges a complete reply.
+    pub(super) fn judge_reply(&self, call: &Identified, status: u16, view: &View) -> Verdict {
+        judge_of(call, &HeardFacts::Reply { status, view, complete: true })
+    }
+}
+
+fn judge_of(call: &Identified, heard: &HeardFacts<'_>) -> Verdict {
+    let profile = &call.arrival.policy.profile;
+    let asked = Asked {
+        class: call.identity.class,
+        tx: profile.transaction(&call.identity.infno),
+        cross_region: call.envelope.cross_region,
+        msgid: call.envelope.msgid.as_deref(),
+    };
+    let (outcome, cause) = judge(profile, &asked, heard);
+    Verdict { outcome, cause }
 }
 
 /// What an OUTCOME is to hold.
@@ -88,8 +122,14 @@ impl Line {
         if let (Some(seq), Some(claim)) = (settled, &intended.call().claim) {
             claim.settled(seq, verdict.outcome);
         }
-        self.metrics.settled(intended.call().identity.class, verdict.outcome, verdict.cause);
+        self.count(intended.call(), verdict);
         settled
+    }
+
+    fn count(&self, call: &Identified, verdict: Verdict) {
+        let ns = self.clock.unix_ns().saturating_sub(call.arrival.at_unix_ns);
+        let seconds = Duration::from_nanos(u64::try_from(ns).unwrap_or(0)).as_secs_f64();
+        self.metrics.exchange_ended(&call.identity.infno, call.identity.class, verdict.outcome, seconds);
     }
 
     /// The OUTCOME as a draft.
@@ -115,7 +155,7 @@ impl Line {
             facts.number(Fact::HttpStatus, u64::from(reply.status));
         }
         if let Some(view) = evidence.view {
-            let heard = call.arrival.policy.profile.reply_envelope(view);
+            let heard = call.arrival.policy.profile.envelope_of_reply(view);
             add_reply_facts(&mut facts, &heard);
             self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, &heard);
         }
@@ -132,7 +172,7 @@ impl Line {
     }
 
     /// The visit and the settlement or filing that the answer made are what later calls name.
-    fn name_what_it_made(&self, visit: &mut Token, handle: &mut Token, intended: &Intended, heard: &ReplyEnvelope) {
+    fn name_what_it_made(&self, visit: &mut Token, handle: &mut Token, intended: &Intended, heard: &ReplyView) {
         let institution = intended.call().envelope.fixmedins_code.as_deref().unwrap_or_default();
         let within = |domain: &str, value: &str| self.journal.tokens().of(domain, &format!("{institution}\n{value}"));
         if let Some(mdtrt_id) = &heard.mdtrt_id {
@@ -146,8 +186,8 @@ impl Line {
     }
 }
 
-fn add_reply_facts(facts: &mut Facts, heard: &ReplyEnvelope) {
-    facts.text(Fact::Infcode, heard.infcode.as_deref().unwrap_or_default());
+fn add_reply_facts(facts: &mut Facts, heard: &ReplyView) {
+    facts.text(Fact::Infcode, heard.infcode.as_ref().map_or("", |found| &found.text));
     facts.text(Fact::MdtrtId, heard.mdtrt_id.as_deref().unwrap_or_default());
     facts.text(Fact::MedinsSetlId, heard.medins_setl_id.as_deref().unwrap_or_default());
     for setl_id in &heard.setl_ids {

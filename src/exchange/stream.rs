@@ -115,7 +115,7 @@ impl Line {
             ReplyBody::More { first, rest } => (first, rest),
         };
         let slot = intended.header.key_slot;
-        let created = self.journal.bodies().create(call.arrival.id, Side::Answer, slot).await;
+        let created = self.journal.bodies().create(call.arrival.id, Side::Ans, slot).await;
         let mut writer = created.map_err(|_| Cause::NotStored)?;
         loop {
             scanner.feed(&chunk);

@@ -156,9 +156,11 @@ impl BodyWriter {
         self.file.flush().await?;
         let _turn = self.folder.syncs.acquire().await.map_err(io::Error::other)?;
         self.file.sync_all().await?;
-        fs::rename(self.unfinished.path(), self.folder.dir.join(&self.name)).await?;
-        self.unfinished.0 = None;
+        let whole = self.folder.dir.join(&self.name);
+        fs::rename(self.unfinished.path(), &whole).await?;
+        self.unfinished.0 = Some(whole);
         File::open(&self.folder.dir).await?.sync_all().await?;
+        self.unfinished.0 = None;
         Ok(BodyFile {
             name: std::mem::take(&mut self.name),
             stored_len: self.stored_len,

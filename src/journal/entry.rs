@@ -25,17 +25,23 @@ pub enum EntryKind {
     Stage = 5,
     /// An exchange: the token is its id.
     Exchange = 6,
+    /// A visit that a confirmed call with a business key made or settled.
+    Visit = 7,
+    /// A business key without the fields that a HIS changes on a retry.
+    Like = 8,
 }
 
 impl EntryKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [EntryKind; 6] = [
+    pub const ALL: [EntryKind; 8] = [
         EntryKind::Key,
         EntryKind::Fence,
         EntryKind::Settlement,
         EntryKind::Msgid,
         EntryKind::Stage,
         EntryKind::Exchange,
+        EntryKind::Visit,
+        EntryKind::Like,
     ];
 
     /// The kind a stored byte means; `None` for a byte of a later format.

@@ -88,7 +88,7 @@ struct State {
     recent: VecDeque<Arc<Block>>,
     /// Every block on disk, by its first slot.
     spans: BTreeMap<u64, Span>,
-    /// Blocks that nobody has journaled yet.
+    /// Blocks in use that nobody has journaled yet.
     unannounced: Vec<Span>,
     /// Why the last attempt to make a block failed.
     failure: Option<String>,
@@ -167,7 +167,8 @@ impl KeyPool {
         read_slot(&self.stock.dir, span, slot)
     }
 
-    /// First and last slot of the blocks made since the last call: each belongs into a `KeySlots` record.
+    /// First and last slot of the blocks that came into use since the last call: each belongs into a `KeySlots` record.
+    /// When depends on the slots taken alone, not on the stocker's pace.
     pub fn unannounced(&self) -> Vec<(u64, u64)> {
         self.stock.state().unannounced.drain(..).map(|span| (span.first, span.last())).collect()
     }
@@ -206,7 +207,6 @@ impl Stock {
             state.failure = made.as_ref().err().map(ToString::to_string);
             if let Ok(block) = made {
                 state.spans.insert(span.first, span);
-                state.unannounced.push(span);
                 state.next = Some(Arc::new(block));
             }
             self.changed.notify_all();
@@ -225,6 +225,7 @@ impl State {
 
     fn begin_next(&mut self) -> bool {
         let Some(next) = self.next.take() else { return false };
+        self.unannounced.push(next.span);
         let before = std::mem::replace(&mut self.current, next);
         self.used = 0;
         self.recent.push_back(before);

@@ -20,6 +20,7 @@ pub mod entropy; // Where secrets come from.
 mod key_block; // The form of a file of keys.
 pub mod key_folder; // Keys found again by a tool.
 pub mod keys; // The key pool.
+mod sm4_lanes; // SM4, eight blocks side by side.
 pub mod pack; // Compression.
 mod private_file; // Small secret files, whole or not at all.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
@@ -66,6 +67,7 @@ pub use handle::{AppendError, IntendError, Journal, Kept, OpenError, SettleError
 pub use open::Opening;
 pub use place::{Place, Record};
 pub use queue::{Health, OutcomeRoom};
+pub use running::CloseError;
 pub use settings::Settings;
 pub use shelf::ReadError;
 pub use table::OpenExchange;

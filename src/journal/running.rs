@@ -37,18 +37,18 @@ struct Threads {
 }
 
 impl Running {
-    /// Locks the data folder, recovers the journal in it and starts its threads.
+    /// Recovers the journal of a locked data folder and starts its threads.
     ///
     /// # Errors
-    /// When it is locked, damaged, incomplete or foreign, or when the disk refuses.
+    /// When it is damaged, incomplete or foreign, or when the disk refuses.
     pub fn open(
+        lock: Lock,
         settings: &Settings,
         data: &Path,
         fresh: Fresh,
         clock: Arc<dyn Clock>,
         entries_of: &EntriesOf,
     ) -> Result<(Running, Opening), OpenError> {
-        let lock = Lock::take(data)?;
         let disk = Arc::new(RealDisk::at(data));
         let bounds = settings.bounds();
         let waits = Waits::of(settings);

@@ -378,7 +378,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn what_was_sealed_opens_and_every_flipped_byte_is_noticed(sealed in a_sealed_part(), sm4 in any::<bool>()) {
             let desk = desk(if sm4 { Cipher::Sm4Gcm } else { Cipher::Aes256Gcm });

@@ -2,11 +2,11 @@
 //!
 //! Nothing here knows what a transaction means; nothing here retries what may have been sent.
 
+pub mod heard; // Words: what goes out, and what was heard.
+
+pub mod fields; // Which header lines cross a proxy, and where a target leads.
 pub mod flow; // A body on its way: whole, or a stream with back-pressure.
 pub mod head; // The raw head of a message: names in their original case.
-
-pub mod fields;
-pub mod heard; // Words: what goes out, and what was heard. // Which header lines cross a proxy, and where a target leads.
 
 mod connect; // To reach the platform: TCP options and the HTTP handshake.
 mod pool; // Connections kept for reuse, and how many there may be.

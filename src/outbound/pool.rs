@@ -34,13 +34,13 @@ pub(super) struct PoolBounds {
 /// Idle connections, the freshest last.
 #[derive(Default)]
 struct Resting {
-    idle: Vec<Box<Wired>>,
+    idle: Vec<Wired>,
     swept: bool,
 }
 
 /// A connection in use. Given back it rests; dropped it closes.
 pub(super) struct Lease {
-    wired: Box<Wired>,
+    wired: Wired,
     pool: Arc<Pool>,
     _room: OwnedSemaphorePermit,
 }
@@ -99,7 +99,7 @@ impl Pool {
         room.map_err(|_| Unsent::NoConnectionFree)?.map_err(|_| Unsent::NoConnectionFree)
     }
 
-    fn reuse(&self) -> Option<Box<Wired>> {
+    fn reuse(&self) -> Option<Wired> {
         loop {
             let wired = self.resting().idle.pop()?;
             // One that rested too long, or that the peer has closed, is dropped here, outside the lock.
@@ -110,14 +110,14 @@ impl Pool {
         }
     }
 
-    async fn fresh(&self, deadline: Instant) -> Result<Box<Wired>, Unsent> {
+    async fn fresh(&self, deadline: Instant) -> Result<Wired, Unsent> {
         let connected = timeout_at(deadline, self.dial.connect()).await.map_err(|_| Unsent::ConnectTimedOut)?;
         let wired = connected.map_err(Unsent::Unreachable)?;
         self.dialled.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(wired))
+        Ok(wired)
     }
 
-    fn rest(self: &Arc<Self>, mut wired: Box<Wired>) {
+    fn rest(self: &Arc<Self>, mut wired: Wired) {
         wired.rest();
         let mut resting = self.resting();
         resting.idle.push(wired);
@@ -135,7 +135,7 @@ impl Pool {
         resting.swept = !resting.idle.is_empty();
         let goes_on = resting.swept;
         drop(resting);
-        let _closed_outside_the_lock: Vec<Box<Wired>> = stale;
+        let _closed_outside_the_lock: Vec<Wired> = stale;
         goes_on
     }
 

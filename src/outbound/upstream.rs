@@ -99,14 +99,19 @@ impl Upstream {
         let parsed = settings.url.parse::<Uri>().map_err(|source| SettingsError::NotUrl { url: url(), source })?;
         let not_http = || SettingsError::NotHttp { url: url() };
         let authority = parsed.authority().ok_or_else(not_http)?;
-        if parsed.scheme_str() != Some("http") || parsed.query().is_some() || authority.as_str().contains('@') {
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => 80,
+            Some(_) => authority.port_u16().ok_or_else(not_http)?,
+            None => return Err(not_http()), // credentials stand before the host
+        };
+        if parsed.scheme_str() != Some("http") || parsed.query().is_some() {
             return Err(not_http());
         }
         if settings.connections_max == 0 {
             return Err(SettingsError::NoConnections);
         }
         let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let dial = Dial::new(name, authority.port_u16().unwrap_or(80), clock);
+        let dial = Dial::new(name, port, clock);
         let bounds = PoolBounds {
             connect: Duration::from_millis(settings.connect_ms),
             idle: Duration::from_millis(settings.idle_ms),
@@ -196,7 +201,17 @@ mod tests {
         assert_eq!(check("http://10.1.2.3:8080/ebus/poc/").unwrap(), "/ebus/poc");
         assert_eq!(check("http://platform").unwrap(), "");
         assert_eq!(check("http://[::1]:80").unwrap(), "");
-        for bad in ["", "/only/path", "https://h:443", "http://h?x=1", "http://u:p@h", "http://h:99999", "ftp://h"] {
+        for bad in [
+            "",
+            "/only/path",
+            "https://h:443",
+            "http://h?x=1",
+            "http://u:p@h",
+            "http://u@h",
+            "http://u@h:1",
+            "http://h:99999",
+            "ftp://h",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

@@ -26,7 +26,7 @@ pub(super) type Driver = Connection<TokioIo<Tap<TcpStream>>, Flow>;
 /// A connection.
 pub(super) struct Wired {
     sender: SendRequest<Flow>,
-    driver: Option<Driver>,
+    driver: Option<Box<Driver>>,
     /// A second name for the socket, to ask the kernel whether the peer has hung up.
     witness: socket2::Socket,
     seen: Arc<Seen>,
@@ -49,7 +49,7 @@ impl Wired {
         witness: socket2::Socket,
         seen: Arc<Seen>,
     ) -> Wired {
-        Wired { sender, driver: Some(driver), witness, seen, idle_since: Instant::now() }
+        Wired { sender, driver: Some(Box::new(driver)), witness, seen, idle_since: Instant::now() }
     }
 
     /// What the socket wrapper saw of the running call.
@@ -121,10 +121,37 @@ impl Wired {
 }
 
 /// Lets the connection read and write. One that has ended is dropped, which hands back a request that it never took.
-fn turn(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
+fn turn(driver: &mut Option<Box<Driver>>, cx: &mut Context<'_>) {
     if let Some(running) = driver
         && Pin::new(running).poll(cx).is_ready()
     {
         *driver = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::HandClock;
+    use crate::outbound::connect::Dial;
+
+    #[tokio::test]
+    async fn a_closing_connection_hands_the_request_back_untouched() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let dial = Dial::new("127.0.0.1".to_owned(), port, Arc::new(HandClock::at(7)));
+        let mut wired = dial.connect().await.unwrap();
+        assert!(wired.is_quiet());
+        drop(listener.accept().await.unwrap());
+        assert!(!wired.is_quiet(), "the kernel knows at once");
+        // The reactor learns it with its next round, at the latest when another connection is made.
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = Request::post("/x").body(Flow::Whole(Bytes::from_static(b"{}"))).unwrap();
+        match wired.send(request).await {
+            Sent::HandedBack(request, _) => assert_eq!((request.uri().path(), request.body().len()), ("/x", Some(2))),
+            Sent::Head(_) | Sent::Lost(_) => panic!("the peer had closed before"),
+        }
+        assert_eq!(wired.seen().written(), 0);
+        assert!(!wired.is_ready());
     }
 }

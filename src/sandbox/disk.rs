@@ -295,7 +295,8 @@ impl DiskFile for SimFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.operate()?;
         let short = bytes.len() > 1 && state.faults.short_writes > 0;
-        let short = short && state.dice.chance(state.faults.short_writes);
+        let percent = state.faults.short_writes;
+        let short = short && state.dice.chance(percent);
         let len = if short { 1 + state.dice.below(bytes.len() as u64 - 1) as usize } else { bytes.len() };
         let at = offset as usize;
         let end = at + len;

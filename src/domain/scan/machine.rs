@@ -290,24 +290,26 @@ impl Machine {
     /// Takes bytes of a string up to its closing quote; gives how many.
     fn string(&mut self, bytes: &[u8], here: u64) -> usize {
         let mut at = 0;
-        while at < bytes.len() {
-            if !self.after_backslash && self.stepper.between() {
+        loop {
+            let plain = !self.after_backslash && self.stepper.between();
+            if plain {
                 let run = plain_run(&bytes[at..]);
-                let run = run + self.stepper.whole_characters(&bytes[at + run..]);
                 self.take(&bytes[at..at + run]);
                 at += run;
-                if run > 0 {
-                    continue;
-                }
             }
-            let byte = bytes[at];
+            let Some(byte) = bytes.get(at) else { return at };
+            let whole = if plain && *byte >= 0xe0 { self.stepper.whole_characters(&bytes[at..]) } else { 0 };
+            if whole > 0 {
+                self.take(&bytes[at..at + whole]);
+                at += whole;
+                continue;
+            }
             at += 1;
-            if self.special(byte) {
+            if (plain && *byte == b'"') || self.special(*byte) {
                 self.end_string(here + at as u64);
                 return at;
             }
         }
-        at
     }
 
     /// One byte that is not plain; true when it closes the string.

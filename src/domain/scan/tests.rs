@@ -82,7 +82,9 @@ fn every_body_of_the_table_is_read_as_written() {
     if std::env::var_os("MEDGATE_UPDATE_GOLDEN").is_some() {
         std::fs::write("tests/data/scan.txt", &now).expect("the table can be written");
     } else {
-        assert_eq!(now, TABLE, "set MEDGATE_UPDATE_GOLDEN=1 to rewrite tests/data/scan.txt, then review the change");
+        let differs = now.lines().zip(TABLE.lines()).find(|(is, was)| is != was);
+        let how = "set MEDGATE_UPDATE_GOLDEN=1 to rewrite tests/data/scan.txt, then review the change";
+        assert!(now == TABLE, "{how}; first difference: {differs:#?}");
     }
 }
 
