@@ -54,8 +54,3 @@ pub(super) fn profile_complaints(settings: &Settings) -> Vec<Complaint> {
     };
     complaints.into_iter().map(as_setting).collect()
 }
-
-/// Opens the journal of a data folder for reading, without its lock.
-pub(super) fn open_journal(_data: &std::path::Path) -> Result<Box<dyn super::journal::source::Source>, String> {
-    Err("this build holds no journal yet".to_owned())
-}

@@ -161,7 +161,12 @@ mod tests {
         check(Kind::Intent, Class::Money, None, &with(&[(Msgid, first), (Exchange, token(9))]));
         let freed = [(Key, token(1)), (Key, token(6)), (Fence, token(2)), (Settlement, token(3))];
         let outcome = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
-        check(Kind::Outcome, Class::Money, Some(Outcome::Confirmed), &outcome(&[(Visit, token(5)), (Exchange, token(9))]));
+        check(
+            Kind::Outcome,
+            Class::Money,
+            Some(Outcome::Confirmed),
+            &outcome(&[(Visit, token(5)), (Exchange, token(9))]),
+        );
         check(Kind::Outcome, Class::Stage, Some(Outcome::Unknown), &outcome(&[(Exchange, token(9))]));
         let staged = outcome(&[(Stage, token(5)), (Exchange, token(9))]);
         check(Kind::Outcome, Class::Stage, Some(Outcome::Confirmed), &staged);

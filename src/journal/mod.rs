@@ -18,6 +18,7 @@ pub mod tlv; // The inner form of both parts.
 pub mod cipher; // Encryption under a key of the pool.
 pub mod entropy; // Where secrets come from.
 mod key_block; // The form of a file of keys.
+pub mod key_folder; // Keys found again by a tool.
 pub mod keys; // The key pool.
 mod sm4_lanes; // SM4, eight blocks side by side.
 pub mod pack; // Compression.

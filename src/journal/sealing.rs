@@ -17,6 +17,7 @@ use super::draft::{Draft, Sealed};
 use super::entry::index_entries;
 use super::facts::{Fact, Facts};
 use super::frame::Frame;
+use super::key_folder::Keys;
 use super::keys::{KeyError, KeyPool, Slot, SlotKey};
 use super::pack::{self, Codec, SLICE_BYTES};
 use super::record::{HEADER_LEN, Header, flag, frame_len_for, payload_digest};
@@ -97,7 +98,7 @@ impl Sealer {
     /// # Errors
     /// As [`unseal`].
     pub fn open(&self, header: &Header, payload: &[u8]) -> Result<Sealed, SealedError> {
-        unseal(&self.pool, header, payload)
+        unseal(&*self.pool, header, payload)
     }
 
     fn begin(&self, draft: Draft) -> Result<Begun, FrameError> {
@@ -188,7 +189,7 @@ impl Sealer {
 ///
 /// # Errors
 /// When the record has none, its key is gone, or any byte is not what was written.
-pub fn unseal(pool: &KeyPool, header: &Header, payload: &[u8]) -> Result<Sealed, SealedError> {
+pub fn unseal(keys: &impl Keys, header: &Header, payload: &[u8]) -> Result<Sealed, SealedError> {
     if !header.has(flag::SEALED) {
         return Err(SealedError::NothingSealed);
     }
@@ -205,7 +206,7 @@ pub fn unseal(pool: &KeyPool, header: &Header, payload: &[u8]) -> Result<Sealed,
     let (facts, stored) = payload.split_at_checked(header.facts_len as usize).ok_or(SealedError::Facts(CutTlv))?;
     let counter = Facts::decode(facts)?.number_of(Fact::NonceCounter).ok_or(SealedError::NoCounter)?;
     let (ciphertext, tag) = stored.split_last_chunk::<TAG_LEN>().ok_or(SealedError::Tag)?;
-    let keyed = cipher.keyed(&pool.key(header.key_slot)?, PART_KEY, &[]);
+    let keyed = cipher.keyed(&keys.key(header.key_slot)?, PART_KEY, &[]);
     let mut packed = ciphertext.to_vec();
     keyed.decrypt(nonce(header.open_salt, counter), &bound(header), &mut packed, *tag).map_err(|_| SealedError::Tag)?;
     let plain = Bytes::from(pack::unpack(codec, packed, raw_len).map_err(SealedError::Unpack)?);
@@ -465,6 +466,6 @@ mod tests {
         assert_eq!((header.flags, header.key_slot, header.cipher, header.raw_len), (0, 0, 0, 0));
         assert_eq!(header.plain_commit, [0; 32]);
         assert_eq!(Facts::decode(&payload).unwrap().text_of(Fact::Infno), Some("2207"));
-        assert!(matches!(unseal(&desk.pool, &header, &payload), Err(SealedError::NothingSealed)));
+        assert!(matches!(unseal(&*desk.pool, &header, &payload), Err(SealedError::NothingSealed)));
     }
 }

@@ -3,29 +3,30 @@
 use std::io::{self, Write};
 
 use crate::domain::message::{Body, HeaderLines, Reply, Request};
+use crate::journal::Record;
 use crate::journal::draft::Sealed;
 use crate::journal::record::flag;
 
 use super::facts;
+use super::folder::Folder;
 use super::row::Row;
-use super::source::{Page, Source};
 
 /// Facts of a record below its row; with `reveal` the sealed part too.
-pub(super) fn print(out: &mut dyn Write, row: &Row, page: &Page, reveal: Option<&dyn Source>) -> io::Result<()> {
+pub(super) fn print(out: &mut dyn Write, row: &Row, record: &Record, reveal: Option<&Folder>) -> io::Result<()> {
     writeln!(out, "{}", row.line())?;
-    for (name, value) in facts::written(&page.facts) {
+    for (name, value) in facts::written(&record.facts) {
         writeln!(out, "    {name}: {value}")?;
     }
-    if !page.header.has(flag::SEALED) {
+    if !record.header.has(flag::SEALED) {
         return writeln!(out);
     }
-    match reveal.map(|source| source.unseal(page)) {
+    match reveal.map(|folder| folder.unseal(record)) {
         None => {
-            let sealed = page.payload.len() - page.header.facts_len as usize;
+            let sealed = record.payload.len() - record.header.facts_len as usize;
             writeln!(
                 out,
                 "    sealed part: {sealed} bytes, {} bytes in clear; --reveal shows it",
-                page.header.raw_len
+                record.header.raw_len
             )?;
         }
         Some(Ok(sealed)) => print_sealed(out, &sealed)?,
@@ -85,17 +86,22 @@ fn readable(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::Rows;
+    use std::ops::ControlFlow;
+
+    use crate::domain::exchange::Seq;
+
     use super::super::sample;
     use super::*;
 
     fn printed(reveal: bool) -> String {
-        let journal = sample::Memory::new(sample::visit());
+        let sample = sample::journal();
+        let folder = Folder::open(sample.path()).unwrap();
         let mut out = Vec::new();
-        let mut rows = Rows::default();
-        for page in &sample::visit()[1..] {
-            print(&mut out, &rows.row(page), page, reveal.then_some(&journal as &dyn Source)).unwrap();
-        }
+        let mut visit = |record: Record| {
+            print(&mut out, &Row::of(&record), &record, reveal.then_some(&folder)).unwrap();
+            ControlFlow::Continue(())
+        };
+        folder.each(Seq(2), Seq(4), &mut visit).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -103,10 +109,10 @@ mod tests {
     fn the_sealed_part_is_shown_only_when_asked_for() {
         let masked = printed(false);
         assert!(masked.contains("Infno: 2207") && masked.contains("--reveal shows it"), "{masked}");
-        assert!(!masked.contains("110101199003077777") && !masked.contains("psn_no\":"), "{masked}");
+        assert!(!masked.contains(sample::PERSON) && !masked.contains("张三"), "{masked}");
         let clear = printed(true);
         assert!(clear.contains("request: POST /fsi/api HTTP/1.1"), "{clear}");
-        assert!(clear.contains("person: certno = 110101199003077777"), "{clear}");
+        assert!(clear.contains(&format!("person: certno = {}", sample::PERSON)), "{clear}");
         assert!(clear.contains("张三"), "a GBK body is read as GBK: {clear}");
     }
 }

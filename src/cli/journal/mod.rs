@@ -1,25 +1,23 @@
 //! `medgate journal`: reads the journal folder, also while the gateway writes it.
 
-mod audit; // Does every record follow the one before it.
 mod detail; // Facts and, when asked for, the sealed part of one exchange.
 mod facts; // How each fact is written.
+mod folder; // The records of a data folder.
 mod row; // One record on one line.
 mod show; // medgate journal show
-pub(super) mod source; // What a journal folder gives to the commands.
 mod tail; // medgate journal tail
 mod verify; // medgate journal verify
 
 #[cfg(test)]
-mod sample; // Records for the tests of the commands.
+mod sample; // A small journal for the tests of the commands.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::config;
 
-use self::source::Source;
+use self::folder::Folder;
 use super::exit::Exit;
-use super::seam;
 use super::told::{FileArg, complain};
 
 /// Commands over the journal.
@@ -44,20 +42,38 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Opens the journal, or says on `err` why not.
-    fn open(self, err: &mut dyn Write) -> io::Result<Result<Box<dyn Source>, Exit>> {
+    /// The data folder, or how the command ends because the settings do not name one.
+    fn data(self, err: &mut dyn Write) -> io::Result<Result<PathBuf, Exit>> {
         let flags = self.data.map(|data| ("--data", "gateway.data", data)).into_iter().collect();
-        let data = match config::look(&self.file.told(flags), "gateway.data") {
-            Ok(data) => PathBuf::from(data),
-            Err(complaints) => return complain(&complaints, err).map(Err),
-        };
-        match seam::open_journal(&data) {
-            Ok(source) => Ok(Ok(source)),
-            Err(why) => {
-                writeln!(err, "the journal in {} cannot be read: {why}", data.display()).map(|()| Err(Exit::Failed))
-            }
+        match config::look(&self.file.told(flags), "gateway.data") {
+            Ok(data) => Ok(Ok(PathBuf::from(data))),
+            Err(complaints) => complain(&complaints, err).map(Err),
         }
     }
+
+    /// Opens the journal, or says on `err` why not.
+    fn open(self, err: &mut dyn Write) -> io::Result<Result<Folder, Exit>> {
+        let data = match self.data(err)? {
+            Ok(data) => data,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        match Folder::open(&data) {
+            Ok(folder) => Ok(Ok(folder)),
+            Err(why) => unreadable(&data.display(), &why, err).map(Err),
+        }
+    }
+}
+
+fn unreadable(data: &dyn std::fmt::Display, why: &str, err: &mut dyn Write) -> io::Result<Exit> {
+    writeln!(err, "the journal in {data} cannot be read: {why}")?;
+    writeln!(err, "    cure: name the gateway's data folder with --data DIR")?;
+    Ok(Exit::Failed)
+}
+
+/// Reading came to an end before the records did.
+fn stopped(why: &str, err: &mut dyn Write) -> io::Result<Exit> {
+    writeln!(err, "reading stopped: {why}\n    cure: run `medgate journal verify`")?;
+    Ok(Exit::Failed)
 }
 
 pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {

@@ -1,20 +1,14 @@
 //! One record on one line, as columns for people or as JSON for programs.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::domain::class::Class;
 use crate::domain::exchange::ExchangeId;
 use crate::domain::moment::china_time;
 use crate::domain::outcome::{Cause, Outcome, Told};
+use crate::journal::Record;
 use crate::journal::facts::Fact;
 use crate::journal::record::{Kind, flag};
-
-use super::source::Page;
-
-/// Intents remembered so that their outcomes can be named; older ones are forgotten.
-const NAMES_MAX: usize = 65_536;
 
 /// What a line says. An empty text is shown as `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,46 +26,28 @@ pub(super) struct Row {
     pub(super) late: bool,
 }
 
-/// Makes rows; remembers number and msgid of an intent for the records that refer to it.
-#[derive(Default)]
-pub(super) struct Rows {
-    names: BTreeMap<u64, (String, String)>,
-}
-
-impl Rows {
+impl Row {
     /// The row of a record.
-    pub(super) fn row(&mut self, page: &Page) -> Row {
-        let (header, facts) = (&page.header, &page.facts);
+    pub(super) fn of(record: &Record) -> Row {
+        let (header, facts) = (&record.header, &record.facts);
         let text = |fact| facts.text_of(fact).unwrap_or_default().to_owned();
-        let (mut infno, mut msgid) = (text(Fact::Infno), text(Fact::Msgid));
-        if header.known_kind() == Some(Kind::Intent) {
-            self.names.insert(header.seq.0, (infno.clone(), msgid.clone()));
-            if self.names.len() > NAMES_MAX {
-                self.names.pop_first();
-            }
-        } else if let Some((of_intent, msgid_of_intent)) = self.names.get(&header.ref_seq.0) {
-            let or = |own: String, other: &String| if own.is_empty() { other.clone() } else { own };
-            (infno, msgid) = (or(infno, of_intent), or(msgid, msgid_of_intent));
-        }
         let told = facts.all(Fact::Told).next().and_then(|told| Told::from_code(*told.first()?));
         let none = header.exchange_id == ExchangeId::NONE;
         Row {
             seq: header.seq.0,
             at: china_time(header.at_unix_ns),
             kind: header.known_kind().map_or_else(|| format!("kind-{}", header.kind), word),
-            infno,
+            infno: text(Fact::Infno),
             class: Class::from_code(header.class).map_or("", Class::word),
             outcome: Outcome::from_code(header.outcome).map_or("", Outcome::word),
             cause: Cause::from_code(header.cause).map_or("", Cause::word),
             told: told.map_or("", Told::word),
-            msgid,
+            msgid: text(Fact::Msgid),
             exchange: if none { String::new() } else { header.exchange_id.to_string() },
             late: header.has(flag::LATE),
         }
     }
-}
 
-impl Row {
     /// The heading above [`Row::line`].
     pub(super) const HEADING: &str = "TIME                           KIND      INFNO   CLASS         OUTCOME    CAUSE              MSGID                           SEQ  EXCHANGE";
 
@@ -104,10 +80,10 @@ impl Row {
 }
 
 /// True for records that only keep the journal in order; they are shown with `--all`.
-pub(super) fn is_upkeep(page: &Page) -> bool {
+pub(super) fn is_upkeep(record: &Record) -> bool {
     use Kind::*;
     matches!(
-        page.header.known_kind(),
+        record.header.known_kind(),
         Some(SegmentOpen | Carry | KeySlots | Mark | Checkpoint | Dictionary | SegmentClose)
     )
 }
@@ -126,22 +102,30 @@ fn word(kind: Kind) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
+    use crate::domain::exchange::Seq;
+
+    use super::super::folder::Folder;
     use super::super::sample;
     use super::*;
 
     #[test]
-    fn an_outcome_is_named_by_its_intent() {
-        let mut rows = Rows::default();
-        let pages = sample::visit();
-        let intent = rows.row(&pages[1]);
-        let outcome = rows.row(&pages[2]);
+    fn a_row_says_what_became_of_whom() {
+        let sample = sample::journal();
+        let mut rows = Vec::new();
+        let mut visit = |record: Record| {
+            rows.push(Row::of(&record));
+            ControlFlow::Continue(())
+        };
+        Folder::open(sample.path()).unwrap().each(Seq(2), Seq(4), &mut visit).unwrap();
+        let (intent, outcome) = (&rows[0], &rows[1]);
         assert_eq!((intent.kind.as_str(), intent.infno.as_str(), intent.class), ("intent", "2207", "money"));
-        assert_eq!((outcome.kind.as_str(), outcome.infno.as_str(), outcome.msgid.as_str()), ("outcome", "2207", "H1"));
-        assert_eq!((outcome.outcome, outcome.cause, outcome.late), ("unknown", "timed_out", false));
         let words: Vec<_> = outcome.line().split_whitespace().map(str::to_owned).collect();
-        let expected = ["1970-01-01T08:00:00.000+08:00", "outcome", "2207", "money", "unknown", "timed_out", "H1", "3"];
+        let expected = ["2026-01-01T08:01:00.000+08:00", "outcome", "2207", "money", "unknown", "timed_out", "H1", "3"];
         assert_eq!(words[..8], expected);
-        assert_eq!(words[8], intent.exchange);
+        assert_eq!(words[8], sample::exchange().to_string());
         assert_eq!(outcome.json()["outcome"], "unknown");
+        assert_eq!(word(Kind::OperatorAct), "operator_act");
     }
 }

@@ -1,87 +1,142 @@
-//! A small journal in memory: an opening, a 2207, its unknown outcome, a Mark; chained and digested like the real one.
+//! A small journal on disk, written with the journal's own parts: two segments with one 2207 that stayed unknown.
+
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::domain::class::Class;
+use crate::domain::clock::HandClock;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::{Body, Request};
 use crate::domain::outcome::{Cause, Outcome};
 use crate::domain::personal::Personal;
-use crate::journal::draft::Sealed;
-use crate::journal::facts::{Fact, Facts};
-use crate::journal::record::{self, Header, Kind, flag};
+use crate::journal::cipher::Cipher;
+use crate::journal::draft::{Draft, Sealed};
+use crate::journal::entropy::SystemEntropy;
+use crate::journal::facts::Fact;
+use crate::journal::keys::KeyPool;
+use crate::journal::record::{Chain, Kind, Stamp, stamp};
+use crate::journal::sealing::Sealer;
+use crate::journal::segment::{self, SegmentHeader, digest_of};
+use crate::journal::tokens::Tokens;
 
-use super::source::{Page, Pages, Source};
+/// When it was written.
+pub(super) const AT: i64 = 1_767_225_600_000_000_000;
+/// The person whose number must stay sealed.
+pub(super) const PERSON: &str = "110101199003077777";
 
-/// A journal that stands in memory.
-pub(super) struct Memory {
-    pub(super) pages: Vec<Page>,
+/// The exchange of the sample.
+pub(super) fn exchange() -> ExchangeId {
+    ExchangeId::new(AT, [7; 10])
 }
 
-impl Memory {
-    pub(super) fn new(pages: Vec<Page>) -> Memory {
-        Memory { pages }
-    }
+/// Records 1 to 3 (SegmentOpen, Intent, Outcome) and 4 to 5 (SegmentOpen, Opened) in two segments.
+pub(super) fn journal() -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let mut press = Press::new(data.path());
+    press.segment(AT);
+    press.record(intent());
+    press.record(outcome());
+    press.segment(AT + 7_200_000_000_000);
+    press.record(Draft::new(Kind::Opened));
+    press.end();
+    data
 }
 
-impl Source for Memory {
-    fn pages(&mut self, from: Seq) -> Pages<'_> {
-        Box::new(self.pages.iter().filter(move |page| page.header.seq >= from).cloned().map(Ok))
+fn intent() -> Draft {
+    let mut draft = Draft::new(Kind::Intent);
+    draft.header.exchange_id = exchange();
+    draft.header.class = Class::Money as u8;
+    draft.header.at_unix_ns = AT;
+    draft.facts.text(Fact::Infno, "2207");
+    draft.facts.text(Fact::Msgid, "H1");
+    let (body, ..) = encoding_rs::GBK.encode("{\"psn_name\":\"张三\"}");
+    let request = Request {
+        method: "POST".to_owned(),
+        target: Bytes::from_static(b"/fsi/api"),
+        http_minor: 1,
+        headers: vec![(Bytes::from_static(b"Host"), Bytes::from_static(b"h"))],
+        body: Body::Buffered(Bytes::copy_from_slice(&body)),
+    };
+    let persons = vec![("certno".to_owned(), Personal::new(PERSON))];
+    draft.sealed = Some(Sealed { request: Some(request), persons, ..Sealed::default() });
+    draft
+}
+
+fn outcome() -> Draft {
+    let mut draft = Draft::new(Kind::Outcome);
+    draft.header.exchange_id = exchange();
+    draft.header.class = Class::Money as u8;
+    draft.header.outcome = Outcome::Unknown as u8;
+    draft.header.cause = Cause::TimedOut as u8;
+    draft.header.ref_seq = Seq(2);
+    draft.header.at_unix_ns = AT + 60_000_000_000;
+    draft.facts.text(Fact::Infno, "2207");
+    draft.facts.text(Fact::Msgid, "H1");
+    draft
+}
+
+/// Writes segments the way the writer does, without its threads.
+struct Press<'a> {
+    data: &'a Path,
+    sealer: Sealer,
+    header: Option<SegmentHeader>,
+    bytes: Vec<u8>,
+    seq: Seq,
+    chain: Chain,
+}
+
+impl Press<'_> {
+    fn new(data: &Path) -> Press<'_> {
+        std::fs::create_dir(data.join(segment::FOLDER)).unwrap();
+        let keys = data.join("keys");
+        let tokens = Arc::new(Tokens::open(&keys, true, &SystemEntropy).unwrap());
+        let pool = Arc::new(KeyPool::open(&keys, 4, Arc::new(SystemEntropy)).unwrap());
+        let sealer = Sealer::new(9, Cipher::Sm4Gcm, 1, pool, tokens, Arc::new(HandClock::at(AT)));
+        Press { data, sealer, header: None, bytes: Vec::new(), seq: Seq::NONE, chain: [0; 32] }
     }
 
-    fn unseal(&self, _page: &Page) -> Result<Sealed, String> {
-        let (body, ..) = encoding_rs::GBK.encode("{\"psn_name\":\"张三\"}");
-        let request = Request {
-            method: "POST".to_owned(),
-            target: Bytes::from_static(b"/fsi/api"),
-            http_minor: 1,
-            headers: vec![(Bytes::from_static(b"Host"), Bytes::from_static(b"h"))],
-            body: Body::Buffered(Bytes::copy_from_slice(&body)),
+    fn segment(&mut self, created_at_unix_ns: i64) {
+        let before = self.header.as_ref().map_or(0, |header| header.segment_no);
+        let prev_valid_len = self.bytes.len() as u64;
+        self.end();
+        let header = SegmentHeader {
+            journal_id: [1; 16],
+            segment_no: before + 1,
+            prev_segment_no: before,
+            first_seq: Seq(self.seq.0 + 1),
+            prev_valid_len,
+            prev_chain: self.chain,
+            created_at_unix_ns,
+            segment_bytes: 1 << 24,
+            compat: 0,
+            incompat: 0,
         };
-        let persons = vec![("certno".to_owned(), Personal::new("110101199003077777"))];
-        Ok(Sealed { request: Some(request), persons, ..Sealed::default() })
+        let encoded = header.encode();
+        self.bytes = encoded.to_vec();
+        self.header = Some(header);
+        let mut open = Draft::new(Kind::SegmentOpen);
+        open.facts.bytes(Fact::SegmentDigest, digest_of(&encoded));
+        self.record(open);
     }
-}
 
-/// Opened, Intent of a 2207, its Outcome, a Mark.
-pub(super) fn visit() -> Vec<Page> {
-    let mut facts = Facts::default();
-    facts.text(Fact::Infno, "2207");
-    facts.text(Fact::Msgid, "H1");
-    let exchange_id = ExchangeId::new(0, [7; 10]);
-    let money = |kind| Header { exchange_id, class: Class::Money as u8, ..Header::new(kind) };
-    let outcome = Header {
-        outcome: Outcome::Unknown as u8,
-        cause: Cause::TimedOut as u8,
-        ref_seq: Seq(2),
-        ..money(Kind::Outcome)
-    };
-    let intent = Header { flags: flag::SEALED, ..money(Kind::Intent) };
-    chained(vec![
-        (Header::new(Kind::Opened), Facts::default()),
-        (intent, facts),
-        (outcome, Facts::default()),
-        (Header::new(Kind::Mark), Facts::default()),
-    ])
-}
+    fn record(&mut self, draft: Draft) {
+        let mut frame = self.sealer.frame_at_once(draft).unwrap().bytes;
+        let place = Stamp {
+            seq: Seq(self.seq.0 + 1),
+            durable_seq: self.seq,
+            segment_no: self.header.as_ref().map_or(0, |header| header.segment_no),
+            prev_chain: self.chain,
+        };
+        self.chain = stamp(&mut frame, &place);
+        self.seq = place.seq;
+        self.bytes.extend_from_slice(&frame);
+    }
 
-/// Numbers, digests and chain filled in as the writer does it.
-fn chained(records: Vec<(Header, Facts)>) -> Vec<Page> {
-    let mut chain = [0; 32];
-    let page = |(at, (mut header, facts)): (usize, (Header, Facts))| {
-        let mut payload = Vec::new();
-        facts.0.encode_into(&mut payload);
-        header.facts_len = payload.len() as u32;
-        if header.has(flag::SEALED) {
-            payload.extend_from_slice(b"sealed bytes");
+    fn end(&mut self) {
+        if let Some(header) = &self.header {
+            std::fs::write(self.data.join(segment::path(header.segment_no)), &self.bytes).unwrap();
         }
-        header.seq = Seq(at as u64 + 1);
-        header.payload_len = payload.len() as u32;
-        header.frame_len = record::frame_len_for(payload.len()) as u32;
-        header.payload_digest = record::payload_digest(&payload);
-        header.chain = record::chain_of(&chain, &header.encode());
-        chain = header.chain;
-        Page { header, facts, payload }
-    };
-    records.into_iter().enumerate().map(page).collect()
+    }
 }

@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::domain::exchange::Seq;
+use crate::journal::verify::{End, Report, verify};
 
-use super::Place;
-use super::audit::Audit;
-use super::source::Source;
+use super::{Place, unreadable};
 use crate::cli::exit::Exit;
 
 /// Check that every record is whole and follows the one before it. 校验账本
@@ -20,23 +18,36 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    match args.place.open(err)? {
-        Ok(mut source) => verify(&mut *source, out),
-        Err(exit) => Ok(exit),
+    let data = match args.place.data(err)? {
+        Ok(data) => data,
+        Err(exit) => return Ok(exit),
+    };
+    match verify(&data) {
+        Ok(Report { end: End::Empty, bad: None, .. }) => unreadable(&data.display(), "there is no journal", err),
+        Ok(report) => print(&report, out),
+        Err(error) => unreadable(&data.display(), &error.to_string(), err),
     }
 }
 
-fn verify(source: &mut dyn Source, out: &mut dyn Write) -> io::Result<Exit> {
-    let mut audit = Audit::default();
-    let wrong = source.pages(Seq::NONE).find_map(|page| page.and_then(|page| audit.take(&page)).err());
-    writeln!(out, "records    {} ({} to {})", audit.records, audit.first, audit.last())?;
-    writeln!(out, "intents    {}", audit.intents)?;
-    writeln!(out, "outcomes   {}", audit.outcomes)?;
-    writeln!(out, "open       {}", audit.open.len())?;
-    match wrong {
-        None => writeln!(out, "intact. 账本完整").map(|()| Exit::Done),
-        Some(why) => writeln!(out, "DAMAGED: {why}\n账本损坏：请保留现场并恢复备份").map(|()| Exit::Failed),
-    }
+fn print(report: &Report, out: &mut dyn Write) -> io::Result<Exit> {
+    writeln!(out, "segments   {}", report.segments)?;
+    writeln!(out, "records    {}", report.records)?;
+    writeln!(out, "last       {}", report.last_seq)?;
+    let end = match report.end {
+        End::Empty => "empty".to_owned(),
+        End::Sealed => "closed by a clean stop".to_owned(),
+        End::Open => "open: the gateway runs, or was killed between two batches".to_owned(),
+        End::Torn { offset } => {
+            format!("a batch under way, or torn by a power cut, at {offset}; the next start sets it aside")
+        }
+    };
+    writeln!(out, "ends       {end}")?;
+    let Some(bad) = &report.bad else {
+        return writeln!(out, "intact. 账本完整").map(|()| Exit::Done);
+    };
+    writeln!(out, "DAMAGED: record {} in {} at {}: {}", bad.seq, bad.file, bad.offset, bad.why)?;
+    writeln!(out, "    cure: keep this folder as it is and restore the backup. 账本损坏：请保留现场并恢复备份")?;
+    Ok(Exit::Failed)
 }
 
 #[cfg(test)]
@@ -46,16 +57,20 @@ mod tests {
 
     #[test]
     fn intact_and_damaged_have_their_exit_codes() {
-        let verified = |mut journal: sample::Memory| {
+        let verified = |data: &std::path::Path| {
             let mut out = Vec::new();
-            let exit = verify(&mut journal, &mut out).unwrap();
+            let exit = print(&verify(data).unwrap(), &mut out).unwrap();
             (exit, String::from_utf8(out).unwrap())
         };
-        let (exit, out) = verified(sample::Memory::new(sample::visit()));
-        assert!(exit == Exit::Done && out.contains("records    4 (1 to 4)") && out.contains("intact."), "{out}");
-        let mut damaged = sample::Memory::new(sample::visit());
-        damaged.pages.remove(2);
-        let (exit, out) = verified(damaged);
-        assert!(exit == Exit::Failed && out.contains("DAMAGED: record 4"), "{out}");
+        let sample = sample::journal();
+        let (exit, out) = verified(sample.path());
+        assert!(exit == Exit::Done && out.contains("records    5") && out.contains("intact."), "{out}");
+        let first = sample.path().join(crate::journal::segment::path(1));
+        let mut bytes = std::fs::read(&first).unwrap();
+        let last = bytes.len() - 1;
+        bytes.truncate(last - 8);
+        std::fs::write(&first, bytes).unwrap();
+        let (exit, out) = verified(sample.path());
+        assert!(exit == Exit::Failed && out.contains("DAMAGED: record 3 in journal/0000000001.seg"), "{out}");
     }
 }
