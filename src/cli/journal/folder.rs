@@ -9,7 +9,7 @@ use crate::domain::exchange::{ExchangeId, Seq};
 use crate::journal::Record;
 use crate::journal::draft::Sealed;
 use crate::journal::key_folder::KeyFolder;
-use crate::journal::recovery::read_header;
+use crate::journal::segment::read_header;
 use crate::journal::sealing::unseal;
 use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::journal::walk::{Step, Walk};
@@ -40,8 +40,9 @@ impl Folder {
         numbers.sort_unstable();
         let known = self.segments.last().map_or(0, |last| last.segment_no);
         for number in numbers.into_iter().filter(|number| *number > known) {
-            let header = read_header(&self.file(number)?).map_err(|why| format!("{}: {why}", segment::path(number)))?;
-            self.segments.push(header);
+            let named = |why: &dyn std::fmt::Display| format!("{}: {why}", segment::path(number));
+            let header = read_header(&self.file(number)?).map_err(|error| named(&error))?;
+            self.segments.push(header.map_err(|why| named(&why))?);
         }
         Ok(())
     }
