@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use medgate::domain::clock::SystemClock;
 use medgate::domain::exchange::Seq;
+use medgate::journal::cipher::Cipher;
+use medgate::journal::lock::Lock;
 use medgate::journal::open::{Fresh, OpenError, Opening};
 use medgate::journal::queue::{Health, NotWritten};
 use medgate::journal::record::Kind;
 use medgate::journal::running::Running;
-use medgate::journal::cipher::Cipher;
-use medgate::journal::lock::{Lock, LockError};
 use medgate::journal::settings::{SEGMENT_BYTES_MIN, Settings};
 use medgate::journal::verify::{End, verify};
 

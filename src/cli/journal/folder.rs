@@ -9,8 +9,8 @@ use crate::domain::exchange::{ExchangeId, Seq};
 use crate::journal::Record;
 use crate::journal::draft::Sealed;
 use crate::journal::key_folder::KeyFolder;
-use crate::journal::segment::read_header;
 use crate::journal::sealing::unseal;
+use crate::journal::segment::read_header;
 use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::journal::walk::{Step, Walk};
 
