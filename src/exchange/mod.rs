@@ -34,8 +34,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::clock::Clock;
 use crate::domain::exchange::ExchangeId;
+use crate::domain::message::Body;
 use crate::domain::outcome::{Cause, Told};
-use crate::journal::Journal;
+use crate::journal::{Health, Journal};
 use crate::telemetry::metrics::Metrics;
 
 use answer::{Hearer, Hears, Saying, saying};
@@ -96,9 +97,13 @@ struct Performing {
 impl Line {
     /// Carries one exchange from arrival to answer.
     pub(crate) async fn carry(self: Arc<Self>, arrival: Arrival, hearer: Hearer) {
+        let body = arrival.request.body.clone();
         let mut performing = match self.prepare(arrival).await {
             Ok(intended) => Performing { line: Arc::clone(&self), intended },
-            Err(hears) => return hearer.hear(hears),
+            Err(hears) => {
+                self.forget(&body).await;
+                return hearer.hear(hears);
+            }
         };
 
         // From here on every path settles: there is no `?` below this line.
@@ -119,6 +124,16 @@ impl Line {
         hearer.hear(hears);
         if verdict.cause == Cause::TimedOut {
             self.listen_on(performing, hearing).await;
+        }
+    }
+
+    /// A body file that no record names would only fill the disk. After a failed write the INTENT may stand there all the
+    /// same, so its body stays.
+    async fn forget(&self, body: &Body) {
+        if let (Body::Spooled(file), Health::Open | Health::NoRoom) = (body, self.journal.health())
+            && let Err(error) = self.journal.bodies().remove(file).await
+        {
+            tracing::warn!(%error, "the body of a call that was not sent could not be removed");
         }
     }
 
