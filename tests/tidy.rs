@@ -21,7 +21,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("schedule", 5, &["inbound"]),
     ("operator", 6, &["inbound"]),
     ("console", 7, &["inbound"]),
-    ("sandbox", 7, &["exchange", "rules", "journal", "inbound", "outbound"]),
+    ("sandbox", 7, &["exchange", "rules", "inbound", "outbound"]),
     ("config", 8, &[]),
     ("app", 9, &[]),
     ("world", 10, &[]),
