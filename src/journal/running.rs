@@ -93,7 +93,7 @@ impl Running {
 
     /// Hands a record over without waiting; counted when it is dropped for lack of room.
     pub fn append_unawaited(&self, frame: Frame) {
-        if self.queue.offer(frame).is_err() {
+        if self.queue.offer(&mut Some(frame)).is_err() {
             self.gauges.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
