@@ -36,7 +36,8 @@ pub(super) async fn line(
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
     let profile = load_profile(&settings.gateway.profile)?;
-    let metrics = Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
+    let metrics =
+        Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let policy = Policy {
         upstreams: upstreams(settings, &clock)?,

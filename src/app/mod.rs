@@ -48,7 +48,8 @@ impl Gateway {
     /// What could not be started, with its cause.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, StartError> {
         let data = settings.gateway.data.clone();
-        std::fs::create_dir_all(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
+        std::fs::create_dir_all(&data)
+            .map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
         let his = bind(&settings.inbound.listen).await?;
         let admin = bind(&settings.admin.listen).await?;

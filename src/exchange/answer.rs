@@ -17,8 +17,8 @@ use crate::profile::{NativeBody, Refused, UnknownText};
 use super::Line;
 use super::door::{Answer, HandedOver, Receipt, RequestHead};
 use super::flow::flow_of;
-use super::history;
 use super::forward::{Heeded, Report};
+use super::history;
 use super::identify::{Identified, patience};
 use super::intake::Arrival;
 use super::intend::Intended;
@@ -88,12 +88,7 @@ impl Line {
     }
 
     /// An answer that gives `reply` as it stands, without the lines that belong to one connection.
-    pub(super) fn answer_of(
-        self: &Arc<Self>,
-        reply: &Reply,
-        carried: http::Extensions,
-        receipt: Receipt,
-    ) -> Answer {
+    pub(super) fn answer_of(self: &Arc<Self>, reply: &Reply, carried: http::Extensions, receipt: Receipt) -> Answer {
         Answer {
             status: reply.status,
             reason: reply.reason.clone(),

@@ -218,9 +218,8 @@ impl Line {
             return Ok(None);
         }
         let history = history::of_key(&self.journal, key_token).map_err(|_| Refusal::HistoryUnread)?;
-        let confirmed = history
-            .holder
-            .is_some_and(|held| held.intent_seq == intent_seq && held.outcome == Outcome::Confirmed);
+        let confirmed =
+            history.holder.is_some_and(|held| held.intent_seq == intent_seq && held.outcome == Outcome::Confirmed);
         Ok(confirmed.then_some(Undone { intent_seq, key_token }))
     }
 

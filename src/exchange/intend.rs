@@ -6,8 +6,8 @@ use crate::domain::message::Body;
 use crate::domain::outcome::Outcome;
 use crate::journal::draft::{Draft, Sealed};
 use crate::journal::facts::{Fact, Facts};
-use crate::journal::record::{Header, Kind, flag};
 use crate::journal::queue::NotWritten;
+use crate::journal::record::{Header, Kind, flag};
 use crate::journal::{IntendError, OutcomeRoom};
 
 use super::Line;

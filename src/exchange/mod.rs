@@ -19,8 +19,8 @@ mod late; // Goes on listening after the HIS was told "unknown".
 pub mod policy; // The judgement in force.
 pub mod refusal; // Our no.
 pub mod refusals; // Journaled refusals.
-mod replay; // The recorded answer again.
 pub mod repeat; // First or repeat, as a table.
+mod replay; // The recorded answer again.
 pub mod settings; // What a site may set.
 pub mod settle; // Makes the outcome durable.
 pub mod sign; // The exact bytes that leave.

@@ -118,7 +118,9 @@ impl Refusal {
             Refusal::UnknownClient => "本机地址未在网关登记，请联系信息科登记".to_owned(),
             Refusal::NoRoute { infno } => format!("交易{infno}没有配置去向，请联系信息科"),
             Refusal::Moved { field, first_msgid } => {
-                format!("该业务已提交过（首次报文{first_msgid}），本次{field}与首次不同，请核对；如需重收请先撤销原结算")
+                format!(
+                    "该业务已提交过（首次报文{first_msgid}），本次{field}与首次不同，请核对；如需重收请先撤销原结算"
+                )
             }
             Refusal::SettledBefore { setl_ids } => {
                 format!("该业务已结算成功（结算ID {}），勿重收，请先用5203查询核对", setl_ids.join("、"))

@@ -43,7 +43,10 @@ impl Refusals {
         if unix_s != now.unix_s {
             let counted = std::mem::take(&mut now.counted);
             *now = Second { unix_s, ..Second::default() };
-            self.write(at_unix_ns, counted.into_iter().map(|((class, infno, code), count)| (class, infno, code, count)));
+            self.write(
+                at_unix_ns,
+                counted.into_iter().map(|((class, infno, code), count)| (class, infno, code, count)),
+            );
         }
         now.noted += 1;
         if now.noted <= self.per_second_max {
@@ -52,7 +55,11 @@ impl Refusals {
             return;
         }
         let full = KINDS_MAX <= now.counted.len();
-        let kind = if full { (Class::Unclassified, String::new(), "GW000") } else { (class, infno.to_owned(), refusal.code()) };
+        let kind = if full {
+            (Class::Unclassified, String::new(), "GW000")
+        } else {
+            (class, infno.to_owned(), refusal.code())
+        };
         *now.counted.entry(kind).or_default() += 1;
     }
 

@@ -65,9 +65,13 @@ mod tests {
             ("2601", OnRepeat::AfterRefusalOnly),
             ("forward", OnRepeat::Forward),
         ];
-        let mut text = String::from("rule             | first one  | age    | field moved | made a settlement | step\n");
+        let mut text =
+            String::from("rule             | first one  | age    | field moved | made a settlement | step\n");
         for (name, rule) in rules {
-            text += &format!("{name:<16} | none       |        |             |                   | {:?}\n", decide(&rule, None, 600));
+            text += &format!(
+                "{name:<16} | none       |        |             |                   | {:?}\n",
+                decide(&rule, None, 600)
+            );
             for outcome in [Outcome::Unknown, Outcome::Confirmed] {
                 for (age, moved, settled) in ages_and_flags() {
                     let holder = Holder { outcome, age_seconds: age, moved, settled };

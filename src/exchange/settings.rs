@@ -102,8 +102,12 @@ mod tests {
     #[test]
     fn routes_match_prefix_and_number() {
         let route = Route { prefix: "/hsa".into(), infno: vec!["42*".into(), "9101".into()], upstream: "u".into() };
-        let cases =
-            [("/hsa/hgs/4201", "4201", true), ("/hsa/x", "9101", true), ("/x", "9101", false), ("/hsa", "91011", false)];
+        let cases = [
+            ("/hsa/hgs/4201", "4201", true),
+            ("/hsa/x", "9101", true),
+            ("/x", "9101", false),
+            ("/hsa", "91011", false),
+        ];
         for (path, infno, expected) in cases {
             assert_eq!(route.takes(path.as_bytes(), infno), expected, "{path} {infno}");
         }

@@ -15,8 +15,8 @@ use crate::profile::ReplyView;
 use super::Line;
 use super::forward::{Heeded, Report};
 use super::identify::Identified;
-use super::judge::{Asked, HeardFacts, judge};
 use super::intend::{Intended, add_named, outcome_header};
+use super::judge::{Asked, HeardFacts, judge};
 
 /// What the judge said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,11 +163,8 @@ impl Line {
             facts.number(Fact::FreesSeq, undone.intent_seq.0);
             facts.token(Fact::FreesKey, undone.key_token);
         }
-        let sealed = Sealed {
-            reply: evidence.reply.cloned(),
-            own_answer: evidence.own_answer.cloned(),
-            ..Sealed::default()
-        };
+        let sealed =
+            Sealed { reply: evidence.reply.cloned(), own_answer: evidence.own_answer.cloned(), ..Sealed::default() };
         Draft { header, facts, sealed: Some(sealed) }
     }
 

@@ -72,8 +72,7 @@ impl Journal {
         let tokens = Arc::new(Tokens::open(&keys, first_start, &*entropy)?);
         let pool = Arc::new(KeyPool::open(&keys, BLOCK_SLOTS, entropy.clone()).map_err(OpenError::Keys)?);
         let cipher = settings.cipher;
-        let bodies =
-            Bodies::open(&data.join(BODIES), cipher, Arc::clone(&pool), entropy).map_err(OpenError::Folder)?;
+        let bodies = Bodies::open(&data.join(BODIES), cipher, Arc::clone(&pool), entropy).map_err(OpenError::Folder)?;
         let fresh = fresh()?;
         let level = settings.compression_level;
         let sealer =

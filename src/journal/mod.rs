@@ -20,10 +20,10 @@ pub mod entropy; // Where secrets come from.
 mod key_block; // The form of a file of keys.
 pub mod key_folder; // Keys found again by a tool.
 pub mod keys; // The key pool.
-mod sm4_lanes; // SM4, eight blocks side by side.
 pub mod pack; // Compression.
 mod private_file; // Small secret files, whole or not at all.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
+mod sm4_lanes; // SM4, eight blocks side by side.
 pub mod tokens; // Keyed tokens under the index secret.
 
 pub mod bodies; // Large bodies in files of their own.

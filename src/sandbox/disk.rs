@@ -167,7 +167,12 @@ impl State {
             let folder = folder_of(&name).to_owned();
             match self.name_changes.last_mut() {
                 // Both names of a rename within one folder change together.
-                Some(last) if last.folder == folder && last.entries.len() == 1 && inode.is_some() && last.entries[0].1.is_none() => {
+                Some(last)
+                    if last.folder == folder
+                        && last.entries.len() == 1
+                        && inode.is_some()
+                        && last.entries[0].1.is_none() =>
+                {
                     last.entries.push((name, inode));
                 }
                 _ => self.name_changes.push(NameChange { folder, entries: vec![(name, inode)] }),
@@ -287,7 +292,11 @@ impl SimFile {
     fn operate(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.operation()?;
-        if state.power_cycle == self.power_cycle { Ok(state) } else { Err(io::Error::other("opened before a power cut")) }
+        if state.power_cycle == self.power_cycle {
+            Ok(state)
+        } else {
+            Err(io::Error::other("opened before a power cut"))
+        }
     }
 }
 
