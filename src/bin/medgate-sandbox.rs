@@ -133,8 +133,7 @@ async fn serve(options: &Serve) -> ExitCode {
     };
     banner(options, sandbox.addr());
     wait_for_end().await;
-    let arrived = sandbox.platform().with_register(medgate::sandbox::register::Register::arrived);
-    println!("medgate-sandbox: stopped after {arrived} requests");
+    println!("medgate-sandbox: stopped after {} requests", sandbox.platform().requests());
     ExitCode::SUCCESS
 }
 

@@ -77,7 +77,11 @@ async fn serve(settings: Settings) -> Result<(), StartError> {
 fn with_causes(error: &dyn Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(behind) = cause {
-        text = format!("{text}: {behind}");
+        // A transparent variant repeats its cause word for word.
+        let said = behind.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
         cause = behind.source();
     }
     text
@@ -91,5 +95,6 @@ mod tests {
     fn an_error_is_told_with_what_lies_behind_it() {
         let error = StartError::Data { path: "d".to_owned(), source: io::Error::other("disk on fire") };
         assert_eq!(with_causes(&error), "could not make the data folder d: disk on fire");
+        assert_eq!(with_causes(&StartError::Socket(io::Error::other("gone"))), "a socket failed: gone");
     }
 }

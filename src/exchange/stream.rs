@@ -55,6 +55,7 @@ impl Tail {
         while let Some(part) = self.held.pop_front() {
             self.send(Ok(part)).await;
         }
+        self.send(Ok(Bytes::new())).await; // the end is said, never guessed
     }
 
     async fn send(&mut self, chunk: Result<Bytes, FlowBroken>) {

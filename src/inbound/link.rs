@@ -13,10 +13,10 @@ pub(super) enum Phase {
     /// A request head: its first byte, or the rest of it.
     #[default]
     Head,
-    /// The rest of a request body.
+    /// More of a request body.
     Body,
-    /// The line; the client has nothing to do but to wait.
-    Line,
+    /// Us: the line, or our bounds. The client has nothing to do but to wait.
+    Us,
 }
 
 /// Shared by one connection's service and socket wrapper.
@@ -28,6 +28,7 @@ struct Talk {
     phase: Phase,
     message: u64,
     head: RawHead,
+    body_open: bool,
     written: u64,
     ended: bool,
     receipt: Option<Receipt>,
@@ -62,7 +63,7 @@ impl Link {
             return false;
         }
         talk.ended = false;
-        if talk.phase == Phase::Body {
+        if std::mem::take(&mut talk.body_open) {
             talk.head.begin(); // refused before its body was read
         }
         talk.phase = Phase::Head;
@@ -85,19 +86,24 @@ impl Link {
         self.talk().slow
     }
 
-    /// Service: hyper has read a head; here are its raw bytes. The body comes next.
+    /// Service: hyper has read a head; here are its raw bytes.
     pub(super) fn take_head(&self) -> Bytes {
         let mut talk = self.talk();
-        talk.phase = Phase::Body;
+        talk.phase = Phase::Us;
         talk.message += 1;
+        talk.body_open = true;
         talk.head.take()
+    }
+
+    /// Service: it is the client's turn to send more of the body, or it was.
+    pub(super) fn wants_body(&self, wants: bool) {
+        self.talk().phase = if wants { Phase::Body } else { Phase::Us };
     }
 
     /// Service: the request body is complete; bytes from now on belong to a next request.
     pub(super) fn heard_all(&self) {
         let mut talk = self.talk();
-        if talk.phase == Phase::Body {
-            talk.phase = Phase::Line;
+        if std::mem::take(&mut talk.body_open) {
             talk.head.begin();
         }
     }

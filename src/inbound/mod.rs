@@ -42,3 +42,15 @@ pub struct Settings {
     /// Slowest body, averaged.
     pub body_bytes_per_second_min: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_file_has_exactly_these_keys() {
+        let file: toml::Table = include_str!("../../config/medgate.toml").parse().unwrap();
+        let settings: Settings = file["inbound"].clone().try_into().unwrap();
+        assert_eq!(settings.head_seconds, 20);
+    }
+}

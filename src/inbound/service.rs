@@ -1,8 +1,8 @@
 //! One request at the door: its head, the bounds, its body chunk by chunk to the line, and the answer back.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -127,7 +127,7 @@ impl<E: Exchanges> Caller<E> {
             let chunk = match next.take() {
                 Some(chunk) => chunk,
                 None if body.is_end_stream() => return Read::Complete,
-                None => match next_data(body).await {
+                None => match self.wait_for_data(body).await {
                     Some(chunk) => chunk,
                     None => return Read::Complete,
                 },
@@ -139,6 +139,26 @@ impl<E: Exchanges> Caller<E> {
                 return Read::Refused(answer);
             }
         }
+    }
+
+    /// The next bytes of the body. Only while we wait here can the client be too slow.
+    async fn wait_for_data(&self, body: &mut Incoming) -> Option<hyper::Result<Bytes>> {
+        let mut waits = false;
+        let mut next = pin!(next_data(body));
+        let data = poll_fn(|cx| {
+            let polled = next.as_mut().poll(cx);
+            if polled.is_pending() && !waits {
+                waits = true;
+                self.link.wants_body(true);
+                cx.waker().wake_by_ref(); // hyper reads once more, and the socket wrapper sees whose turn it is
+            }
+            polled
+        })
+        .await;
+        if waits {
+            self.link.wants_body(false);
+        }
+        data
     }
 
     /// Reads away what is left of a body nobody wants, within bounds, so that the client gets to hear the refusal.
@@ -154,7 +174,7 @@ impl<E: Exchanges> Caller<E> {
     async fn drain(&self, body: &mut Incoming) -> bool {
         let mut left = self.door.settings.drain_bytes_max;
         while !body.is_end_stream() {
-            match next_data(body).await {
+            match self.wait_for_data(body).await {
                 None => return true,
                 Some(Err(_)) => return false,
                 Some(Ok(chunk)) => match left.checked_sub(chunk.len() as u64) {

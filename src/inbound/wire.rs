@@ -52,7 +52,7 @@ impl<S> Wire<S> {
         let (phase, message, begun) = self.link.phase();
         self.turn_to(message);
         match phase {
-            Phase::Line => None,
+            Phase::Us => None,
             Phase::Body => Some(self.reading.deadline()),
             Phase::Head if begun => Some(*self.head_since.get_or_insert_with(Instant::now) + self.head),
             Phase::Head => Some(*self.idle_since.get_or_insert_with(Instant::now) + self.idle),
@@ -149,9 +149,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if self.link.flushed() {
             // hyper may not read again before the next byte comes: the idle alarm is armed here.
-            self.idle_since = Some(Instant::now());
+            let now = Instant::now();
+            self.idle_since = Some(now);
             self.head_since = None;
-            let deadline = Instant::now() + self.idle;
+            let deadline = now + self.idle;
             let _armed = self.wait(cx, deadline);
         }
         Poll::Ready(Ok(()))

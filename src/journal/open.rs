@@ -142,7 +142,7 @@ fn assemble<D: Disk>(disk: Arc<D>, bounds: Bounds, pen: Pen, found: Found) -> Co
 impl<D: Disk> Core<D> {
     /// Goes on in the last segment, or begins the next one; the first record says why the journal was opened.
     fn go_on(&mut self, ended: bool, reason: &str, pen: &Pen, cuts: &[Cut]) -> Result<(), OpenError> {
-        let opened = Opened { reason: reason.to_owned(), cut: cuts.first().cloned() };
+        let opened = Opened { reason: reason.to_owned(), cuts: cuts.to_vec() };
         if ended {
             self.need_spare()?;
             return if self.writer.open_segment(&opened) { Ok(()) } else { Err(self.write_error()) };

@@ -17,6 +17,8 @@ use super::table::{CARRY_ENTRY_LEN, OpenExchange, Table};
 const CARRY_ENTRIES_MAX: usize = 8192;
 /// Bytes of text in Opened.
 const REASON_BYTES_MAX: usize = 400;
+/// Cuts that one Opened names; there is one per failure that a kill followed.
+const CUTS_MAX: usize = 16;
 /// More than SegmentOpen, Opened and the fixed parts of one Carry take.
 const OWN_BYTES: u64 = 4096;
 
@@ -33,8 +35,8 @@ pub struct Pen {
 pub struct Opened {
     /// A word, or what failed before.
     pub reason: String,
-    /// Where records were cut off, and how many bytes.
-    pub cut: Option<Cut>,
+    /// What was cut off.
+    pub cuts: Vec<Cut>,
 }
 
 /// Bytes behind the last whole record, set aside at opening.
@@ -114,7 +116,7 @@ impl Pen {
         let mut facts = Facts::default();
         let end = opened.reason.floor_char_boundary(REASON_BYTES_MAX);
         facts.text(Fact::Reason, &opened.reason[..end]);
-        if let Some(cut) = &opened.cut {
+        for cut in opened.cuts.iter().take(CUTS_MAX) {
             facts.text(Fact::Name, &cut.file);
             facts.number(Fact::Count, cut.bytes);
             facts.number(Fact::SegmentAt, cut.segment_no.into());
@@ -215,7 +217,7 @@ mod tests {
             }
             assert_eq!(after, table);
             frames.push(pen.segment_open(&[0; SEGMENT_HEADER_LEN]));
-            frames.push(pen.opened(&Opened { reason: "断".repeat(1000), cut: None }));
+            frames.push(pen.opened(&Opened { reason: "断".repeat(1000), cuts: Vec::new() }));
             let len: usize = frames.iter().map(|frame| frame.bytes.len()).sum();
             assert!((SEGMENT_HEADER_LEN + len) as u64 <= Pen::first_batch_len(&table));
         }

@@ -74,7 +74,7 @@ impl Reader {
             return self.store.extent(self.segment_no);
         }
         (self.segment_no, self.at) = (next.segment_no, SEGMENT_HEADER_LEN as u64);
-        self.window.clear();
+        (self.window, self.window_at) = (Vec::new(), self.at);
         (self.at < next.end).then_some(next)
     }
 

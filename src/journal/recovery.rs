@@ -77,7 +77,7 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
         found.cut_beyond(disk, &pair[0], end)?;
     }
     found.extents.push(last.extent(scan.end));
-    found.clean_tail(disk, last, &scan.tail)?;
+    found.clean_tail(disk, last, &scan.tail, scan.unproven_from)?;
     Ok(Some(found))
 }
 
@@ -102,7 +102,8 @@ fn read_headers<D: Disk>(disk: &D) -> Result<Vec<OnDisk>, RecoverError> {
         let io = |source| RecoverError::io(&name, source);
         let file = disk.open(&name).map_err(io)?;
         let len = file.len().map_err(io)?;
-        let header = read_header(&file).map_err(|why| RecoverError::damaged(&name, 0, Seq::NONE, why))?;
+        let header = segment::read_header(&file).map_err(io)?;
+        let header = header.map_err(|why| RecoverError::damaged(&name, 0, Seq::NONE, why.to_string()))?;
         if header.segment_no != number {
             let why = format!("the header says that it is segment {}", header.segment_no);
             return Err(RecoverError::Misplaced { file: name, why });
@@ -110,16 +111,6 @@ fn read_headers<D: Disk>(disk: &D) -> Result<Vec<OnDisk>, RecoverError> {
         segments.push(OnDisk { header, name, len });
     }
     Ok(segments)
-}
-
-/// Reads the header of a segment file.
-///
-/// # Errors
-/// What is wrong, as text.
-pub fn read_header<F: DiskFile>(file: &F) -> Result<SegmentHeader, String> {
-    let mut bytes = [0; SEGMENT_HEADER_LEN];
-    file.read_exact_at(&mut bytes, 0).map_err(|error| error.to_string())?;
-    SegmentHeader::decode(&bytes).map_err(|why| why.to_string())
 }
 
 /// Numbers without a gap, one journal, no file shorter than the next segment says.
@@ -153,6 +144,8 @@ pub fn misplaced(before: &SegmentHeader, after: &SegmentHeader) -> Option<String
 struct Scan {
     link: Link,
     end: u64,
+    witnessed: Seq,
+    unproven_from: u64,
     table: Table,
     postings: Postings,
     closed: bool,
@@ -202,6 +195,8 @@ fn scan_range<F: DiskFile>(
     let mut scan = Scan {
         link,
         end: SEGMENT_HEADER_LEN as u64,
+        witnessed: Seq::NONE,
+        unproven_from: SEGMENT_HEADER_LEN as u64,
         table: Table::default(),
         postings: Postings::default(),
         closed: false,
@@ -227,6 +222,9 @@ impl Scan {
     fn take(&mut self, at: u64, frame: &[u8], entries_of: EntriesOf<'_>) -> Result<(), String> {
         let record = Record::decode(frame, at).map_err(|why| why.to_string())?;
         self.end = at + frame.len() as u64;
+        if record.header.durable_seq > self.witnessed {
+            (self.witnessed, self.unproven_from) = (record.header.durable_seq, at);
+        }
         self.closed = record.header.known_kind() == Some(Kind::SegmentClose);
         self.postings.add(&entries_of(&record.header, &record.facts), record.place);
         self.table.apply(&record.header, record.place, || record.facts);
@@ -279,7 +277,13 @@ impl Found {
     }
 
     /// Leaves the last segment with nothing but zeros behind its records, and those durable.
-    fn clean_tail<D: Disk>(&mut self, disk: &D, last: &OnDisk, tail: &TailState) -> Result<(), RecoverError> {
+    fn clean_tail<D: Disk>(
+        &mut self,
+        disk: &D,
+        last: &OnDisk,
+        tail: &TailState,
+        unproven_from: u64,
+    ) -> Result<(), RecoverError> {
         let io = |source| RecoverError::io(&last.name, source);
         let file = disk.open(&last.name).map_err(io)?;
         let end = self.tail.end;
@@ -291,8 +295,11 @@ impl Found {
         if self.ended && last.len > end {
             file.cut(end).map_err(io)?;
         }
-        // Records read back after a kill may stand in the page cache only.
-        file.sync().map_err(io)
+        // After a kill the last batch may stand in the page cache only, and after a failed sync the kernel may call those
+        // pages clean: written again they are dirty, and this sync is about them.
+        let mut unproven = vec![0; (end - unproven_from) as usize];
+        file.read_exact_at(&mut unproven, unproven_from).map_err(io)?;
+        file.write_all_at(&unproven, unproven_from).and_then(|()| file.sync()).map_err(io)
     }
 
     fn quarantine<D: Disk>(

@@ -8,6 +8,7 @@ use sm3::{Digest, Sm3};
 
 use crate::domain::exchange::Seq;
 
+use super::disk::DiskFile;
 use super::record::{Chain, frame_len_for};
 
 /// Folder of the segments.
@@ -136,6 +137,16 @@ impl SegmentHeader {
     }
 }
 
+/// Reads the header at the start of a segment file.
+///
+/// # Errors
+/// When the file cannot be read; the inner error says what is wrong with the header.
+pub fn read_header<F: DiskFile>(file: &F) -> io::Result<Result<SegmentHeader, BadSegmentHeader>> {
+    let mut bytes = [0; SEGMENT_HEADER_LEN];
+    let read = file.read_full_at(&mut bytes, 0)?;
+    Ok(if read == bytes.len() { SegmentHeader::decode(&bytes) } else { Err(BadSegmentHeader::Short) })
+}
+
 /// SM3 of a segment header, as SegmentOpen names it.
 pub fn digest_of(header: &[u8; SEGMENT_HEADER_LEN]) -> [u8; 32] {
     Sm3::digest(header).into()
@@ -151,6 +162,9 @@ fn take<const N: usize>(bytes: &[u8; SEGMENT_HEADER_LEN], at: &mut usize) -> [u8
 /// Why bytes are not the header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSegmentHeader {
+    /// The file ends before the header does.
+    #[error("the file is shorter than a segment header")]
+    Short,
     /// Not our magic.
     #[error("no segment magic")]
     Magic,

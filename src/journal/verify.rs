@@ -8,8 +8,8 @@ use crate::domain::exchange::Seq;
 use super::disk::{Disk, DiskFile, RealDisk};
 use super::facts::{Fact, Facts};
 use super::record::{HEADER_LEN, Header, Kind, Malformed, payload_digest};
-use super::recovery::{misplaced, read_header};
-use super::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, digest_of};
+use super::recovery::misplaced;
+use super::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, digest_of, read_header};
 use super::walk::{Link, Step, Walk, written_end};
 
 /// What the check found.
@@ -80,7 +80,7 @@ pub fn verify_disk<D: Disk>(disk: &D) -> io::Result<Report> {
     for (index, number) in numbers.iter().enumerate() {
         let file = disk.open(&segment::path(*number))?;
         let next = match numbers.get(index + 1) {
-            Some(next) => read_header(&disk.open(&segment::path(*next))?).ok(),
+            Some(next) => read_header(&disk.open(&segment::path(*next))?)?.ok(),
             None => None,
         };
         let is_last = index + 1 == numbers.len();
@@ -109,10 +109,10 @@ impl Check {
         is_last: bool,
     ) -> io::Result<()> {
         self.end = 0;
-        let header = match read_header(file) {
+        let header = match read_header(file)? {
             Ok(header) if header.segment_no == number => header,
             Ok(_) => return Ok(self.bad(number, 0, "the header names another segment")),
-            Err(why) => return Ok(self.bad(number, 0, why)),
+            Err(why) => return Ok(self.bad(number, 0, why.to_string())),
         };
         if let Some(why) = self.before.as_ref().and_then(|before| misplaced(before, &header)) {
             return Ok(self.bad(number, 0, why));

@@ -159,7 +159,7 @@ impl<D: Disk> Writer<D> {
 
     /// Tries again after a failure.
     pub fn reopen(&mut self) -> bool {
-        let why = Opened { reason: format!("after a failure: {}", self.failed), cut: None };
+        let why = Opened { reason: format!("after a failure: {}", self.failed), cuts: Vec::new() };
         self.open_segment(&why)
     }
 

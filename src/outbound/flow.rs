@@ -53,10 +53,12 @@ impl Flow {
         Flow::Stream { len, chunks: BoxBody::new(chunks) }
     }
 
-    /// A stream fed from another task; at most `depth` chunks wait in between. Dropping the sender ends it.
+    /// A stream fed from another task; at most `depth` chunks wait in between.
+    ///
+    /// Without a length its end must be said by an empty chunk: a feeder that fell over must not look like an end.
     pub fn channel(len: Option<u64>, depth: usize) -> (mpsc::Sender<Result<Bytes, FlowBroken>>, Flow) {
         let (feed, chunks) = mpsc::channel(depth);
-        (feed, Flow::streamed(len, Fed(chunks)))
+        (feed, Flow::streamed(len, Fed { chunks, end_is_known: len.is_some() }))
     }
 
     /// Bytes still to come, when known.
@@ -132,14 +134,28 @@ impl fmt::Debug for Flow {
 }
 
 /// Chunks from another task.
-struct Fed(mpsc::Receiver<Result<Bytes, FlowBroken>>);
+struct Fed {
+    chunks: mpsc::Receiver<Result<Bytes, FlowBroken>>,
+    end_is_known: bool,
+}
 
 impl Body for Fed {
     type Data = Bytes;
     type Error = FlowBroken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FlowBroken>>> {
-        self.0.poll_recv(cx).map(|chunk| chunk.map(|bytes| bytes.map(Frame::data)))
+        Poll::Ready(match ready!(self.chunks.poll_recv(cx)) {
+            Some(Ok(bytes)) => {
+                self.end_is_known |= bytes.is_empty();
+                Some(Ok(Frame::data(bytes)))
+            }
+            Some(Err(broken)) => Some(Err(broken)),
+            None if self.end_is_known => None,
+            None => {
+                self.end_is_known = true;
+                Some(Err(FlowBroken::Source("the feeder left without a word".into())))
+            }
+        })
     }
 }
 
@@ -178,6 +194,19 @@ mod tests {
         assert_eq!(flow.len(), Some(2));
         assert_eq!(flow.next().await.unwrap().unwrap(), "de");
         assert!(flow.is_end_stream());
+        assert!(flow.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_feeder_that_falls_over_is_no_end() {
+        let (feed, mut flow) = Flow::channel(None, 4);
+        feed.send(Ok(Bytes::from_static(b"abc"))).await.unwrap();
+        drop(feed);
+        assert!(flow.next().await.unwrap().is_ok());
+        assert!(matches!(flow.next().await, Some(Err(FlowBroken::Source(_)))));
+        let (feed, mut flow) = Flow::channel(None, 4);
+        feed.send(Ok(Bytes::new())).await.unwrap();
+        drop(feed);
         assert!(flow.next().await.is_none());
     }
 

@@ -196,6 +196,13 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_file_has_exactly_these_keys() {
+        let file: toml::Table = include_str!("../../config/medgate.toml").parse().unwrap();
+        let settings: Settings = file["upstream"]["default"].clone().try_into().unwrap();
+        assert_eq!(settings.idle_ms, 3000);
+    }
+
+    #[test]
     fn only_plain_http_addresses_are_taken() {
         let check = |url: &str| Upstream::new(&settings(url), Arc::new(HandClock::at(0))).map(|up| up.base_path);
         assert_eq!(check("http://10.1.2.3:8080/ebus/poc/").unwrap(), "/ebus/poc");

@@ -6,6 +6,7 @@ use crate::domain::personal::Personal;
 use crate::domain::scan::{Found, View};
 
 use super::Profile;
+use super::rules::NAMES;
 
 /// A request's own words. `Debug` masks persons.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -80,40 +81,62 @@ pub struct ReplyView {
     pub dimensions: Vec<(String, String)>,
 }
 
+/// What a key on the wire is to us.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Role {
+    /// Place in `NAMES`.
+    pub(super) slot: usize,
+    /// Place among the names of that slot.
+    pub(super) order: usize,
+}
+
+/// What one pass over a view found under our names.
+struct Picked<'v> {
+    /// By place in `NAMES`: rank (lower is better) and text.
+    slots: [Option<(usize, &'v str)>; NAMES.len()],
+    amounts: Vec<(String, String)>,
+    dimensions: Vec<(String, String)>,
+    persons: Vec<(String, Personal)>,
+}
+
+impl Picked<'_> {
+    fn of(&self, ours: &str) -> Option<String> {
+        let slot = NAMES.iter().position(|name| *name == ours)?;
+        self.slots[slot].map(|(_, text)| text.to_owned())
+    }
+}
+
 impl Profile {
     /// Extracts the facts of a request.
     pub fn envelope(&self, view: &View) -> Envelope {
-        let said = |ours: &str| self.named(ours, view).map(str::to_owned);
+        let picked = self.pick(view);
         let mut envelope = Envelope {
-            infno: said("infno"),
-            msgid: said("msgid"),
-            fixmedins_code: said("fixmedins_code"),
-            mdtrtarea_admvs: said("mdtrtarea_admvs"),
-            insuplc_admdvs: said("insuplc_admdvs"),
-            psn_no: said("psn_no"),
-            certno: said("certno").or_else(|| self.certno_by_type(view)),
-            mdtrt_id: said("mdtrt_id"),
-            setl_id: said("setl_id"),
-            chrg_bchno: said("chrg_bchno"),
-            ipt_otp_no: said("ipt_otp_no"),
-            omsgid: said("omsgid"),
-            oinfno: said("oinfno"),
-            trt_dcla_detl_sn: said("trt_dcla_detl_sn"),
-            amounts: self.listed("amounts", view),
-            dimensions: self.listed("dimensions", view),
-            persons: Vec::new(),
+            infno: picked.of("infno"),
+            msgid: picked.of("msgid"),
+            fixmedins_code: picked.of("fixmedins_code"),
+            mdtrtarea_admvs: picked.of("mdtrtarea_admvs"),
+            insuplc_admdvs: picked.of("insuplc_admdvs"),
+            psn_no: picked.of("psn_no"),
+            certno: picked.of("certno").or_else(|| self.certno_by_type(view)),
+            mdtrt_id: picked.of("mdtrt_id"),
+            setl_id: picked.of("setl_id"),
+            chrg_bchno: picked.of("chrg_bchno"),
+            ipt_otp_no: picked.of("ipt_otp_no"),
+            omsgid: picked.of("omsgid"),
+            oinfno: picked.of("oinfno"),
+            trt_dcla_detl_sn: picked.of("trt_dcla_detl_sn"),
+            amounts: picked.amounts,
+            dimensions: picked.dimensions,
+            persons: picked.persons,
             cross_region: false,
         };
-        let persons =
-            self.names("persons").iter().filter_map(|name| Some((name.clone(), Personal::new(view.text(name)?))));
-        envelope.persons = persons.collect();
         envelope.cross_region = self.cross_region(&envelope);
         envelope
     }
 
     /// Extracts the facts of a reply.
     pub fn envelope_of_reply(&self, view: &View) -> ReplyView {
-        let said = |ours: &str| self.named(ours, view).map(str::to_owned);
+        let picked = self.pick(view);
         let infcodes: Vec<&Found> = self.codes(view);
         let mut setl_ids: Vec<String> = Vec::new();
         for text in self.names("setl_id").iter().flat_map(|name| view.all(name)).filter_map(Found::filled) {
@@ -124,14 +147,14 @@ impl Profile {
         ReplyView {
             infcodes: infcodes.iter().filter_map(|found| found.filled()).map(str::to_owned).collect(),
             infcode: infcodes.first().map(|found| (*found).clone()),
-            err_msg: said("reply_text"),
+            err_msg: picked.of("reply_text"),
             code: self.names("reply_gateway").iter().find_map(|name| view.top(name)).map(str::to_owned),
             setl_ids,
-            mdtrt_id: said("mdtrt_id"),
-            medins_setl_id: said("medins_setl_id"),
-            trt_dcla_detl_sn: said("trt_dcla_detl_sn"),
-            amounts: self.listed("amounts", view),
-            dimensions: self.listed("dimensions", view),
+            mdtrt_id: picked.of("mdtrt_id"),
+            medins_setl_id: picked.of("medins_setl_id"),
+            trt_dcla_detl_sn: picked.of("trt_dcla_detl_sn"),
+            amounts: picked.amounts,
+            dimensions: picked.dimensions,
         }
     }
 
@@ -142,11 +165,46 @@ impl Profile {
         matches!((lead(&envelope.insuplc_admdvs), lead(&envelope.mdtrtarea_admvs)), (Some(a), Some(b)) if a != b)
     }
 
+    /// One pass over all values: for each of our names the best, for each list the first filled value of its fields.
+    fn pick<'v>(&self, view: &'v View) -> Picked<'v> {
+        let mut picked =
+            Picked { slots: [None; NAMES.len()], amounts: Vec::new(), dimensions: Vec::new(), persons: Vec::new() };
+        for found in &view.found {
+            let key = found.key();
+            let Some((roles, text)) = self.roles.get(key).zip(found.filled()) else { continue };
+            for Role { slot, order } in roles {
+                match NAMES[*slot] {
+                    "amounts" => self.list(&mut picked.amounts, found, text),
+                    "dimensions" => self.list(&mut picked.dimensions, found, text),
+                    "persons" if picked.persons.iter().all(|(name, _)| name != key) => {
+                        picked.persons.push((key.to_owned(), Personal::new(text)));
+                    }
+                    _ => {
+                        let rank = 2 * order + usize::from(!found.at_top());
+                        let best = &mut picked.slots[*slot];
+                        if best.is_none_or(|(known, _)| rank < known) {
+                            *best = Some((rank, text));
+                        }
+                    }
+                }
+            }
+        }
+        picked
+    }
+
+    /// Adds the first value of a field that stands in no row.
+    fn list(&self, into: &mut Vec<(String, String)>, found: &Found, text: &str) {
+        let known = into.iter().any(|(name, _)| name == found.key());
+        let in_row = || found.path.split('.').any(|node| self.names("row_nodes").iter().any(|one| one == node));
+        if !known && !in_row() {
+            into.push((found.key().to_owned(), text.to_owned()));
+        }
+    }
+
     /// Filled infcodes of the outermost object, or of anywhere when it has none.
     fn codes<'v>(&self, view: &'v View) -> Vec<&'v Found> {
-        let filled =
-            self.names("reply_code").iter().flat_map(|name| view.all(name)).filter(|found| found.filled().is_some());
-        let all: Vec<&Found> = filled.collect();
+        let named = self.names("reply_code").iter().flat_map(|name| view.all(name));
+        let all: Vec<&Found> = named.filter(|found| found.filled().is_some()).collect();
         let outermost: Vec<&Found> = all.iter().copied().filter(|found| found.at_top()).collect();
         if outermost.is_empty() { all } else { outermost }
     }
@@ -155,20 +213,5 @@ impl Profile {
     fn certno_by_type(&self, view: &View) -> Option<String> {
         let [kind, person, number] = self.names("certno_by_type") else { return None };
         (view.text(kind)? == person).then(|| view.text(number).map(str::to_owned))?
-    }
-
-    /// The first filled value of each listed field that stands in no row, in the order of the body.
-    fn listed(&self, list: &str, view: &View) -> Vec<(String, String)> {
-        let mut listed: Vec<(String, String)> = Vec::new();
-        for found in &view.found {
-            let key = found.key();
-            let fits = self.names(list).iter().any(|name| name == key) && !listed.iter().any(|(name, _)| name == key);
-            let in_row =
-                fits && found.path.split('.').any(|node| self.names("row_nodes").iter().any(|one| one == node));
-            if let (true, false, Some(text)) = (fits, in_row, found.filled()) {
-                listed.push((key.to_owned(), text.to_owned()));
-            }
-        }
-        listed
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::scan::{Row, View};
+use crate::domain::scan::{Row, Shape, View};
 
 use super::Profile;
 use super::canonical::{append, digest_of_set, number};
@@ -121,8 +121,12 @@ impl Profile {
         found.map(|(name, text)| if self.rules.numbers.contains(name) { number(text) } else { text.to_owned() })
     }
 
-    /// Digest of the set of fee lines (`med_list_codg`, `cnt`, `pric`); `None` when there is no line.
+    /// Digest of the set of fee lines (`med_list_codg`, `cnt`, `pric`); `None` when there is no line, or a body that
+    /// could not be read to its end may hide some.
     fn line_set(&self, view: &View) -> Option<String> {
+        if view.shape != Shape::Json {
+            return None;
+        }
         let rows = self.rules.line_nodes.iter().flat_map(|node| view.rows(node));
         let line = |row: Row<'_>| {
             let cells = self.rules.line_fields.iter().map(|field| {

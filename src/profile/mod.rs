@@ -7,8 +7,14 @@ pub mod texts; // Built-in and site's own profile files.
 pub mod transaction; // What one transaction is to the gateway.
 
 mod load; // Texts to profile, or all complaints.
-mod rules; // What the files say, laid over each other.
+
 mod sheet; // One file, read with places.
+
+mod rules; // What the files say.
+
+mod apply; // One file laid over what was said before.
+
+mod build; // Sections to transactions.
 
 pub mod envelope; // What a request and a reply say of themselves.
 pub mod identity; // Which transaction a request is.
@@ -17,7 +23,7 @@ pub mod refusal; // The gateway's own words, in the platform's shape.
 
 mod canonical; // One spelling for compared values.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::domain::scan::Wanted;
@@ -40,8 +46,10 @@ pub struct Profile {
     resolved: String,
     wanted: Arc<Wanted>,
     reply_wanted: Arc<Wanted>,
-    transactions: HashMap<String, Transaction>,
+    transactions: BTreeMap<String, Transaction>,
     unclassified: Transaction,
+    /// Key on the wire → what it is to us.
+    roles: HashMap<String, Vec<envelope::Role>>,
     rules: Rules,
 }
 
@@ -79,7 +87,7 @@ impl Profile {
         self.transactions.get(infno).unwrap_or(&self.unclassified)
     }
 
-    /// All transactions the profile knows, in no order.
+    /// All transactions the profile knows, in the order of their numbers.
     pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
         self.transactions.values()
     }

@@ -129,6 +129,8 @@ fn a_repeat_with_lines_in_another_order_is_the_same_sale() {
     assert_eq!(profile.similar(&forward).sum.as_deref(), Some("3"));
     let twice = view(&profile, &body(&format!("{one},{one}")));
     assert_ne!(profile.similar(&forward).lines, profile.similar(&twice).lines);
+    let broken = view(&profile, &body(&format!("{one},{{\"med_list_codg\":\"a \"b\"\"}}")));
+    assert_eq!((profile.key(tx, &broken), profile.missing_parts(tx, &broken)), (None, vec!["lines".to_owned()]));
 }
 
 #[test]

@@ -18,7 +18,7 @@ const SECTOR_BYTES: usize = 512;
 pub struct Faults {
     /// The power goes at this operation: it and all later ones fail.
     pub power_cut_at: Option<u64>,
-    /// From this operation on no byte more is allocated.
+    /// From this write or create on, counted over both, no byte more is allocated.
     pub full_from: Option<u64>,
     /// This sync of a file, counted over syncs of files, fails; that file's syncs lie from then on.
     pub sync_fails_at: Option<u64>,
@@ -48,6 +48,7 @@ struct State {
     dice: Dice,
     faults: Faults,
     operations: u64,
+    writes: u64,
     syncs: u64,
     power_cycle: u64,
     inodes: Vec<Inode>,
@@ -69,8 +70,9 @@ enum Change {
     Len(usize),
 }
 
-/// One directory operation: entries of one folder that change together.
+/// Entries of one folder that one operation changes together.
 struct NameChange {
+    operation: u64,
     folder: String,
     entries: Vec<(String, Option<usize>)>,
 }
@@ -82,6 +84,7 @@ impl SimDisk {
             dice: Dice::new(seed),
             faults,
             operations: 0,
+            writes: 0,
             syncs: 0,
             power_cycle: 0,
             inodes: Vec::new(),
@@ -95,6 +98,11 @@ impl SimDisk {
     /// Operations so far: where a fault may be put.
     pub fn operations(&self) -> u64 {
         self.lock().operations
+    }
+
+    /// Writes and creates so far.
+    pub fn writes(&self) -> u64 {
+        self.lock().writes
     }
 
     /// Syncs of files so far.
@@ -151,31 +159,31 @@ impl State {
         if off { Err(io::Error::other("the power is off")) } else { Ok(()) }
     }
 
-    fn full(&self) -> bool {
-        self.faults.full_from.is_some_and(|from| self.operations >= from)
+    /// Counts a write or create; true when there is no room for it.
+    fn write_finds_disk_full(&mut self) -> bool {
+        self.writes += 1;
+        self.faults.full_from.is_some_and(|from| self.writes >= from)
     }
 
     fn inode(&self, name: &str) -> io::Result<usize> {
         self.names.get(name).copied().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
+    /// Names of one folder change together; a rename into another folder is two changes that may part at a power cut.
     fn change_names(&mut self, entries: Vec<(String, Option<usize>)>) {
-        for (name, inode) in &entries {
-            set(&mut self.names, name, *inode);
-        }
+        let State { names, name_changes, .. } = self;
         for (name, inode) in entries {
-            let folder = folder_of(&name).to_owned();
-            match self.name_changes.last_mut() {
-                // Both names of a rename within one folder change together.
-                Some(last)
-                    if last.folder == folder
-                        && last.entries.len() == 1
-                        && inode.is_some()
-                        && last.entries[0].1.is_none() =>
-                {
+            set(names, &name, inode);
+            let folder = folder_of(&name);
+            match name_changes.last_mut() {
+                Some(last) if last.operation == self.operations && last.folder == folder => {
                     last.entries.push((name, inode));
                 }
-                _ => self.name_changes.push(NameChange { folder, entries: vec![(name, inode)] }),
+                _ => name_changes.push(NameChange {
+                    operation: self.operations,
+                    folder: folder.to_owned(),
+                    entries: vec![(name, inode)],
+                }),
             }
         }
     }
@@ -234,7 +242,7 @@ impl Disk for SimDisk {
         if state.names.contains_key(name) {
             return Err(ErrorKind::AlreadyExists.into());
         }
-        if state.full() {
+        if state.write_finds_disk_full() {
             return Err(ErrorKind::StorageFull.into());
         }
         let inode = state.inodes.len();
@@ -303,14 +311,13 @@ impl SimFile {
 impl DiskFile for SimFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.operate()?;
-        let short = bytes.len() > 1 && state.faults.short_writes > 0;
-        let percent = state.faults.short_writes;
-        let short = short && state.dice.chance(percent);
+        let short_writes = state.faults.short_writes;
+        let short = bytes.len() > 1 && short_writes > 0 && state.dice.chance(short_writes);
         let len = if short { 1 + state.dice.below(bytes.len() as u64 - 1) as usize } else { bytes.len() };
         let at = offset as usize;
         let end = at + len;
         let grows = end > state.inodes[self.inode].now.len();
-        if state.full() && (grows || state.faults.copies_on_write) {
+        if state.write_finds_disk_full() && (grows || state.faults.copies_on_write) {
             return Err(ErrorKind::StorageFull.into());
         }
         let inode = &mut state.inodes[self.inode];

@@ -92,6 +92,11 @@ impl Platform {
         &self.settings
     }
 
+    /// Requests that arrived, those of the fixed mode included.
+    pub fn requests(&self) -> u64 {
+        self.books().register.arrived() + self.fixed.requests.load(Ordering::Relaxed)
+    }
+
     /// Forgets everything: books, script, register and counts.
     pub fn reset(&self) {
         *self.books() = Books::new(&self.settings, self.now());

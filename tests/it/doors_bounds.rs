@@ -115,12 +115,34 @@ async fn a_stalled_body_hears_a_refusal_and_is_ended() {
     let peer = Peer::saying(OK).await;
     let gate = Gate::with(peer.upstream(), |settings| settings.body_stall_seconds = 1).await;
     let mut talk = gate.talk().await;
-    let answer = talk.ask("POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\n{\"a\"").await;
-    assert!(answer.has("Connection: close"), "{}", answer.head);
+    talk.ask(post("/", "", "{}")).await;
+    for begun in ["{\"a\"", ""] {
+        let answer = talk.ask(format!("POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\n{begun}")).await;
+        assert!(answer.has("Connection: close"), "{}", answer.head);
+        assert_eq!(answer.body, b"{\"infcode\":-1,\"err_msg\":\"TooSlow\"}");
+        assert!(talk.hear().await.is_none());
+        talk = gate.talk().await;
+    }
+    drop(talk);
+    assert_eq!(peer.requests().len(), 1);
+    until(&gate, |now| now == Gauges { slow: 2, ..Gauges::default() }).await;
+}
+
+#[tokio::test]
+async fn a_dripping_body_is_ended() {
+    let peer = Peer::saying(OK).await;
+    let gate = Gate::with(peer.upstream(), |settings| settings.body_stall_seconds = 1).await;
+    let mut talk = gate.talk().await;
+    talk.say("POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 10000\r\n\r\n").await;
+    let began = Instant::now();
+    let answer = loop {
+        talk.say("x").await;
+        if let Ok(answer) = tokio::time::timeout(Duration::from_millis(100), talk.hear()).await {
+            break answer.unwrap();
+        }
+        assert!(began.elapsed() < Duration::from_secs(8));
+    };
     assert_eq!(answer.body, b"{\"infcode\":-1,\"err_msg\":\"TooSlow\"}");
-    assert!(talk.hear().await.is_none());
-    assert_eq!(peer.connections(), 0);
-    until(&gate, |now| now.slow == 1 && now.exchanges == 0 && now.memory_bytes == 0).await;
 }
 
 #[tokio::test]
@@ -161,6 +183,26 @@ async fn a_waiting_platform_ends_no_client() {
     .await;
     let answer = gate.talk().await.ask(post("/", "", "{}")).await;
     assert_eq!(answer.body, b"{\"infcode\":0}");
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_its_turn_is_not_slow() {
+    let peer = Peer::wild(|mut talk: Talk| async move {
+        while talk.hear().await.is_some() {
+            tokio::time::timeout(Duration::from_millis(2500), talk.hear()).await.expect_err("nothing more comes");
+            talk.say(OK).await;
+        }
+    });
+    let peer = peer.await;
+    let gate = Gate::with(peer.upstream(), |settings| {
+        settings.exchanges_max = 1;
+        (settings.idle_seconds, settings.head_seconds, settings.body_stall_seconds) = (1, 1, 1);
+    })
+    .await;
+    let (mut first, mut second) = (gate.talk().await, gate.talk().await);
+    let large = "x".repeat(500_000);
+    let (first, second) = tokio::join!(first.ask(post("/", "", "{}")), second.ask(post("/", "", &large)));
+    assert_eq!((first.body, second.body), (b"{\"infcode\":0}".to_vec(), b"{\"infcode\":0}".to_vec()));
 }
 
 #[tokio::test]

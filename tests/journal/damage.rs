@@ -1,0 +1,125 @@
+//! Damage of what was once durable is refused and named; a torn tail is not.
+
+use medgate::journal::open::OpenError;
+use medgate::journal::recovery::RecoverError;
+use medgate::journal::segment;
+use medgate::journal::verify::{End, verify_disk};
+use medgate::sandbox::dice::Dice;
+use medgate::sandbox::disk::{Faults, SimDisk};
+
+use crate::life::{Life, Tally};
+
+/// A journal with several segments whose last batch has a witness, then the power cut.
+fn grown(seed: u64) -> (SimDisk, Tally, u32, u64) {
+    let mut dice = Dice::new(seed);
+    let disk = SimDisk::new(seed, Faults::default());
+    let mut life = Life::open(&disk, 1, Tally::default()).expect("a calm disk opens");
+    let records = loop {
+        life.turn(&mut dice);
+        let records = life.records();
+        if records.last().is_some_and(|last| last.place.segment_no >= 3 && last.place.offset > 12_000) {
+            break records;
+        }
+    };
+    life.core.writer.idle();
+    let last = records.last().expect("it has records");
+    let end = u64::from(last.place.offset) + u64::from(last.header.frame_len);
+    let tally = life.tally.clone();
+    drop(life);
+    disk.power_cycle(Faults::default());
+    (disk, tally, last.place.segment_no, end)
+}
+
+fn damaged_file(disk: &SimDisk, tally: Tally) -> Option<String> {
+    match Life::open(disk, 9, tally) {
+        Err(OpenError::Recover(RecoverError::Damaged { file, .. })) => Some(file),
+        Err(OpenError::Recover(RecoverError::Misplaced { file, .. })) => Some(file),
+        Err(error) => panic!("refused for another reason: {error}"),
+        Ok(_) => None,
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_witnessed_record_is_refused() {
+    for seed in 0..60 {
+        let (disk, tally, segment_no, end) = grown(seed);
+        let mut dice = Dice::new(!seed);
+        let name = segment::path(segment_no);
+        disk.flip(&name, dice.below(end) as usize, dice.below(8) as u8);
+        let before = disk.files();
+        assert_eq!(damaged_file(&disk, tally), Some(name), "seed {seed}");
+        assert!(disk.files() == before, "seed {seed}: a refused journal was changed");
+        assert!(verify_disk(&disk).unwrap().bad.is_some(), "seed {seed}: verify did not notice");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_sealed_segment_is_found_by_verify_and_by_a_rebuild() {
+    for seed in 0..30 {
+        let (disk, tally, _, _) = grown(seed);
+        let mut dice = Dice::new(!seed);
+        let name = segment::path(2);
+        let len = disk.files()[&name].len() as u64;
+        disk.flip(&name, 4096 + dice.below(len - 4096) as usize, dice.below(8) as u8);
+        let bad = verify_disk(&disk).unwrap().bad.expect("verify notices");
+        assert_eq!(bad.file, name, "seed {seed}");
+        let run = "index/0000000002.run";
+        if disk.files().contains_key(run) {
+            disk.flip(run, 3, 1);
+        }
+        assert_eq!(damaged_file(&disk, tally), Some(name), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_bad_or_missing_run_is_made_again() {
+    let (disk, tally, _, _) = grown(1);
+    Life::open(&disk, 2, tally.clone()).unwrap().core.writer.close();
+    let runs: Vec<String> = disk.files().into_keys().filter(|name| name.starts_with("index/")).collect();
+    assert!(runs.len() >= 2, "{runs:?}");
+    disk.flip(&runs[0], 40, 0);
+    medgate::journal::disk::Disk::remove(&disk, &runs[1]).unwrap();
+    let life = Life::open(&disk, 3, tally).unwrap();
+    assert!(life.opening.runs_rebuilt.len() >= 2);
+    life.audit().unwrap();
+}
+
+#[test]
+fn a_missing_or_foreign_segment_is_refused() {
+    use medgate::journal::disk::{Disk, DiskFile};
+    let (disk, tally, ..) = grown(4);
+    let second = disk.files()[&segment::path(2)].clone();
+    disk.remove(&segment::path(2)).unwrap();
+    assert_eq!(damaged_file(&disk, tally.clone()), Some(segment::path(3)));
+
+    let foreign = {
+        let (other, ..) = grown(5);
+        other.files()[&segment::path(2)].clone()
+    };
+    let file = disk.create(&segment::path(2)).unwrap();
+    file.write_all_at(&foreign, 0).unwrap();
+    assert!(damaged_file(&disk, tally.clone()).is_some());
+    file.cut(0).unwrap();
+    file.write_all_at(&second, 0).unwrap();
+    Life::open(&disk, 9, tally).unwrap().audit().unwrap();
+}
+
+#[test]
+fn a_torn_tail_is_set_aside_and_named() {
+    use medgate::journal::disk::{Disk, DiskFile};
+    let (disk, tally, segment_no, _) = grown(6);
+    let records = Life::open(&disk, 2, tally.clone()).unwrap().records();
+    let last = records.last().unwrap();
+    let end = u64::from(last.place.offset) + u64::from(last.header.frame_len);
+    let torn = disk.open(&segment::path(segment_no)).unwrap();
+    torn.write_all_at(b"MGR1 and no record", end).unwrap();
+    assert_eq!(verify_disk(&disk).unwrap().end, End::Torn { offset: end });
+
+    let life = Life::open(&disk, 3, tally).unwrap();
+    let cut = &life.opening.cuts[0];
+    assert_eq!((cut.segment_no, cut.offset, cut.bytes), (segment_no, end, 18));
+    assert_eq!(disk.files()[&format!("quarantine/{}", cut.file)], b"MGR1 and no record");
+    life.audit().unwrap();
+    let report = verify_disk(&disk).unwrap();
+    assert_eq!((report.bad, report.end), (None, End::Open));
+}

@@ -1,0 +1,8 @@
+//! The journal on a disk that breaks: power cuts, full disks, failed syncs, flipped bits, each followed by an audit.
+
+mod damage; // Flipped bits, missing and foreign segments: refused.
+mod failed_sync; // A sync that fails once and lies afterwards.
+mod full_disk; // No room from any write on.
+mod life; // One journal living on a simulated disk, and the audit of what is left.
+mod power; // Power cuts at any operation.
+mod threads; // The real disk, with threads.
