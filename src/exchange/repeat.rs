@@ -41,7 +41,7 @@ pub fn decide(rule: &OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> St
     let fresh = !holder.settled || holder.age_seconds <= fresh_seconds;
     match (rule, holder.outcome, holder.moved) {
         (OnRepeat::Forward,            _,         _    ) => Step::Forward,
-        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > u64::from(*seconds) => Step::Forward,
+        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > *seconds => Step::Forward,
         (_,                            Refused,   _    ) => Step::Forward,
         (_,                            _,         true ) => RefuseMoved,
         (CancelInquiry,                Unknown,   false) => Step::Forward,
