@@ -31,6 +31,13 @@ pub struct Intended {
 }
 
 impl Intended {
+    /// Lets the next exchange under way although this one still listens.
+    pub(super) fn give_back_turn(&mut self) {
+        let head = &mut self.signed.checked.identified.arrival.head;
+        head.permit = None;
+        head.budget = None;
+    }
+
     /// Path and query as they leave.
     pub fn target(&self) -> &Bytes {
         &self.signed.target
