@@ -121,7 +121,7 @@ fn facts_of(signed: &Signed) -> Facts {
     }
     add_named(&mut facts, Fact::Amount, &envelope.amounts);
     add_named(&mut facts, Fact::Dimension, &envelope.dimensions);
-    for (name, token) in &call.fingerprint {
+    for (name, token) in &call.called.fingerprint {
         facts.named(Fact::Fingerprint, name, &token.0);
     }
     facts.token(Fact::LikeKey, call.tokens.loose);
