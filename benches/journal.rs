@@ -15,13 +15,15 @@ use std::time::{Duration, Instant};
 
 use medgate::domain::clock::SystemClock;
 use medgate::domain::exchange::Seq;
+use medgate::journal::cipher::Cipher;
 use medgate::journal::facts::{Fact, Facts};
 use medgate::journal::frame::Frame;
+use medgate::journal::lock::Lock;
 use medgate::journal::pen::clear_frame;
 use medgate::journal::reader::Reader;
 use medgate::journal::record::{Header, Kind};
 use medgate::journal::running::{Running, fresh};
-use medgate::journal::settings::{CipherName, Settings};
+use medgate::journal::settings::Settings;
 
 const FRAME_BYTES: usize = 4096;
 const ROUNDS: usize = 15;
@@ -95,7 +97,7 @@ async fn journal(folder: &Path, callers: usize) -> (Vec<usize>, Duration, f64) {
     let data = tempfile::tempdir_in(folder).expect("a folder to write in");
     let settings = Settings {
         segment_bytes: SEGMENT_BYTES,
-        cipher: CipherName::Sm4Gcm,
+        cipher: Cipher::Sm4Gcm,
         compression_level: 1,
         memory_bytes_max: 64 << 20,
         mark_idle_ms: 20,
@@ -106,7 +108,9 @@ async fn journal(folder: &Path, callers: usize) -> (Vec<usize>, Duration, f64) {
     let clock = Arc::new(SystemClock::start());
     let fresh = fresh().expect("random numbers");
     let entries_of = Arc::new(|_: &Header, _: &Facts| Vec::new()) as _;
-    let (journal, _) = Running::open(&settings, data.path(), fresh, clock, &entries_of).expect("the journal opens");
+    let lock = Lock::take(data.path()).expect("the folder is ours");
+    let (journal, _) =
+        Running::open(lock, &settings, data.path(), fresh, clock, &entries_of).expect("the journal opens");
     let journal = Arc::new(journal);
     // The spare is made beside the first records in real life; here it must not disturb one side only.
     let settled = journal.gauges().records.load(Ordering::Relaxed);

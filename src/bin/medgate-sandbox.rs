@@ -1,1 +1,211 @@
-fn main() {}
+//! `medgate-sandbox`: the stand-in platform as a program, and the simulated day that tries a gateway with it.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the terminal side")]
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use medgate::domain::clock::{Clock, SystemClock};
+use medgate::sandbox::day::{self, Day};
+use medgate::sandbox::ledger::Habits;
+use medgate::sandbox::platform::Settings;
+use medgate::sandbox::shape::{SHAPES, Shape};
+use medgate::sandbox::{Sandbox, StartError};
+
+const EXIT_USAGE: u8 = 78;
+
+/// A stand-in for the medical-insurance platform, for trying a gateway or a HIS without touching anything real.
+///
+/// It keeps its own ledger (sign-in, visits, fee lines, settlements, cancellations, reversals), takes URL styles A, B and C
+/// on one port, and goes wrong when told: POST a script to /_sandbox/faults. GET /_sandbox shows everything it offers.
+/// Its people do not exist: identity numbers begin with 990000, names with 沙箱. Institutions begin with H99 or P99.
+#[derive(Parser)]
+#[command(name = "medgate-sandbox", version, max_term_width = 120, args_conflicts_with_subcommands = true)]
+struct Program {
+    #[command(subcommand)]
+    act: Option<Act>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Plays a day of visits through a gateway and compares its books with the stand-in's ledger.
+    Play(Play),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8181", env = "MEDGATE_SANDBOX_LISTEN")]
+    listen: SocketAddr,
+    /// Draws the people and their accounts
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How answers are written: baseline, guangdong, jiangsu, zhejiang, hainan
+    #[arg(long, default_value = "baseline", value_parser = shape)]
+    shape: &'static Shape,
+    /// Accept persons and visits that were never registered, and settlements without fee lines
+    #[arg(long)]
+    lenient: bool,
+    /// Settle a settled batch again, like a platform that does not notice
+    #[arg(long)]
+    settles_twice: bool,
+    /// Only count, and answer every call with a tiny canned success: an upstream for benchmarks
+    #[arg(long)]
+    fixed: bool,
+    /// Close connections idle for so many milliseconds
+    #[arg(long, default_value_t = 60_000)]
+    idle_ms: u64,
+    /// Listen where others than this machine can reach it
+    #[arg(long)]
+    allow_any_address: bool,
+    /// Serve institution codes that do not begin with H99 or P99
+    #[arg(long)]
+    allow_any_institution: bool,
+}
+
+#[derive(Args)]
+struct Play {
+    /// The gateway's address for a HIS, e.g. http://127.0.0.1:8080
+    #[arg(long)]
+    gateway: String,
+    /// The stand-in's address, e.g. http://127.0.0.1:8181
+    #[arg(long)]
+    sandbox: String,
+    /// The gateway's admin address, e.g. http://127.0.0.1:9180
+    #[arg(long)]
+    admin: String,
+    /// The file with the admin token
+    #[arg(long)]
+    token: std::path::PathBuf,
+    /// Draws the day
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Visits, over both hospitals
+    #[arg(long, default_value_t = 50)]
+    visits: u32,
+    /// How long the simulated HIS waits for an answer
+    #[arg(long, default_value_t = 2000)]
+    patience_ms: u64,
+    /// Without faults
+    #[arg(long)]
+    calm: bool,
+}
+
+fn main() -> ExitCode {
+    let program = Program::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(cause) => return complain(&format!("cannot start: {cause}")),
+    };
+    match program.act {
+        None => runtime.block_on(serve(&program.serve)),
+        Some(Act::Play(play)) => runtime.block_on(play_day(&play)),
+    }
+}
+
+async fn serve(options: &Serve) -> ExitCode {
+    let settings = Settings {
+        seed: options.seed,
+        shape: options.shape,
+        habits: Habits { lenient: options.lenient, settles_twice: options.settles_twice },
+        any_institution: options.allow_any_institution,
+        fixed: options.fixed,
+        idle_ms: options.idle_ms,
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let started = if options.allow_any_address {
+        Sandbox::start_anywhere(options.listen, settings, clock).await
+    } else {
+        Sandbox::start(options.listen, settings, clock).await
+    };
+    let sandbox = match started {
+        Ok(sandbox) => sandbox,
+        Err(refused @ StartError::NotLoopback(_)) => {
+            return complain(&format!("{refused}\nuse 127.0.0.1, or --allow-any-address if you really mean it"));
+        }
+        Err(refused) => {
+            return complain(&chain(&refused));
+        }
+    };
+    banner(options, sandbox.addr());
+    wait_for_end().await;
+    println!("medgate-sandbox: stopped after {} requests", sandbox.platform().requests());
+    ExitCode::SUCCESS
+}
+
+fn banner(options: &Serve, addr: SocketAddr) {
+    println!("==============================================================================");
+    println!("  MEDGATE SANDBOX  医保平台沙箱：不是真实平台，数据全部虚构，切勿用于生产");
+    println!("  This is NOT a medical-insurance platform. Nothing here is real. Never use it in production.");
+    println!("==============================================================================");
+    println!("listening on http://{addr}  shape={} seed={}", options.shape.name, options.seed);
+    println!("what it did: http://{addr}/_sandbox/ledger   all it offers: http://{addr}/_sandbox");
+    if options.fixed {
+        println!("fixed mode: every call is only counted and gets a canned success");
+    }
+    if options.allow_any_address || options.allow_any_institution {
+        println!(
+            "WARNING: guards are off (--allow-any-...): make sure that no hospital can take this for the platform"
+        );
+    }
+}
+
+async fn wait_for_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+fn shape(name: &str) -> Result<&'static Shape, String> {
+    let names = || SHAPES.iter().map(|shape| shape.name).collect::<Vec<_>>().join(", ");
+    Shape::named(name).ok_or_else(|| format!("known shapes are {}", names()))
+}
+
+fn complain(text: &str) -> ExitCode {
+    eprintln!("medgate-sandbox: {text}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+async fn play_day(options: &Play) -> ExitCode {
+    let token = match std::fs::read_to_string(&options.token) {
+        Ok(token) => token,
+        Err(cause) => return complain(&format!("cannot read the token file {}: {cause}", options.token.display())),
+    };
+    let day = Day {
+        gateway: options.gateway.clone(),
+        sandbox: options.sandbox.clone(),
+        admin: options.admin.clone(),
+        token,
+        seed: options.seed,
+        visits: options.visits,
+        patience: Duration::from_millis(options.patience_ms),
+        faults: !options.calm,
+    };
+    match day::play(&day, Arc::new(SystemClock::start()), &mut std::io::stdout()).await {
+        Ok(report) if report.explained.is_good() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(cause) => complain(&chain(&cause)),
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(&format!(": {deeper}"));
+        cause = deeper.source();
+    }
+    text
+}

@@ -1,1 +1,88 @@
-//! Commands of the programs.
+//! The commands of `medgate`: arguments in, one exit code out. What people read is printed here and nowhere else.
+
+mod check; // medgate check
+mod exit; // What the exit codes mean.
+mod healthcheck; // medgate healthcheck
+mod journal; // medgate journal show | tail | verify
+mod serve; // medgate serve
+mod told; // Arguments that say where settings come from.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+
+/// The whole command line.
+#[derive(Parser)]
+#[command(
+    name = "medgate",
+    version,
+    about = "A transparent gateway between a hospital's HIS and the medical-insurance platforms.\n医保网关：HIS 只改一个地址，其余不变。",
+    after_help = "EXAMPLES:\n  \
+        medgate serve --upstream http://10.0.0.5:8080 --listen 0.0.0.0:8080 --data /var/lib/medgate\n  \
+        medgate check --config medgate.toml\n  \
+        medgate journal show --last 20\n\n\
+        EXIT CODES:\n  0 done   1 failed or not healthy   2 wrong arguments   78 wrong settings",
+    disable_help_subcommand = true
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway. 运行网关
+    Serve(serve::Args),
+    /// Check the settings and print every complaint with its place and cure. 检查配置
+    Check(check::Args),
+    /// Read the journal, also while the gateway runs. 查看日志账
+    #[command(subcommand)]
+    Journal(journal::Command),
+    /// Ask a running gateway whether it is ready; for service managers and containers. 健康检查
+    Healthcheck(healthcheck::Args),
+}
+
+/// Reads the command line, runs the command and says how it ended.
+pub fn run() -> ExitCode {
+    let line = Line::parse();
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let ended = match line.command {
+        Command::Serve(args) => serve::run(args, &mut err),
+        Command::Check(args) => check::run(args, &mut out),
+        Command::Journal(command) => journal::run(command, &mut out, &mut err),
+        Command::Healthcheck(args) => healthcheck::run(args, &mut out, &mut err),
+    };
+    ended.and_then(|exit| out.flush().map(|()| exit)).unwrap_or_else(Exit::of_print_error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed_and_every_command_teaches_by_examples() {
+        let mut line = Line::command();
+        line.build();
+        line.clone().debug_assert();
+        let leaves = line.get_subcommands().flat_map(|command| match command.has_subcommands() {
+            true => command.get_subcommands().collect::<Vec<_>>(),
+            false => vec![command],
+        });
+        for command in leaves {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("EXAMPLES:") || help.contains("EXAMPLE:"), "{help}");
+        }
+    }
+
+    #[test]
+    fn serve_needs_no_file() {
+        let words = "medgate serve --upstream http://H:1 --listen L:2 --admin A:3 --data D --profile baseline";
+        assert!(matches!(Line::parse_from(words.split(' ')).command, Command::Serve(_)));
+        assert!(Line::try_parse_from(["medgate", "serve", "--lisen", "x"]).is_err());
+    }
+}

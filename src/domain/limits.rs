@@ -7,8 +7,8 @@ pub const BUFFERED_BYTES_MAX: usize = 1024 * 1024;
 pub const FRAME_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The head of one message (request or status line with all headers).
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Header lines of one message.
-pub const HEADER_LINES_MAX: usize = 128;
+/// Header lines of one message; hyper parses up to 100 without an allocation.
+pub const HEADER_LINES_MAX: usize = 100;
 /// Room that an intent reserves for its outcome: the largest outcome frame.
 pub const OUTCOME_ROOM_BYTES: usize = BUFFERED_BYTES_MAX + 2 * HEAD_BYTES_MAX + 64 * 1024;
 /// What the last part of a tail-held answer is (`journal.md`, Large bodies).

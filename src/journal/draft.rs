@@ -67,3 +67,10 @@ pub enum Part {
     /// The body.
     Body = 3,
 }
+
+impl Part {
+    /// The part a stored byte means; `None` for a later format.
+    pub fn from_code(code: u8) -> Option<Part> {
+        [Part::Target, Part::Headers, Part::Body].into_iter().find(|part| *part as u8 == code)
+    }
+}

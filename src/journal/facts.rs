@@ -62,11 +62,12 @@ pub enum Fact {
     Told = 25,
     /// Counter part of the nonce of the sealed part, u64.
     NonceCounter = 26,
-    /// One delivery: intent seq u64, told u8, bytes u64, at unix ns i64.
+    /// One delivery: intent seq u64, exchange id 16 bytes, told u8, bytes u64, at unix ns i64 (`composite::Delivery`).
     Delivery = 27,
-    /// One refusal that sent nothing: at unix ns i64, class u8, cause u8, then infno, 0, rule id, 0, count as decimal text.
+    /// One refusal that sent nothing: at unix ns i64, class u8, cause u8, then infno, 0, rule id, 0, count as decimal text
+    /// (`composite::RefusedCall`).
     RefusedCall = 28,
-    /// Seq of an open INTENT at a roll, u64, then class u8, then unix ns i64.
+    /// Seq of an open INTENT at a roll, u64, then class u8, then unix ns i64 (`composite::OpenIntent`).
     OpenIntent = 29,
     /// SM3 of the segment header.
     SegmentDigest = 30,
@@ -102,6 +103,8 @@ pub enum Fact {
     EvidenceSeq = 45,
     /// A request id or row id that the profile makes the HIS-visible batch (`chrg_bchno`), text.
     ChrgBchno = 46,
+    /// Token of the key without the fields that a HIS changes on a retry (2102).
+    LikeKey = 47,
 }
 
 /// The facts of one record.

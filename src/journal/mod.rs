@@ -1,12 +1,35 @@
 //! The truth on disk: what was intended, and what came of it.
+//!
+//! Guarantees
+//! - An exchange's INTENT is durable before its first byte leaves; its OUTCOME before the HIS can have a complete answer.
+//! - Records are read back in the order they were written, or not at all.
+//! - Nothing acknowledged is lost silently: a torn tail is cut and named, damage refuses to open.
+//! - Evidence covers stored bytes, so anyone can verify without a key, and erasing a key leaves every proof whole.
 
+pub mod composite; // Facts made of several fields.
 pub mod draft; // What a caller hands in.
+pub mod entry; // What a record leaves in the index.
 pub mod facts; // The clear part of a payload.
 pub mod frame; // A finished record, before the writer numbers it.
+pub mod kind; // What a record is.
 pub mod record; // One record: header, stamp, checks.
+pub mod sealed_form; // The plain form of the sealed part.
 pub mod tlv; // The inner form of both parts.
 
-pub mod entry; // What the index knows of a record.
+pub mod cipher; // Encryption under a key of the pool.
+pub mod entropy; // Where secrets come from.
+mod key_block; // The form of a file of keys.
+pub mod key_folder; // Keys found again by a tool.
+pub mod keys; // The key pool.
+pub mod pack; // Compression.
+mod private_file; // Small secret files, whole or not at all.
+pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
+mod sm4_lanes; // SM4, eight blocks side by side.
+pub mod tokens; // Keyed tokens under the index secret.
+
+pub mod bodies; // Large bodies in files of their own.
+pub mod body_file; // The form of such a file.
+
 pub mod place; // Where a record stands, and a record read back.
 pub mod table; // Open exchanges and snapshots in force.
 
@@ -35,3 +58,17 @@ pub mod reader; // Following the records.
 pub mod recovery; // Torn told from damaged.
 pub mod running; // With its threads, at the level of frames.
 pub mod verify; // The whole journal checked without a key.
+
+mod handle; // The journal as everyone else holds it.
+
+#[cfg(test)]
+mod tests; // Golden files: every kind of record as it is stored.
+
+pub use handle::{AppendError, IntendError, Journal, Kept, OpenError, SettleError};
+pub use open::Opening;
+pub use place::{Place, Record};
+pub use queue::{Health, OutcomeRoom};
+pub use running::CloseError;
+pub use settings::Settings;
+pub use shelf::ReadError;
+pub use table::OpenExchange;

@@ -19,7 +19,7 @@ use super::queue::{Health, NotWritten, OutcomeRoom, Queue, Written};
 use super::reader::Reader;
 use super::settings::Settings;
 use super::shelf::Store;
-use super::worker::{Waits, spawn_helper, spawn_writer};
+use super::worker::{Waits, spawn_chores, spawn_writer};
 
 /// An open journal. The threads end when it is closed or dropped.
 pub struct Running {
@@ -37,25 +37,25 @@ struct Threads {
 }
 
 impl Running {
-    /// Locks the data folder, recovers the journal in it and starts its threads.
+    /// Recovers the journal of a locked data folder and starts its threads.
     ///
     /// # Errors
-    /// When it is locked, damaged, incomplete or foreign, or when the disk refuses.
+    /// When it is damaged, incomplete or foreign, or when the disk refuses.
     pub fn open(
+        lock: Lock,
         settings: &Settings,
         data: &Path,
         fresh: Fresh,
         clock: Arc<dyn Clock>,
         entries_of: &EntriesOf,
     ) -> Result<(Running, Opening), OpenError> {
-        let lock = Lock::take(data)?;
         let disk = Arc::new(RealDisk::at(data));
         let bounds = settings.bounds();
         let waits = Waits::of(settings);
         let (core, opening) = open(disk.clone(), bounds, fresh, clock, entries_of)?;
         let machine = |source| OpenError::Machine { what: "thread", source };
         let (queue, shelf) = (core.queue, core.shelf);
-        let helper = spawn_helper(disk, shelf.clone(), queue.clone(), bounds.segment_bytes, waits).map_err(machine)?;
+        let helper = spawn_chores(disk, shelf.clone(), queue.clone(), bounds.segment_bytes, waits).map_err(machine)?;
         let writer = spawn_writer(core.writer, queue.clone(), waits).map_err(machine)?;
         let running = Running {
             queue,

@@ -1,6 +1,8 @@
 //! One segment file: its name and its 4,096-byte header (`journal.md`, Segment header).
 
+use std::fs::DirEntry;
 use std::io;
+use std::path::Path;
 
 use sm3::{Digest, Sm3};
 
@@ -32,6 +34,21 @@ pub fn number_in(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".seg")?;
     let whole = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|_| whole)
+}
+
+/// True when a data folder holds a segment.
+///
+/// # Errors
+/// When its folder cannot be read.
+pub fn any_in(data: &Path) -> io::Result<bool> {
+    match std::fs::read_dir(data.join(FOLDER)) {
+        Ok(names) => {
+            let ours = |name: io::Result<DirEntry>| Ok::<_, io::Error>(number_in(&name?.file_name().to_string_lossy()));
+            names.map(ours).try_fold(false, |any, number| Ok(any || number?.is_some()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a segment says of itself and of the one before.

@@ -4,6 +4,8 @@ use serde::Deserialize;
 
 use crate::domain::limits::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, FRAME_BYTES_MAX, OUTCOME_ROOM_BYTES};
 
+use super::cipher::Cipher;
+
 /// Settings of the journal.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -11,7 +13,7 @@ pub struct Settings {
     /// Bytes of one segment file, [`SEGMENT_BYTES_MIN`] to [`SEGMENT_BYTES_MAX`].
     pub segment_bytes: u64,
     /// Cipher of sealed parts.
-    pub cipher: CipherName,
+    pub cipher: Cipher,
     /// zstd level.
     pub compression_level: i32,
     /// Bytes of records waiting for the writer.
@@ -24,17 +26,6 @@ pub struct Settings {
     pub reopen_retry_ms: u64,
     /// How long an intent may wait for room.
     pub room_wait_ms: u64,
-}
-
-/// Names of the ciphers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum CipherName {
-    /// SM4-GCM.
-    #[serde(rename = "sm4-gcm")]
-    Sm4Gcm,
-    /// AES-256-GCM.
-    #[serde(rename = "aes-256-gcm")]
-    Aes256Gcm,
 }
 
 /// A segment must hold several of the largest frames.

@@ -41,9 +41,7 @@ impl Tlv {
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         out.reserve(self.encoded_len());
         for (tag, value) in &self.entries {
-            out.extend_from_slice(&tag.to_le_bytes());
-            out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            out.extend_from_slice(value);
+            put(out, *tag, &[value]);
         }
     }
 
@@ -51,23 +49,84 @@ impl Tlv {
     ///
     /// # Errors
     /// When an entry does not fit the bytes.
-    pub fn decode(mut bytes: &[u8]) -> Result<Tlv, CutTlv> {
-        let mut tlv = Tlv::default();
-        while !bytes.is_empty() {
-            let (head, rest) = bytes.split_first_chunk::<6>().ok_or(CutTlv)?;
-            let len = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
-            if rest.len() < len {
-                return Err(CutTlv);
-            }
-            let (value, rest) = rest.split_at(len);
-            tlv.add(u16::from_le_bytes([head[0], head[1]]), value);
-            bytes = rest;
-        }
-        Ok(tlv)
+    pub fn decode(bytes: &[u8]) -> Result<Tlv, CutTlv> {
+        let entries = read(bytes).map(|entry| entry.map(|(tag, value)| (tag, value.to_vec())));
+        entries.collect::<Result<_, _>>().map(|entries| Tlv { entries })
     }
+}
+
+/// Appends one entry; its value is the parts, one after the other.
+pub fn put(out: &mut Vec<u8>, tag: u16, parts: &[&[u8]]) {
+    nest(out, tag, |out| parts.iter().for_each(|part| out.extend_from_slice(part)));
+}
+
+/// Appends one entry whose value is what `fill` appends: entries of its own, or a body that is not to be copied twice.
+pub fn nest(out: &mut Vec<u8>, tag: u16, fill: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(&tag.to_le_bytes());
+    let len_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    fill(out);
+    // A value is bounded far below 4 GiB by the frame it stands in.
+    let len = (out.len() - len_at - 4) as u32;
+    out[len_at..len_at + 4].copy_from_slice(&len.to_le_bytes());
+}
+
+/// Reads the stored form entry by entry, without copying a value.
+pub fn read(bytes: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), CutTlv>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let entry = split_entry(rest);
+        rest = entry.map_or(&[], |(_, _, rest)| rest);
+        Some(entry.map(|(tag, value, _)| (tag, value)))
+    })
+}
+
+fn split_entry(bytes: &[u8]) -> Result<(u16, &[u8], &[u8]), CutTlv> {
+    let (head, rest) = bytes.split_first_chunk::<6>().ok_or(CutTlv)?;
+    let len = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
+    let (value, rest) = rest.split_at_checked(len).ok_or(CutTlv)?;
+    Ok((u16::from_le_bytes([head[0], head[1]]), value, rest))
 }
 
 /// An entry ends beyond the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an entry is cut short")]
 pub struct CutTlv;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read_and_a_cut_is_noticed(
+            entries in prop::collection::vec((any::<u16>(), prop::collection::vec(any::<u8>(), 0..40)), 0..20),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut tlv = Tlv::default();
+            entries.iter().for_each(|(tag, value)| tlv.add(*tag, value.clone()));
+            let mut stored = Vec::new();
+            tlv.encode_into(&mut stored);
+            prop_assert_eq!(stored.len(), tlv.encoded_len());
+            prop_assert_eq!(&Tlv::decode(&stored).unwrap(), &tlv);
+            let kept = cut.index(stored.len() + 1);
+            let whole_entries = (0..=entries.len())
+                .map(|n| entries[..n].iter().map(|(_, value)| 6 + value.len()).sum::<usize>());
+            prop_assert_eq!(Tlv::decode(&stored[..kept]).is_ok(), whole_entries.into_iter().any(|end| end == kept));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(tlv) = Tlv::decode(&bytes) {
+                let mut again = Vec::new();
+                tlv.encode_into(&mut again);
+                prop_assert_eq!(again, bytes);
+            }
+        }
+    }
+}

@@ -1,1 +1,148 @@
-//! Judgement: profile text to typed profile; which transaction, class, route, business key, answer shape.
+//! Judgement: profile text to typed profile; which transaction, class, business key, answer shape.
+//!
+//! How provinces differ is data in `profiles/`; this folder only reads and applies it, and does no I/O.
+
+pub mod complaint; // What is wrong with a text, where, and the cure.
+pub mod texts; // Built-in and site's own profile files.
+pub mod transaction; // What one transaction is to the gateway.
+
+mod load; // Texts to profile, or all complaints.
+
+mod sheet; // One file, read with places.
+
+mod rules; // What the files say.
+
+mod apply; // One file laid over what was said before.
+
+mod build; // Sections to transactions.
+
+pub mod envelope; // What a request and a reply say of themselves.
+pub mod identity; // Which transaction a request is.
+pub mod key; // The business key of a request.
+pub mod refusal; // The gateway's own words, in the platform's shape.
+
+mod canonical; // One spelling for compared values.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::domain::scan::Wanted;
+
+pub use complaint::Complaint;
+pub use envelope::{Envelope, ReplyView};
+pub use identity::Identity;
+pub use key::{KeyParts, Similar};
+pub use refusal::{NativeBody, Refused, UnknownText};
+pub use texts::Texts;
+pub use transaction::{ErrClass, FreedBy, KeyRule, OnRepeat, Transaction};
+
+use rules::Rules;
+
+/// One province's interface, or the national baseline.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name: the file without `.toml`.
+    pub name: String,
+    resolved: String,
+    wanted: Arc<Wanted>,
+    reply_wanted: Arc<Wanted>,
+    transactions: BTreeMap<String, Transaction>,
+    unclassified: Transaction,
+    /// Key on the wire → what it is to us.
+    roles: HashMap<String, Vec<envelope::Role>>,
+    rules: Rules,
+}
+
+impl Profile {
+    /// Reads a profile with its ancestors.
+    ///
+    /// # Errors
+    /// Every complaint about every file that takes part.
+    pub fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>> {
+        load::load(name, texts)
+    }
+
+    /// Name for people.
+    pub fn title(&self) -> &str {
+        &self.rules.title
+    }
+
+    /// The texts in force, ancestors first, for the journal's Snapshot.
+    pub fn resolved_text(&self) -> &str {
+        &self.resolved
+    }
+
+    /// Keys to scan a request for.
+    pub fn wanted(&self) -> Arc<Wanted> {
+        Arc::clone(&self.wanted)
+    }
+
+    /// Keys to scan a reply for.
+    pub fn reply_wanted(&self) -> Arc<Wanted> {
+        Arc::clone(&self.reply_wanted)
+    }
+
+    /// The transaction of a number; an unknown number gives the one that is unclassified and has no number.
+    pub fn transaction(&self, infno: &str) -> &Transaction {
+        self.transactions.get(infno).unwrap_or(&self.unclassified)
+    }
+
+    /// All transactions the profile knows, in the order of their numbers.
+    pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
+        self.transactions.values()
+    }
+
+    /// The key families that a confirmed call of this transaction frees, and the field of its request that names the key's owner.
+    pub fn frees(&self, infno: &str) -> Vec<(&str, &str)> {
+        let mut frees: Vec<(&str, &str)> = Vec::new();
+        let rules = self.transactions.values().filter_map(|one| one.key.as_ref());
+        for (family, by) in rules.flat_map(|key| key.freed_by.iter().map(move |by| (key.family.as_str(), by))) {
+            if by.infno == infno && !frees.contains(&(family, by.by.as_str())) {
+                frees.push((family, &by.by));
+            }
+        }
+        frees.sort_unstable();
+        frees
+    }
+
+    /// What an `err_msg` beside -1 means: texts that name the transaction are tried before texts for all.
+    pub fn err_class(&self, infno: &str, err_msg: &str) -> ErrClass {
+        let text = err_msg.to_lowercase();
+        let fits = |err: &&rules::Err| err.contains.iter().any(|part| text.contains(&part.to_lowercase()));
+        let best = |named: bool| {
+            let spoken_to =
+                |err: &&rules::Err| if named { err.infno.iter().any(|one| one == infno) } else { err.infno.is_empty() };
+            let fitting = self.rules.errs.values().filter(spoken_to).filter(fits);
+            fitting.map(|err| err.class).min_by_key(|class| rank(*class))
+        };
+        best(true).or_else(|| best(false)).unwrap_or(ErrClass::Unrecognised)
+    }
+
+    /// True for a `code` with which a gateway in front of the platform says that it passed nothing on.
+    pub fn refuses_by_code(&self, code: &str) -> bool {
+        self.rules.refusing_codes.iter().any(|one| one == code)
+    }
+
+    /// True for a status with which a box in front of the platform says that it passed nothing on.
+    pub fn refuses_by_status(&self, status: u16) -> bool {
+        self.rules.refusing_statuses.contains(&status)
+    }
+
+    /// The names on the wire of one of our names.
+    fn names(&self, ours: &str) -> &[String] {
+        self.rules.names.get(ours).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Doubt comes first: a text that fits several classes counts as the one that does least.
+fn rank(class: ErrClass) -> u8 {
+    match class {
+        ErrClass::MeansUnknown => 0,
+        ErrClass::AlreadyDone => 1,
+        ErrClass::NotSignedIn => 2,
+        ErrClass::Refused | ErrClass::Unrecognised => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests;

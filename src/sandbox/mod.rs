@@ -1,4 +1,32 @@
-//! The stand-in platform; knows nothing of the line or its judgement.
+//! The stand-in platform: a ledger that really settles, faults on order, and simulated HIS callers to try a gateway with.
+//!
+//! A separate program. It shares no judgement with the gateway, so that it cannot share the gateway's mistakes.
 
-pub mod dice; // Repeatable chance.
+pub mod dice; // Repeatable chance for the disk.
 pub mod disk; // A disk in memory that breaks as real ones do.
+
+pub mod draw; // Chance from a seed.
+pub mod moment; // Platform time (UTC+8) as text.
+pub mod people; // Persons who do not exist.
+pub mod yuan; // Amounts in the stand-in's own JSON: text with two decimals.
+
+pub mod call; // What a request asks for.
+pub mod shape; // How a province writes its answer.
+pub mod tree; // An answer's content: ordered, with exact amounts.
+
+pub mod faults; // What goes wrong, by script.
+pub mod ledger; // What was really done.
+pub mod register; // What arrived, and what became of it.
+
+pub mod platform; // One request in, one act out.
+
+mod control; // /_sandbox: script, ledger, counts.
+mod door; // The listener; who may be served.
+mod echo; // /_echo: bytes back as they came, or made to measure.
+mod wire; // HTTP/1.1 by hand, because a fault needs the bare socket.
+
+pub use door::{Sandbox, StartError};
+pub use echo::Made;
+
+pub mod callers; // Simulated HIS clients with their own books.
+pub mod day; // A day at two hospitals, and whether the books explain each other.

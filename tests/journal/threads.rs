@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use medgate::domain::clock::SystemClock;
 use medgate::domain::exchange::Seq;
+use medgate::journal::cipher::Cipher;
+use medgate::journal::lock::Lock;
 use medgate::journal::open::{Fresh, OpenError, Opening};
 use medgate::journal::queue::{Health, NotWritten};
 use medgate::journal::record::Kind;
 use medgate::journal::running::Running;
-use medgate::journal::settings::{CipherName, SEGMENT_BYTES_MIN, Settings};
+use medgate::journal::settings::{SEGMENT_BYTES_MIN, Settings};
 use medgate::journal::verify::{End, verify};
 
 use crate::life::{entries_of, frame, outcome};
@@ -16,7 +18,7 @@ use crate::life::{entries_of, frame, outcome};
 fn settings() -> Settings {
     Settings {
         segment_bytes: SEGMENT_BYTES_MIN,
-        cipher: CipherName::Sm4Gcm,
+        cipher: Cipher::Sm4Gcm,
         compression_level: 1,
         memory_bytes_max: 64 << 20,
         mark_idle_ms: 20,
@@ -28,7 +30,8 @@ fn settings() -> Settings {
 
 fn open(folder: &std::path::Path) -> Result<(Running, Opening), OpenError> {
     let fresh = Fresh { journal_id: [1; 16], open_salt: 2 };
-    Running::open(&settings(), folder, fresh, Arc::new(SystemClock::start()), &entries_of())
+    let lock = Lock::take(folder)?;
+    Running::open(lock, &settings(), folder, fresh, Arc::new(SystemClock::start()), &entries_of())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

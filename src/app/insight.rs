@@ -1,0 +1,144 @@
+//! What the admin port is told of the running gateway.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::console::insight::{Check, Insight, Status, UnknownRow};
+use crate::domain::outcome::Cause;
+use crate::domain::token::Token;
+use crate::exchange::Line;
+use crate::journal::entry::EntryKind;
+use crate::journal::facts::Fact;
+use crate::journal::gauges::Gauges;
+use crate::journal::record::Kind;
+use crate::journal::{Health, OpenExchange};
+use crate::telemetry::metrics::{JournalMetrics, Metrics};
+use crate::telemetry::sampled::follow;
+
+/// Rows of one listing.
+const UNKNOWNS_MAX: usize = 10_000;
+
+/// A look inside.
+pub(super) struct Inside {
+    line: Arc<Line>,
+    started_mono_ns: u64,
+}
+
+impl Inside {
+    pub(super) fn new(line: Arc<Line>) -> Inside {
+        Inside { started_mono_ns: line.clock.mono_ns(), line }
+    }
+
+    fn row(&self, open: &OpenExchange) -> UnknownRow {
+        let intent = self.line.journal.read(open.place).ok();
+        let fact = |fact| intent.as_ref().and_then(|record| record.facts.text_of(fact)).unwrap_or_default().to_owned();
+        UnknownRow {
+            seq: open.seq.0,
+            exchange: open.exchange_id.to_string(),
+            infno: fact(Fact::Infno),
+            class: open.class.word(),
+            cause: self.cause(open),
+            msgid: fact(Fact::Msgid),
+            at_unix_ns: open.at_unix_ns,
+            age_seconds: self.age_seconds(open.at_unix_ns),
+        }
+    }
+
+    /// Why an exchange is unknown, from its last OUTCOME; `open` while it is under way.
+    fn cause(&self, open: &OpenExchange) -> &'static str {
+        if !open.unknown {
+            return "open";
+        }
+        let places = self.line.journal.lookup(EntryKind::Exchange, Token(open.exchange_id.0)).unwrap_or_default();
+        let records = places.into_iter().rev().filter_map(|place| self.line.journal.read(place).ok());
+        let outcome = records.into_iter().find(|record| record.header.known_kind() == Some(Kind::Outcome));
+        outcome.and_then(|record| Cause::from_code(record.header.cause)).map_or("unknown", Cause::word)
+    }
+
+    fn age_seconds(&self, since_unix_ns: i64) -> u64 {
+        u64::try_from((self.line.clock.unix_ns() - since_unix_ns) / 1_000_000_000).unwrap_or(0)
+    }
+
+    fn journal_state(&self) -> (&'static str, String) {
+        match self.line.journal.health() {
+            Health::Open => ("open", "takes intents".to_owned()),
+            Health::NoRoom => ("no_room", "no room on disk for another intent with its outcome".to_owned()),
+            Health::Failed(why) => ("failed", why),
+            Health::Closed => ("failed", "closed".to_owned()),
+        }
+    }
+
+    /// Exchanges whose outcome is unknown and that changed, or may have changed, the platform's books.
+    fn open_unknowns(&self) -> impl Iterator<Item = OpenExchange> {
+        self.line.journal.open_exchanges().into_iter().filter(|open| open.unknown)
+    }
+}
+
+impl Insight for Inside {
+    fn ready(&self) -> Vec<Check> {
+        let (state, detail) = self.journal_state();
+        let policy = self.line.policy.load();
+        vec![
+            Check { name: "journal", ok: state == "open", detail },
+            Check { name: "profile", ok: true, detail: policy.profile.name.clone() },
+            Check {
+                name: "inbound",
+                ok: !self.line.tasks.is_closed(),
+                detail: format!("{} exchanges under way", self.line.tasks.len()),
+            },
+        ]
+    }
+
+    fn unknowns(&self) -> Vec<UnknownRow> {
+        self.open_unknowns().take(UNKNOWNS_MAX).map(|open| self.row(&open)).collect()
+    }
+
+    fn status(&self) -> Status {
+        let policy = self.line.policy.load();
+        let (state, detail) = self.journal_state();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            profile: policy.profile.name.clone(),
+            up_seconds: self.line.clock.mono_ns().saturating_sub(self.started_mono_ns) / 1_000_000_000,
+            journal: if state == "failed" { format!("failed: {detail}") } else { state.to_owned() },
+            durable_seq: self.line.journal.durable().borrow().0,
+            in_flight: self.line.tasks.len() as u64,
+            unknown_open: self.open_unknowns().count() as u64,
+            upstreams: policy.upstreams.iter().map(|upstream| upstream.name.clone()).collect(),
+        }
+    }
+
+    fn sample(&self, metrics: &Metrics) {
+        let oldest = self.open_unknowns().map(|open| open.at_unix_ns).min();
+        metrics.unknown_open.set(i64::try_from(self.open_unknowns().count()).unwrap_or(i64::MAX));
+        metrics.unknown_oldest_age.set(oldest.map_or(0.0, |at| self.age_seconds(at) as f64));
+        metrics.in_flight.set(i64::try_from(self.line.tasks.len()).unwrap_or(i64::MAX));
+        metrics.journal.set_health(self.journal_state().0);
+        let journal = &self.line.journal;
+        metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
+        metrics.journal.room_bytes.set(i64::try_from(journal.room_free()).unwrap_or(i64::MAX));
+        sample_journal(&metrics.journal, journal.gauges());
+    }
+}
+
+fn sample_journal(metrics: &JournalMetrics, gauges: &Gauges) {
+    let total = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    follow(&metrics.records, total(&gauges.records));
+    follow(&metrics.bytes, total(&gauges.bytes));
+    follow(&metrics.failures, total(&gauges.failures));
+    follow(&metrics.dropped, total(&gauges.dropped) + total(&gauges.not_kept));
+    metrics.waiting.set(i64::try_from(total(&gauges.waiting)).unwrap_or(i64::MAX));
+    metrics.sync.set(gauges.sync_buckets.iter().map(total), total(&gauges.sync_ns) as f64 / 1e9);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::journal::gauges::SYNC_BUCKETS_US;
+    use crate::telemetry::metrics::SYNC_BOUNDS;
+
+    #[test]
+    fn the_journal_counts_sync_times_by_the_bounds_that_the_metric_shows() {
+        let seconds: Vec<f64> = SYNC_BUCKETS_US.iter().map(|us| *us as f64 / 1e6).collect();
+        assert_eq!(seconds, SYNC_BOUNDS);
+    }
+}

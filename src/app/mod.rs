@@ -1,0 +1,179 @@
+//! Builds every part from settings, starts it, stops it in order; the only place that knows all parts.
+
+mod build; // From settings to policy and line.
+mod insight; // What the admin port is told.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+use crate::console::token::{AdminToken, TokenError};
+use crate::console::{self, Console};
+use crate::domain::clock::Clock;
+use crate::exchange::{Line, deliveries};
+use crate::inbound;
+use crate::journal::{AppendError, CloseError, Journal, OpenError};
+use crate::outbound;
+
+use insight::Inside;
+
+/// How long the last lines may take to settle after they were cut.
+const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A gateway that runs.
+pub struct Gateway {
+    /// Where the HIS calls.
+    pub listen: SocketAddr,
+    /// Where the admin port answers.
+    pub admin: SocketAddr,
+    line: Arc<Line>,
+    drain_within: Duration,
+    stop_doors: CancellationToken,
+    stop_admin: CancellationToken,
+    inbound: JoinHandle<()>,
+    admin_task: JoinHandle<io::Result<()>>,
+    deliveries: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Opens the journal, then followers and admin, and last the HIS's door.
+    ///
+    /// # Errors
+    /// What could not be started, with its cause.
+    pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, StartError> {
+        let data = settings.gateway.data.clone();
+        std::fs::create_dir_all(&data)
+            .map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
+        // Bound before the journal opens, so that a port in use leaves the journal untouched.
+        let his = bind(&settings.inbound.listen).await?;
+        let admin = bind(&settings.admin.listen).await?;
+        let token = AdminToken::open(&data)?;
+        let journal = open_journal(&settings, &clock).await?;
+        let (line, reported) = build::line(&settings, journal, clock).await?;
+
+        let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
+        let inside = Inside::new(Arc::clone(&line));
+        let console = Console { insight: Arc::new(inside), metrics: Arc::clone(&line.metrics), token: Arc::new(token) };
+        let (listen, admin_at) = (his.local_addr()?, admin.local_addr()?);
+        let admin_task = tokio::spawn(console::serve(admin, console, stop_admin.clone()));
+        let door = inbound::serve(his, Arc::new(Arc::clone(&line)), settings.inbound, stop_doors.clone());
+        tracing::info!(%listen, admin = %admin_at, data = %data.display(), "medgate takes calls");
+        Ok(Gateway {
+            listen,
+            admin: admin_at,
+            line,
+            drain_within: Duration::from_secs(settings.gateway.drain_seconds),
+            stop_doors,
+            stop_admin,
+            inbound: tokio::spawn(door),
+            admin_task,
+            deliveries,
+        })
+    }
+
+    /// Stops in order: listeners, lines within the grace (the rest settles Unknown), deliveries, journal.
+    ///
+    /// # Errors
+    /// When the journal could not be closed cleanly; the next opening recovers it.
+    pub async fn stop(self) -> Result<(), StartError> {
+        tracing::info!(within_s = self.drain_within.as_secs(), "stopping: no new calls, running ones end");
+        self.stop_doors.cancel();
+        self.line.tasks.close();
+        if tokio::time::timeout(self.drain_within, self.line.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.line.tasks.len(), "the grace is over: what is under way settles unknown");
+        }
+        self.line.cut.cancel();
+        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.line.tasks.wait()).await;
+        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.inbound).await;
+        self.stop_admin.cancel();
+        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.admin_task).await;
+        let journal = self.line.journal.clone();
+        drop(self.line);
+        // The line held the last reporter; its receipts may linger in a connection that does not close.
+        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.deliveries).await;
+        journal.close().await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn bind(address: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address: address.to_owned(), source })
+}
+
+async fn open_journal(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Journal, StartError> {
+    let (journal_settings, data, clock) = (settings.journal.clone(), settings.gateway.data.clone(), Arc::clone(clock));
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&journal_settings, &data, clock)).await;
+    let (journal, opening) = opened.map_err(|_| StartError::Panicked)??;
+    for cut in &opening.cuts {
+        tracing::error!(?cut, "a torn tail was cut; its bytes stand in quarantine/");
+    }
+    let orphans = opening.orphans.len();
+    tracing::info!(first_start = opening.first_start, last_seq = opening.last_seq.0, orphans, "journal open");
+    Ok(journal)
+}
+
+/// What keeps a gateway from starting or stopping.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error("could not make the data folder {path}")]
+    Data {
+        /// Its path.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A port.
+    #[error("could not listen on {address}")]
+    Bind {
+        /// As set.
+        address: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The admin token.
+    #[error("could not open the admin token")]
+    Token(#[from] TokenError),
+    /// The journal does not open; its message names the cure.
+    #[error("could not open the journal")]
+    Journal(#[from] OpenError),
+    /// The journal could not be sealed.
+    #[error("could not close the journal")]
+    Close(#[from] CloseError),
+    /// The profile in force could not be journaled.
+    #[error("could not write to the journal")]
+    Append(#[from] AppendError),
+    /// The profile.
+    #[error("the profile {name} does not load: {complaints}")]
+    Profile {
+        /// Its name.
+        name: String,
+        /// Every complaint.
+        complaints: String,
+    },
+    /// An upstream.
+    #[error("upstream {name} is not usable")]
+    Upstream {
+        /// Its section.
+        name: String,
+        /// Why.
+        #[source]
+        source: outbound::SettingsError,
+    },
+    /// Our own code.
+    #[error("a part panicked while starting")]
+    Panicked,
+    /// A socket.
+    #[error("a socket failed")]
+    Socket(#[from] io::Error),
+}

@@ -1,0 +1,29 @@
+//! What the exit codes mean. 2 belongs to the argument parser.
+
+use std::io;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed, not healthy, or not found.
+    Failed = 1,
+    /// The settings are wrong (EX_CONFIG of sysexits).
+    Settings = 78,
+}
+
+impl Exit {
+    /// Whoever closed the pipe has read enough; any other failure to print is a failure.
+    pub(super) fn of_print_error(error: io::Error) -> Exit {
+        if error.kind() == io::ErrorKind::BrokenPipe { Exit::Done } else { Exit::Failed }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}

@@ -1,0 +1,85 @@
+//! `medgate journal`: reads the journal folder, also while the gateway writes it.
+
+mod detail; // Facts and, when asked for, the sealed part of one exchange.
+mod facts; // How each fact is written.
+mod folder; // The records of a data folder.
+mod row; // One record on one line.
+mod show; // medgate journal show
+mod tail; // medgate journal tail
+mod verify; // medgate journal verify
+
+#[cfg(test)]
+mod sample; // A small journal for the tests of the commands.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use crate::config;
+
+use self::folder::Folder;
+use super::exit::Exit;
+use super::told::{FileArg, complain};
+
+/// Commands over the journal.
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Show records, or all that belongs to one exchange. 查看交易
+    Show(show::Args),
+    /// Show the last records, and with -f the coming ones. 跟踪最新交易
+    Tail(tail::Args),
+    /// Check that every record is whole and follows the one before it. 校验账本
+    Verify(verify::Args),
+}
+
+/// Which journal.
+#[derive(clap::Args)]
+pub(super) struct Place {
+    #[command(flatten)]
+    file: FileArg,
+    /// The data folder; by default the one of the settings.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl Place {
+    /// The data folder, or how the command ends because the settings do not name one.
+    fn data(self, err: &mut dyn Write) -> io::Result<Result<PathBuf, Exit>> {
+        let flags = self.data.map(|data| ("--data", "gateway.data", data)).into_iter().collect();
+        match config::look(&self.file.told(flags), "gateway.data") {
+            Ok(data) => Ok(Ok(PathBuf::from(data))),
+            Err(complaints) => complain(&complaints, err).map(Err),
+        }
+    }
+
+    /// Opens the journal, or says on `err` why not.
+    fn open(self, err: &mut dyn Write) -> io::Result<Result<Folder, Exit>> {
+        let data = match self.data(err)? {
+            Ok(data) => data,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        match Folder::open(&data) {
+            Ok(folder) => Ok(Ok(folder)),
+            Err(why) => unreadable(&data.display(), &why, err).map(Err),
+        }
+    }
+}
+
+fn unreadable(data: &dyn std::fmt::Display, why: &str, err: &mut dyn Write) -> io::Result<Exit> {
+    writeln!(err, "the journal in {data} cannot be read: {why}")?;
+    writeln!(err, "    cure: name the gateway's data folder with --data DIR")?;
+    Ok(Exit::Failed)
+}
+
+/// Reading came to an end before the records did.
+fn stopped(why: &str, err: &mut dyn Write) -> io::Result<Exit> {
+    writeln!(err, "reading stopped: {why}\n    cure: run `medgate journal verify`")?;
+    Ok(Exit::Failed)
+}
+
+pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    match command {
+        Command::Show(args) => show::run(args, out, err),
+        Command::Tail(args) => tail::run(args, out, err),
+        Command::Verify(args) => verify::run(args, out, err),
+    }
+}

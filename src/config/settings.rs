@@ -1,0 +1,66 @@
+//! The settings as typed values, key by key as `config/medgate.toml` documents them. Made only by [`super::load`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::exchange::settings::{Route, WhenUnknown};
+use crate::telemetry::log;
+use crate::{exchange, inbound, journal, outbound};
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[gateway]`
+    pub gateway: GatewaySettings,
+    /// `[inbound]`
+    pub inbound: inbound::Settings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[journal]`
+    pub journal: journal::Settings,
+    /// `[line]`
+    pub line: exchange::settings::Settings,
+    /// `[log]`
+    pub log: log::Settings,
+    /// `[upstream.*]`, each complete: what a section leaves out it has from `default`.
+    pub upstream: BTreeMap<String, outbound::Settings>,
+    /// `[client.*]`, each complete likewise.
+    pub client: BTreeMap<String, ClientSettings>,
+    /// `[[route]]`, in the order they are tried.
+    pub route: Vec<Route>,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewaySettings {
+    /// Name of the profile.
+    pub profile: String,
+    /// Folder of journal, index, keys and lock.
+    pub data: PathBuf,
+    /// Grace at SIGTERM.
+    pub drain_seconds: u64,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminSettings {
+    /// HOST:PORT of /livez, /readyz, /metrics and /api.
+    pub listen: String,
+}
+
+/// `[client.*]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSettings {
+    /// Networks it calls from: `ADDRESS/BITS`.
+    pub peers: Vec<String>,
+    /// What it hears when the outcome is unknown.
+    pub unknown: WhenUnknown,
+    /// Its own time-out; 0 means the upstream's `answer_ms`.
+    pub patience_ms: u64,
+}

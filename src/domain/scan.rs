@@ -1,1 +1,0 @@
-//! A read-only view of a body: one incremental byte scanner.

@@ -1,0 +1,169 @@
+//! Sends once and hears what comes back: a report of facts, never an error.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::domain::class::Class;
+use crate::domain::exchange::ExchangeId;
+use crate::domain::message::{Body, HeaderLines, Reply, header};
+use crate::domain::outcome::Cause;
+use crate::domain::scan::{Scanner, View};
+use crate::journal::bodies::Side;
+use crate::outbound::{Flow, Heard, Outgoing, Replied, ReplyBody, ReplyHead, Silence};
+
+use super::Line;
+use super::flow::flow_of;
+use super::intend::Intended;
+
+/// What one send brought back.
+#[derive(Debug)]
+pub enum Report {
+    /// No byte left this machine.
+    NeverSent {
+        /// English reason.
+        why: String,
+    },
+    /// Sent, and no complete reply.
+    Silence {
+        /// What the wire said.
+        cause: Cause,
+        /// What came before it broke off; evidence, never relayed.
+        part: Option<Box<Heeded>>,
+    },
+    /// A complete reply.
+    Reply(Box<Heeded>),
+    /// A large reply that the HIS is to get while it is being stored.
+    Streaming(Box<Replied>),
+}
+
+impl Report {
+    /// Nothing came for this cause.
+    pub fn silent(cause: Cause) -> Report {
+        Report::Silence { cause, part: None }
+    }
+}
+
+/// A reply and what the scanner saw in it.
+#[derive(Debug)]
+pub struct Heeded {
+    /// As it came.
+    pub reply: Reply,
+    /// hyper's own keeping of the head.
+    pub carried: http::Extensions,
+    /// The scanner's view.
+    pub view: View,
+}
+
+/// What the hearing of a large reply needs to know of its exchange; owned, so that it outlives the HIS.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hearing {
+    pub(super) id: ExchangeId,
+    pub(super) class: Class,
+    pub(super) key_slot: u64,
+}
+
+impl Line {
+    /// Sends the request once; the future ends when the reply is whole, or never came.
+    pub(super) fn send(self: &Arc<Self>, intended: &Intended) -> impl Future<Output = Report> + Send + use<> {
+        let call = intended.call();
+        let request = &call.arrival.request;
+        let outgoing = Outgoing {
+            method: request.method.clone(),
+            target: intended.target().clone(),
+            headers: request.headers.clone(),
+            carried: call.arrival.head.carried.clone(),
+            body: flow_of(self, &request.body),
+        };
+        let upstream = Arc::clone(&call.upstream);
+        let wanted = call.arrival.policy.profile.reply_wanted();
+        let hearing = Hearing { id: call.arrival.id, class: call.identity.class, key_slot: intended.header.key_slot };
+        let line = Arc::clone(self);
+        async move {
+            let scanner = |headers: &HeaderLines| {
+                Scanner::of_content_type(wanted, header(headers, "content-type").map(|value| &value[..]))
+            };
+            match upstream.platform.call(outgoing).await {
+                Heard::NeverSent(never) => Report::NeverSent { why: never.why.to_string() },
+                Heard::Silence(silence) => {
+                    let Silence { cause, part, .. } = *silence;
+                    let part = part.map(|(head, bytes)| Box::new(heed(scanner(&head.headers), head, bytes)));
+                    Report::Silence { cause, part }
+                }
+                Heard::Reply(replied) => line.take_reply(hearing, *replied, scanner).await,
+            }
+        }
+    }
+
+    async fn take_reply(
+        &self,
+        hearing: Hearing,
+        replied: Replied,
+        scanner: impl FnOnce(&HeaderLines) -> Scanner,
+    ) -> Report {
+        let scanner = scanner(&replied.head.headers);
+        match replied.body {
+            ReplyBody::Whole(bytes) => Report::Reply(Box::new(heed(scanner, replied.head, bytes))),
+            ReplyBody::More { .. } if hearing.class.streams_large_answers() => Report::Streaming(Box::new(replied)),
+            ReplyBody::More { first, rest } => self.spool_reply(hearing, replied.head, scanner, first, rest).await,
+        }
+    }
+
+    /// A large reply of a class that acts goes wholly to disk before anybody hears it.
+    async fn spool_reply(
+        &self,
+        hearing: Hearing,
+        head: ReplyHead,
+        mut scanner: Scanner,
+        first: Bytes,
+        mut rest: Flow,
+    ) -> Report {
+        let Ok(mut writer) = self.journal.bodies().create(hearing.id, Side::Ans, hearing.key_slot).await else {
+            return not_stored(scanner, head, first);
+        };
+        let mut chunk = first.clone();
+        loop {
+            scanner.feed(&chunk);
+            if writer.write(&chunk).await.is_err() {
+                return not_stored(scanner, head, first);
+            }
+            chunk = match rest.next().await {
+                Some(Ok(chunk)) => chunk,
+                Some(Err(_)) => return cut_short(scanner, head, first),
+                None => break,
+            };
+        }
+        match writer.finish().await {
+            Ok(file) => {
+                let reply = reply_of(&head, Body::Spooled(Arc::new(file)));
+                Report::Reply(Box::new(Heeded { reply, carried: head.carried, view: scanner.finish() }))
+            }
+            Err(_) => not_stored(scanner, head, first),
+        }
+    }
+}
+
+fn heed(mut scanner: Scanner, head: ReplyHead, bytes: Bytes) -> Heeded {
+    scanner.feed(&bytes);
+    let reply = reply_of(&head, Body::Buffered(bytes));
+    Heeded { reply, carried: head.carried, view: scanner.finish() }
+}
+
+/// The reply as the journal keeps it.
+pub(super) fn reply_of(head: &ReplyHead, body: Body) -> Reply {
+    Reply { status: head.status, reason: head.reason.clone(), headers: head.headers.clone(), body }
+}
+
+fn not_stored(scanner: Scanner, head: ReplyHead, first: Bytes) -> Report {
+    silence(Cause::NotStored, scanner, head, first)
+}
+
+fn cut_short(scanner: Scanner, head: ReplyHead, first: Bytes) -> Report {
+    silence(Cause::Cut, scanner, head, first)
+}
+
+fn silence(cause: Cause, scanner: Scanner, head: ReplyHead, first: Bytes) -> Report {
+    let reply = reply_of(&head, Body::Buffered(first));
+    let part = Heeded { reply, carried: head.carried, view: scanner.finish() };
+    Report::Silence { cause, part: Some(Box::new(part)) }
+}

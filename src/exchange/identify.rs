@@ -1,0 +1,277 @@
+//! Tells what a call is: transaction, class, business key, visit, route; and whether it is a repeat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::exchange::Seq;
+use crate::domain::outcome::Outcome;
+use crate::domain::token::Token;
+use crate::journal::entry::EntryKind;
+use crate::profile::transaction::OnRepeat;
+use crate::profile::{Envelope, Identity, KeyParts};
+
+use super::Line;
+use super::answer::Hears;
+use super::held::{Claim, Claimed, Standing, Waiting};
+use super::history::{self, History, Sent, Undone};
+use super::intake::Arrival;
+use super::policy::Upstream;
+use super::refusal::Refusal;
+use super::repeat::{Holder, Step, decide};
+use super::settings::Client;
+
+/// A repeat gives up looking for its place after so many performers came and went.
+const CLAIMS_MAX: usize = 8;
+
+/// A call that is known, and is the first of its key.
+pub struct Identified {
+    /// As it came.
+    pub arrival: Arrival,
+    /// Transaction and class.
+    pub identity: Identity,
+    /// The fields of the envelope and of the first nodes.
+    pub envelope: Envelope,
+    /// Who called.
+    pub client: Arc<Client>,
+    /// Who is asked.
+    pub upstream: Arc<Upstream>,
+    /// What it is known by outside the sealed part.
+    pub tokens: Tokens,
+    /// Compared fields of the key.
+    pub fingerprint: Vec<(String, Token)>,
+    /// Generation of the key.
+    pub generation: u32,
+    /// The right to perform the key; `None` when it has none.
+    pub claim: Option<Claim>,
+    /// What a confirmed answer frees.
+    pub undone: Option<Undone>,
+    /// True when the transaction has a key rule and the call lacks a part of it.
+    pub rule_without_key: bool,
+}
+
+/// Tokens of one call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tokens {
+    /// Business key.
+    pub key: Token,
+    /// The key without the fields that a HIS changes on a retry (2102).
+    pub loose: Token,
+    /// Person within the institution.
+    pub person: Token,
+    /// Visit.
+    pub visit: Token,
+    /// The settlement, visit or filing number that the call names.
+    pub handle: Token,
+}
+
+/// Whether the line goes on.
+pub enum Known {
+    /// The first of its key, or a call without one.
+    First(Box<Identified>),
+    /// A repeat: answered without sending anything.
+    Repeat(Hears),
+}
+
+impl Line {
+    /// Tells what the call is.
+    ///
+    /// # Errors
+    /// A refusal that names what stands against the call.
+    pub(super) async fn identify(self: &Arc<Self>, arrival: Arrival) -> Result<Known, (Arrival, Refusal)> {
+        let policy = Arc::clone(&arrival.policy);
+        let profile = &policy.profile;
+        let identity = profile.identify(&arrival.request.target, &arrival.request.headers, &arrival.view);
+        let Some(client) = policy.client(arrival.head.peer.ip()) else {
+            return Err((arrival, Refusal::UnknownClient));
+        };
+        let Some(upstream) = policy.upstream(&arrival.request.target, &identity.infno) else {
+            return Err((arrival, Refusal::NoRoute { infno: identity.infno }));
+        };
+        let transaction = profile.transaction(&identity.infno);
+        let envelope = profile.envelope(&arrival.view);
+        let parts = profile.key(transaction, &arrival.view);
+        let mut call = Identified {
+            tokens: self.tokens_of(&envelope, parts.as_ref()),
+            fingerprint: self.fingerprint_of(parts.as_ref()),
+            rule_without_key: transaction.key.is_some() && parts.is_none(),
+            client: Arc::clone(client),
+            upstream: Arc::clone(upstream),
+            undone: None,
+            claim: None,
+            generation: 0,
+            arrival,
+            identity,
+            envelope,
+        };
+        match self.place(&mut call, parts.as_ref()).await {
+            Ok(None) => Ok(Known::First(Box::new(call))),
+            Ok(Some(told)) => Ok(Known::Repeat(told)),
+            Err(refusal) => Err((call.arrival, refusal)),
+        }
+    }
+
+    /// Finds the call's place among those before it; `Some` means that it is a repeat.
+    async fn place(
+        self: &Arc<Self>,
+        call: &mut Identified,
+        parts: Option<&KeyParts>,
+    ) -> Result<Option<Hears>, Refusal> {
+        call.undone = self.original_of(call)?;
+        let Some(parts) = parts else { return Ok(None) };
+        for _ in 0..CLAIMS_MAX {
+            match self.held.claim(call.tokens.key, &call.fingerprint) {
+                Claimed::Mine(claim) => {
+                    call.claim = Some(claim);
+                    return self.judge_repeat(call, parts).await;
+                }
+                Claimed::Others(_) if parts.on_repeat == OnRepeat::CancelInquiry && self.is_told_unknown(call) => {
+                    return Ok(None);
+                }
+                Claimed::Others(waiting) => {
+                    if let Some(told) = self.join(call, waiting).await? {
+                        return Ok(Some(told));
+                    }
+                }
+            }
+        }
+        Ok(Some(self.tell_unknown(call, None).await))
+    }
+
+    /// A repeat while the first one is under way hears what that one hears.
+    async fn join(self: &Arc<Self>, call: &Identified, waiting: Waiting) -> Result<Option<Hears>, Refusal> {
+        if let Some(field) = moved(&waiting.fingerprint, &call.fingerprint) {
+            return Err(Refusal::Moved { field, first_msgid: String::new() });
+        }
+        let standing = tokio::time::timeout(patience(&call.client, &call.upstream), waiting.end()).await;
+        match standing {
+            Ok(Standing::Settled(outcome_seq, Outcome::Confirmed | Outcome::Refused)) => {
+                self.replay_seq(call, outcome_seq).await.map(Some)
+            }
+            Ok(Standing::Withdrawn | Standing::UnderWay) => Ok(None),
+            Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => Ok(Some(self.tell_unknown(call, None).await)),
+        }
+    }
+
+    /// The key is ours: what does the journal hold against it?
+    async fn judge_repeat(self: &Arc<Self>, call: &mut Identified, parts: &KeyParts) -> Result<Option<Hears>, Refusal> {
+        let history = history::of_key(&self.journal, call.tokens.key).map_err(|_| Refusal::HistoryUnread)?;
+        call.generation = history.generation;
+        let now = self.clock.unix_ns();
+        let holder = history.holder.as_ref().map(|held| Holder {
+            outcome: held.outcome,
+            age_seconds: u64::try_from((now - held.at_unix_ns) / 1_000_000_000).unwrap_or(0),
+            moved: moved(&held.fingerprint, &call.fingerprint).is_some(),
+            settled: !held.setl_ids.is_empty(),
+        });
+        match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
+            Step::Forward => self.like_unresolved(call).map(|()| None),
+            Step::Replay => self.replay_held(call, &history).await.map(Some),
+            Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
+            Step::AskThenReplay => {
+                let setl_ids = history.holder.map(|held| held.setl_ids).unwrap_or_default();
+                Err(Refusal::SettledBefore { setl_ids })
+            }
+            Step::RefuseMoved => Err(refuse_moved(&history, &call.fingerprint)),
+        }
+    }
+
+    /// 2102: a call that differs from an unresolved one only in `begntime` or `invono` is held back.
+    fn like_unresolved(&self, call: &Identified) -> Result<(), Refusal> {
+        if call.tokens.loose.is_none() {
+            return Ok(());
+        }
+        let places = self.journal.lookup(EntryKind::Like, call.tokens.loose).map_err(|_| Refusal::HistoryUnread)?;
+        for place in places.into_iter().rev() {
+            let key = self.journal.read(place).map_err(|_| Refusal::HistoryUnread)?.header.key_token;
+            let like = history::of_key(&self.journal, key).map_err(|_| Refusal::HistoryUnread)?;
+            if let Some(first) = like.holder.filter(|held| held.outcome == Outcome::Unknown) {
+                return Err(Refusal::LikeUnresolved { first_msgid: first.msgid });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
+    fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+        if let (Some(omsgid), Some(oinfno)) = (&call.envelope.omsgid, &call.envelope.oinfno) {
+            let msgid = self.journal.tokens().of("msgid", omsgid);
+            let sent = history::sent_as(&self.journal, msgid, oinfno).map_err(|_| Refusal::HistoryUnread)?;
+            return match sent {
+                Some(Sent::AsAlias { first }) => Err(Refusal::ReversesAlias { first_msgid: first }),
+                Some(Sent::AsItself { intent_seq, key_token, .. }) => self.proven(intent_seq, key_token),
+                None => Ok(None),
+            };
+        }
+        let freed = call.arrival.policy.profile.frees(&call.identity.infno);
+        let (kind, handle) = match freed.first() {
+            None => return Ok(None),
+            Some((_, "mdtrt_id")) => (EntryKind::Visit, call.tokens.visit),
+            Some(_) => (EntryKind::Settlement, call.tokens.handle),
+        };
+        let infnos: Vec<&str> = freed.iter().map(|(infno, _)| *infno).collect();
+        history::original_of(&self.journal, kind, handle, &infnos).map_err(|_| Refusal::HistoryUnread)
+    }
+
+    /// A 2601 proves an undo only of what was Confirmed before it left: an unknown original may still commit.
+    fn proven(&self, intent_seq: Seq, key_token: Token) -> Result<Option<Undone>, Refusal> {
+        if key_token.is_none() {
+            return Ok(None);
+        }
+        let history = history::of_key(&self.journal, key_token).map_err(|_| Refusal::HistoryUnread)?;
+        let confirmed =
+            history.holder.is_some_and(|held| held.intent_seq == intent_seq && held.outcome == Outcome::Confirmed);
+        Ok(confirmed.then_some(Undone { intent_seq, key_token }))
+    }
+
+    fn is_told_unknown(&self, call: &Identified) -> bool {
+        let history = history::of_key(&self.journal, call.tokens.key).unwrap_or_default();
+        history.holder.is_some_and(|held| held.outcome == Outcome::Unknown && held.outcome_place.is_some())
+    }
+
+    fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
+        let tokens = self.journal.tokens();
+        let institution = envelope.fixmedins_code.as_deref().unwrap_or_default();
+        let within = |domain: &str, value: Option<&str>| match value {
+            Some(value) => tokens.of(domain, &format!("{institution}\n{value}")),
+            None => Token::NONE,
+        };
+        let person = envelope.certno.as_deref().or(envelope.psn_no.as_deref());
+        // A call names a settlement or a filing, never both.
+        let handle = match &envelope.setl_id {
+            Some(setl_id) => within("setl_id", Some(setl_id)),
+            None => within("trt_dcla_detl_sn", envelope.trt_dcla_detl_sn.as_deref()),
+        };
+        Tokens {
+            key: parts.map_or(Token::NONE, |parts| tokens.of("key", &parts.text)),
+            loose: parts.and_then(|parts| parts.loose.as_deref()).map_or(Token::NONE, |text| tokens.of("like", text)),
+            person: within("person", person),
+            visit: within("mdtrt_id", envelope.mdtrt_id.as_deref()),
+            handle,
+        }
+    }
+
+    fn fingerprint_of(&self, parts: Option<&KeyParts>) -> Vec<(String, Token)> {
+        let tokens = self.journal.tokens();
+        let token = |(name, value): &(String, String)| (name.clone(), tokens.of(name, value));
+        parts.map_or_else(Vec::new, |parts| parts.fingerprint.iter().map(token).collect())
+    }
+}
+
+/// How long the HIS waits for its answer.
+pub(super) fn patience(client: &Client, upstream: &Upstream) -> Duration {
+    match client.patience_ms {
+        0 => upstream.answer_within,
+        patience_ms => upstream.answer_within.min(Duration::from_millis(patience_ms)),
+    }
+}
+
+fn moved(first: &[(String, Token)], now: &[(String, Token)]) -> Option<String> {
+    let differs = |(name, token): &&(String, Token)| now.iter().any(|(n, t)| n == name && t != token);
+    first.iter().find(differs).map(|(name, _)| name.clone())
+}
+
+fn refuse_moved(history: &History, now: &[(String, Token)]) -> Refusal {
+    let held = history.holder.as_ref();
+    let field = held.and_then(|held| moved(&held.fingerprint, now)).unwrap_or_default();
+    Refusal::Moved { field, first_msgid: held.map(|held| held.msgid.clone()).unwrap_or_default() }
+}

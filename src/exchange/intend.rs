@@ -1,0 +1,155 @@
+//! Makes the intent durable: the point below which somebody must finish.
+
+use bytes::Bytes;
+
+use crate::domain::class::Class;
+use crate::domain::exchange::{Origin, Seq};
+use crate::domain::message::Body;
+use crate::domain::outcome::Outcome;
+use crate::journal::draft::{Draft, Sealed};
+use crate::journal::facts::{Fact, Facts};
+use crate::journal::queue::NotWritten;
+use crate::journal::record::{Header, Kind, flag};
+use crate::journal::{IntendError, OutcomeRoom};
+
+use super::Line;
+use super::identify::Identified;
+use super::refusal::Refusal;
+use super::settings::WithoutJournal;
+use super::sign::Signed;
+
+/// A call whose INTENT is durable. Only this step makes one, so an unjournaled send does not type-check.
+pub struct Intended {
+    // Private, so that nobody else makes one.
+    signed: Signed,
+    /// Its INTENT; `NONE` for a query that goes through while the journal is closed.
+    pub seq: Seq,
+    /// Header of the INTENT; the OUTCOME repeats ids, tokens and snapshots.
+    pub header: Header,
+    /// Room kept for the OUTCOME; taken by the step that settles.
+    pub room: Option<OutcomeRoom>,
+}
+
+impl Intended {
+    /// Path and query as they leave.
+    pub fn target(&self) -> &Bytes {
+        &self.signed.target
+    }
+
+    /// The call.
+    pub fn call(&self) -> &Identified {
+        &self.signed.checked.identified
+    }
+}
+
+impl Line {
+    /// Journals the intent; returns once it survives a power cut.
+    ///
+    /// # Errors
+    /// The call comes back with the refusal; nothing was sent.
+    pub(super) async fn intend(&self, signed: Signed) -> Result<Intended, (Box<Identified>, Refusal)> {
+        let header = header_of(&signed.checked.identified);
+        let draft = Draft { header: header.clone(), facts: facts_of(&signed), sealed: Some(sealed_of(&signed)) };
+        match self.journal.intend(draft).await {
+            Ok(kept) => {
+                let header = Header { key_slot: kept.key_slot, seq: kept.seq, ..header };
+                Ok(Intended { signed, seq: kept.seq, header, room: Some(kept.room) })
+            }
+            Err(_) if self.may_pass(&signed.checked.identified) => {
+                Ok(Intended { signed, seq: Seq::NONE, header, room: None })
+            }
+            Err(error) => Err((signed.checked.identified, refusal_of(&error))),
+        }
+    }
+
+    fn may_pass(&self, call: &Identified) -> bool {
+        call.identity.class == Class::Query && self.settings.query_without_journal == WithoutJournal::Pass
+    }
+}
+
+fn refusal_of(error: &IntendError) -> Refusal {
+    match error {
+        IntendError::NotWritten(NotWritten::Full) => Refusal::NoRoom,
+        IntendError::NotWritten(NotWritten::TooLarge) | IntendError::Frame(_) => Refusal::NotStored,
+        IntendError::NotWritten(_) => Refusal::JournalClosed,
+    }
+}
+
+fn header_of(call: &Identified) -> Header {
+    let arrival = &call.arrival;
+    let spooled = matches!(arrival.request.body, Body::Spooled(_));
+    Header {
+        exchange_id: arrival.id,
+        at_unix_ns: arrival.at_unix_ns,
+        class: call.identity.class as u8,
+        origin: Origin::His as u8,
+        flags: if spooled { flag::SPOOLED } else { 0 },
+        key_slot: arrival.key_slot,
+        profile_seq: arrival.policy.profile_seq,
+        generation: call.generation,
+        key_token: call.tokens.key,
+        fence_token: call.tokens.person,
+        visit_token: call.tokens.visit,
+        settlement_token: call.tokens.handle,
+        ..Header::new(Kind::Intent)
+    }
+}
+
+fn facts_of(signed: &Signed) -> Facts {
+    let call = &signed.checked.identified;
+    let envelope = &call.envelope;
+    let mut facts = Facts::default();
+    facts.text(Fact::Infno, &call.identity.infno);
+    let texts = [
+        (Fact::Msgid, &envelope.msgid),
+        (Fact::FixmedinsCode, &envelope.fixmedins_code),
+        (Fact::MdtrtareaAdmvs, &envelope.mdtrtarea_admvs),
+        (Fact::InsuplcAdmdvs, &envelope.insuplc_admdvs),
+        (Fact::MdtrtId, &envelope.mdtrt_id),
+        (Fact::SetlId, &envelope.setl_id),
+        (Fact::ChrgBchno, &envelope.chrg_bchno),
+    ];
+    for (fact, value) in texts {
+        facts.text(fact, value.as_deref().unwrap_or_default());
+    }
+    add_named(&mut facts, Fact::Amount, &envelope.amounts);
+    add_named(&mut facts, Fact::Dimension, &envelope.dimensions);
+    for (name, token) in &call.fingerprint {
+        facts.named(Fact::Fingerprint, name, &token.0);
+    }
+    facts.token(Fact::LikeKey, call.tokens.loose);
+    facts.text(Fact::Upstream, &call.upstream.name);
+    facts.text(Fact::Peer, &call.arrival.head.peer.to_string());
+    facts.number(Fact::ArrivedAt, call.arrival.at_unix_ns.cast_unsigned());
+    for finding in &signed.checked.findings {
+        facts.named(Fact::Finding, finding.rule, finding.place.as_bytes());
+    }
+    if let Some(undone) = &call.undone {
+        facts.number(Fact::UndoesSeq, undone.intent_seq.0);
+    }
+    facts
+}
+
+/// Adds (name, text) pairs.
+pub(super) fn add_named(facts: &mut Facts, fact: Fact, pairs: &[(String, String)]) {
+    for (name, value) in pairs {
+        facts.named(fact, name, value.as_bytes());
+    }
+}
+
+fn sealed_of(signed: &Signed) -> Sealed {
+    let request = signed.checked.identified.arrival.request.clone();
+    Sealed { request: Some(request), edits: signed.edits.clone(), ..Sealed::default() }
+}
+
+/// The OUTCOME's header: ids, tokens and snapshots of the INTENT.
+pub(super) fn outcome_header(intent: &Header, outcome: Outcome) -> Header {
+    Header {
+        kind: Kind::Outcome as u8,
+        ref_seq: intent.seq,
+        seq: Seq::NONE,
+        outcome: outcome as u8,
+        flags: 0,
+        ..intent.clone()
+    }
+}

@@ -1,0 +1,87 @@
+//! The judgement in force: profile, clients, routes and upstreams. An exchange keeps the one it began with.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::exchange::Seq;
+use crate::outbound::Platform;
+use crate::profile::Profile;
+
+use super::settings::{Client, Route};
+
+/// One snapshot of everything that decides; swapped whole on reload.
+pub struct Policy {
+    /// How the province differs.
+    pub profile: Profile,
+    /// The journaled Snapshot of the profile's resolved text.
+    pub profile_seq: Seq,
+    /// Kinds of HIS client; the narrowest network that holds the peer wins.
+    pub clients: Vec<Arc<Client>>,
+    /// Tried in order.
+    pub routes: Vec<Route>,
+    /// By name.
+    pub upstreams: Vec<Arc<Upstream>>,
+}
+
+/// One platform address with its patience.
+pub struct Upstream {
+    /// Name of its settings section.
+    pub name: String,
+    /// Path of its URL, put before every path; empty or without a trailing slash.
+    pub base_path: String,
+    /// Who is asked.
+    pub platform: Arc<dyn Platform>,
+    /// When the HIS is answered.
+    pub answer_within: Duration,
+    /// How long the gateway goes on listening for a late answer.
+    pub listen_within: Duration,
+}
+
+impl Policy {
+    /// The kind of client that calls from `peer`.
+    pub fn client(&self, peer: IpAddr) -> Option<&Arc<Client>> {
+        // Peers of a dual-stack socket come mapped; settings name them as IPv4.
+        let peer = peer.to_canonical();
+        let named = self.clients.iter().filter_map(|client| Some((client.prefix_of(peer)?, client)));
+        named.max_by_key(|(prefix, _)| *prefix).map(|(_, client)| client)
+    }
+
+    /// The upstream that takes this call.
+    pub fn upstream(&self, target: &[u8], infno: &str) -> Option<&Arc<Upstream>> {
+        let path = path_of(target);
+        let route = self.routes.iter().find(|route| route.takes(path, infno))?;
+        self.upstreams.iter().find(|upstream| upstream.name == route.upstream)
+    }
+}
+
+/// The path of a request target, absolute form included, without the query.
+fn path_of(target: &[u8]) -> &[u8] {
+    let after_authority = match target.windows(3).position(|part| part == b"://") {
+        Some(at) if !target.starts_with(b"/") => {
+            let rest = &target[at + 3..];
+            rest.iter().position(|byte| *byte == b'/').map_or(&b"/"[..], |slash| &rest[slash..])
+        }
+        _ => target,
+    };
+    let end = after_authority.iter().position(|byte| *byte == b'?').unwrap_or(after_authority.len());
+    &after_authority[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_targets() {
+        let cases: [(&[u8], &[u8]); 4] = [
+            (b"/fsi/api?x=http://a/b", b"/fsi/api"),
+            (b"http://h:1/fsi/api?x", b"/fsi/api"),
+            (b"http://h:1", b"/"),
+            (b"/", b"/"),
+        ];
+        for (target, path) in cases {
+            assert_eq!(path_of(target), path);
+        }
+    }
+}

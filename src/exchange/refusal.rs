@@ -1,0 +1,143 @@
+//! Our no, and our "outcome unknown": every reason with the Chinese text a cashier reads.
+//!
+//! A refusal sent nothing, so the text says so; it leaves as HTTP 200 in the platform's own envelope (`decisions.md` 6).
+
+use crate::domain::outcome::Cause;
+
+use super::door::Bound;
+
+/// Why a call was refused before anything was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A bound of the door.
+    #[error("a bound of the door stopped the call: {0:?}")]
+    Bound(Bound),
+    /// No client section names the peer.
+    #[error("the peer belongs to no client section")]
+    UnknownClient,
+    /// No route takes the call.
+    #[error("no route takes transaction {infno}")]
+    NoRoute {
+        /// Transaction number.
+        infno: String,
+    },
+    /// A repeat whose compared field moved.
+    #[error("field {field} differs from the first call with this key")]
+    Moved {
+        /// The field.
+        field: String,
+        /// msgid of the first call.
+        first_msgid: String,
+    },
+    /// A repeat of a success too old to be replayed unasked.
+    #[error("the recorded success is too old to be replayed unasked")]
+    SettledBefore {
+        /// Settlements it made.
+        setl_ids: Vec<String>,
+    },
+    /// A 2601 that names a msgid the platform never saw, because we answered that call from the record.
+    #[error("the msgid was answered from the record and never sent")]
+    ReversesAlias {
+        /// The msgid that was sent.
+        first_msgid: String,
+    },
+    /// A call that differs from an unresolved one only in `begntime` or `invono`.
+    #[error("a like call of this person is unresolved")]
+    LikeUnresolved {
+        /// msgid of the unresolved call.
+        first_msgid: String,
+    },
+    /// A rule that refuses.
+    #[error("rule {rule} refuses")]
+    Rule {
+        /// Its id.
+        rule: &'static str,
+        /// Chinese text with field, rule and cure.
+        text: String,
+    },
+    /// The journal has no room.
+    #[error("the journal has no room")]
+    NoRoom,
+    /// The journal is closed or failed.
+    #[error("the journal is closed")]
+    JournalClosed,
+    /// The history of the key could not be read.
+    #[error("the history of the key cannot be read")]
+    HistoryUnread,
+    /// The body could not be kept on disk.
+    #[error("the body could not be stored")]
+    NotStored,
+    /// The request never left this machine.
+    #[error("the platform could not be reached: {why}")]
+    NeverSent {
+        /// English reason for the log.
+        why: String,
+    },
+}
+
+impl Refusal {
+    /// The rule's id or a fixed code, for journal, metrics and support.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Bound(Bound::BodyTooLarge) => "GW101",
+            Refusal::Bound(Bound::TooManyWaiting) => "GW102",
+            Refusal::Bound(Bound::MemoryFull) => "GW103",
+            Refusal::Bound(Bound::Draining) => "GW104",
+            Refusal::Bound(Bound::TooSlow) => "GW105",
+            Refusal::UnknownClient => "GW201",
+            Refusal::NoRoute { .. } => "GW202",
+            Refusal::Moved { .. } => "GW301",
+            Refusal::SettledBefore { .. } => "GW302",
+            Refusal::ReversesAlias { .. } => "GW303",
+            Refusal::LikeUnresolved { .. } => "GW304",
+            Refusal::Rule { rule, .. } => rule,
+            Refusal::NoRoom => "GW401",
+            Refusal::JournalClosed => "GW402",
+            Refusal::HistoryUnread => "GW403",
+            Refusal::NotStored => "GW404",
+            Refusal::NeverSent { .. } => "GW501",
+        }
+    }
+
+    /// Why, as the journal's cause.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Refusal::NeverSent { .. } => Cause::NeverSent,
+            _ => Cause::Gateway,
+        }
+    }
+
+    /// The `err_msg`: what happened, that nothing was sent, what to do, and the code.
+    pub fn text(&self) -> String {
+        let says = match self {
+            Refusal::Bound(Bound::BodyTooLarge) => "报文过大，超过网关上限，请拆分后重发".to_owned(),
+            Refusal::Bound(Bound::TooManyWaiting) => "网关繁忙，排队已满，请稍后重试".to_owned(),
+            Refusal::Bound(Bound::MemoryFull) => "网关内存预算已满，请稍后重试".to_owned(),
+            Refusal::Bound(Bound::Draining) => "网关正在停机，请稍后重试".to_owned(),
+            Refusal::Bound(Bound::TooSlow) => "报文发送过慢或中断，请检查网络后重试".to_owned(),
+            Refusal::UnknownClient => "本机地址未在网关登记，请联系信息科登记".to_owned(),
+            Refusal::NoRoute { infno } => format!("交易{infno}没有配置去向，请联系信息科"),
+            Refusal::Moved { field, first_msgid } => {
+                format!(
+                    "该业务已提交过（首次报文{first_msgid}），本次{field}与首次不同，请核对；如需重收请先撤销原结算"
+                )
+            }
+            Refusal::SettledBefore { setl_ids } => {
+                format!("该业务已结算成功（结算ID {}），勿重收，请先用5203查询核对", setl_ids.join("、"))
+            }
+            Refusal::ReversesAlias { first_msgid } => {
+                format!("该报文是重复提交，未发往平台；如需冲正请使用首次报文{first_msgid}")
+            }
+            Refusal::LikeUnresolved { first_msgid } => {
+                format!("此人有一笔相同的结算结果未知（报文{first_msgid}），勿重收，请待核实")
+            }
+            Refusal::Rule { text, .. } => text.clone(),
+            Refusal::NoRoom => "网关磁盘空间不足，暂停受理，请联系信息科清理磁盘".to_owned(),
+            Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),
+            Refusal::HistoryUnread => "网关无法核对该业务的历史记录，暂停受理，请联系信息科".to_owned(),
+            Refusal::NotStored => "网关无法保存报文，请稍后重试".to_owned(),
+            Refusal::NeverSent { .. } => "网关连不上医保平台，请检查网络后重试".to_owned(),
+        };
+        format!("【网关未发送】{says}[{}]", self.code())
+    }
+}

@@ -1,0 +1,114 @@
+//! Whether a call is the first of its business key or a repeat, as a table (`money.md` §3).
+//!
+//! Only in-flight, Unknown and Confirmed hold a key; `history` folds the journal into a [`Holder`] first.
+
+use crate::domain::outcome::Outcome;
+use crate::profile::transaction::OnRepeat;
+
+/// What stands against a new call with the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Confirmed or Unknown; a refused call holds nothing.
+    pub outcome: Outcome,
+    /// Seconds since its outcome.
+    pub age_seconds: u64,
+    /// A compared field has another value than then.
+    pub moved: bool,
+    /// It made a settlement, which may have been undone elsewhere since.
+    pub settled: bool,
+}
+
+/// What is to be done with the new call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It goes to the platform.
+    Forward,
+    /// The recorded answer is given again.
+    Replay,
+    /// The recorded answer is given again once the platform says that the settlement is alive.
+    AskThenReplay,
+    /// The first one's outcome is unknown: so is this one's.
+    TellUnknown,
+    /// A compared field moved: refused, naming the field.
+    RefuseMoved,
+}
+
+/// Decides; knows no clock and no journal.
+#[rustfmt::skip]
+pub fn decide(rule: &OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> Step {
+    use {OnRepeat::*, Outcome::*, Step::*};
+    let Some(holder) = holder else { return Step::Forward };
+    let fresh = !holder.settled || holder.age_seconds <= fresh_seconds;
+    match (rule, holder.outcome, holder.moved) {
+        (OnRepeat::Forward,            _,         _    ) => Step::Forward,
+        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > *seconds => Step::Forward,
+        (_,                            Refused,   _    ) => Step::Forward,
+        (_,                            _,         true ) => RefuseMoved,
+        (CancelInquiry,                Unknown,   false) => Step::Forward,
+        (AskFirst { .. },              Confirmed, false) => AskThenReplay,
+        (_,                            Unknown,   false) => TellUnknown,
+        (OnRepeat::Replay,             Confirmed, false) if !fresh => AskThenReplay,
+        (_,                            Confirmed, false) => Step::Replay,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every combination, as a text that an insurance officer can read.
+    fn table() -> String {
+        let rules = [
+            ("replay", OnRepeat::Replay),
+            ("replay for 600 s", OnRepeat::ReplayWhileFresh { seconds: 600 }),
+            ("cancel", OnRepeat::CancelInquiry),
+            ("2601", OnRepeat::AfterRefusalOnly),
+            ("forward", OnRepeat::Forward),
+        ];
+        let mut text =
+            String::from("rule             | first one  | age    | field moved | made a settlement | step\n");
+        for (name, rule) in rules {
+            text += &format!(
+                "{name:<16} | none       |        |             |                   | {:?}\n",
+                decide(&rule, None, 600)
+            );
+            for outcome in [Outcome::Unknown, Outcome::Confirmed] {
+                for (age, moved, settled) in ages_and_flags() {
+                    let holder = Holder { outcome, age_seconds: age, moved, settled };
+                    let step = decide(&rule, Some(holder), 600);
+                    let yes = |is: bool| if is { "yes" } else { "no" };
+                    text += &format!(
+                        "{name:<16} | {:<10} | {:<6} | {:<11} | {:<17} | {step:?}\n",
+                        outcome.word(),
+                        format!("{age} s"),
+                        yes(moved),
+                        yes(settled)
+                    );
+                }
+            }
+        }
+        text
+    }
+
+    fn ages_and_flags() -> Vec<(u64, bool, bool)> {
+        let mut all = Vec::new();
+        for age in [10, 601] {
+            for moved in [false, true] {
+                for settled in [false, true] {
+                    all.push((age, moved, settled));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_combination_is_the_golden_text() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/repeat.txt");
+        if std::env::var_os("MEDGATE_UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, table()).unwrap();
+        }
+        let golden = std::fs::read_to_string(path).unwrap();
+        assert_eq!(table(), golden, "run with MEDGATE_UPDATE_GOLDEN=1 to write the new table, and read its diff");
+    }
+}

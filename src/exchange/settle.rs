@@ -1,0 +1,195 @@
+//! Makes the outcome durable, before the HIS can have a complete answer.
+
+use std::time::Duration;
+
+use crate::domain::exchange::Seq;
+use crate::domain::message::{Body, Reply};
+use crate::domain::outcome::{Cause, Outcome, Told};
+use crate::domain::scan::View;
+use crate::domain::token::Token;
+use crate::journal::draft::{Draft, Sealed};
+use crate::journal::facts::{Fact, Facts};
+use crate::journal::record::flag;
+use crate::profile::ReplyView;
+
+use super::Line;
+use super::forward::{Heeded, Report};
+use super::identify::Identified;
+use super::intend::{Intended, add_named, outcome_header};
+use super::judge::{Asked, HeardFacts, judge};
+
+/// What the judge said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Confirmed, Refused or Unknown.
+    pub outcome: Outcome,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl Verdict {
+    /// Unknown for this cause.
+    pub fn unknown(cause: Cause) -> Verdict {
+        Verdict { outcome: Outcome::Unknown, cause }
+    }
+}
+
+impl Line {
+    /// Judges what one send brought back.
+    pub(super) fn judge(&self, call: &Identified, report: &Report) -> Verdict {
+        match report {
+            Report::NeverSent { .. } => judge_of(call, &HeardFacts::NeverSent),
+            Report::Silence { cause, .. } => judge_of(call, &HeardFacts::Silence(*cause)),
+            Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.view),
+            // `carry` streams these, and judges what `stream` stored.
+            Report::Streaming(_) => Verdict::unknown(Cause::NotStored),
+        }
+    }
+
+    /// Judges a complete reply.
+    pub(super) fn judge_reply(&self, call: &Identified, status: u16, view: &View) -> Verdict {
+        judge_of(call, &HeardFacts::Reply { status, view, complete: true })
+    }
+}
+
+fn judge_of(call: &Identified, heard: &HeardFacts<'_>) -> Verdict {
+    let profile = &call.arrival.policy.profile;
+    let asked = Asked {
+        class: call.identity.class,
+        tx: profile.transaction(&call.identity.infno),
+        cross_region: call.envelope.cross_region,
+        msgid: call.envelope.msgid.as_deref(),
+    };
+    let (outcome, cause) = judge(profile, &asked, heard);
+    Verdict { outcome, cause }
+}
+
+/// What an OUTCOME is to hold.
+pub(super) struct Evidence<'a> {
+    reply: Option<&'a Reply>,
+    view: Option<&'a View>,
+    own_answer: Option<&'a Reply>,
+    told: Told,
+    flags: u32,
+    evidence_seq: Seq,
+}
+
+impl<'a> Evidence<'a> {
+    /// Nothing was heard, and nothing can be said of what was told.
+    pub(super) fn none() -> Evidence<'a> {
+        let told = Told::UnknownWhatTold;
+        Evidence { reply: None, view: None, own_answer: None, told, flags: 0, evidence_seq: Seq::NONE }
+    }
+
+    /// The platform's reply, which the HIS gets as it came.
+    pub(super) fn relayed(heeded: &'a Heeded, told: Told) -> Evidence<'a> {
+        Evidence { reply: Some(&heeded.reply), view: Some(&heeded.view), told, ..Evidence::none() }
+    }
+
+    /// Our own words; what was seen of a reply beside them.
+    pub(super) fn own_words(seen: Option<&'a Heeded>, own: &'a Reply, told: Told) -> Evidence<'a> {
+        let (reply, view) = (seen.map(|seen| &seen.reply), seen.map(|seen| &seen.view));
+        Evidence { reply, view, own_answer: Some(own), told, ..Evidence::none() }
+    }
+
+    /// A large reply that streamed with its tail held.
+    pub(super) fn streamed(reply: Option<&'a Reply>, view: Option<&'a View>, told: Told) -> Evidence<'a> {
+        Evidence { reply, view, told, flags: flag::TAIL_HELD, ..Evidence::none() }
+    }
+
+    /// A reply that came after the HIS was told "unknown"; the Note `evidence_seq` holds it too.
+    pub(super) fn late(heeded: &'a Heeded, told: Told, evidence_seq: Seq) -> Evidence<'a> {
+        Evidence { flags: flag::LATE, evidence_seq, ..Evidence::relayed(heeded, told) }
+    }
+}
+
+impl Line {
+    /// Journals what became of the call. `None` when the journal failed: the record waits there, and the HIS still
+    /// gets its answer (`decisions.md` 7).
+    pub(super) async fn settle(
+        &self,
+        intended: &mut Intended,
+        verdict: Verdict,
+        evidence: Evidence<'_>,
+    ) -> Option<Seq> {
+        let draft = self.outcome_of(intended, verdict, &evidence);
+        let settled = match intended.room.take() {
+            Some(room) => self.journal.settle(draft, room).await.ok(),
+            // A query that went through unjournaled, or a later OUTCOME that ends an Unknown.
+            None if intended.seq != Seq::NONE => self.journal.append(draft).await.ok(),
+            None => None,
+        };
+        if let (Some(seq), Some(claim)) = (settled, &intended.call().claim) {
+            claim.settled(seq, verdict.outcome);
+        }
+        self.count(intended.call(), verdict);
+        settled
+    }
+
+    fn count(&self, call: &Identified, verdict: Verdict) {
+        let ns = self.clock.unix_ns().saturating_sub(call.arrival.at_unix_ns);
+        let seconds = Duration::from_nanos(u64::try_from(ns).unwrap_or(0)).as_secs_f64();
+        self.metrics.exchange_ended(&call.identity.infno, call.identity.class, verdict.outcome, seconds);
+    }
+
+    /// The OUTCOME as a draft.
+    pub(super) fn outcome_of(&self, intended: &Intended, verdict: Verdict, evidence: &Evidence<'_>) -> Draft {
+        let call = intended.call();
+        let mut header = outcome_header(&intended.header, verdict.outcome);
+        header.cause = verdict.cause as u8;
+        header.at_unix_ns = self.clock.unix_ns();
+        header.flags = evidence.flags;
+        if evidence.reply.is_some_and(|reply| matches!(reply.body, Body::Spooled(_))) {
+            header.flags |= flag::SPOOLED;
+        }
+        let mut facts = Facts::default();
+        facts.text(Fact::Infno, &call.identity.infno);
+        facts.text(Fact::Msgid, call.envelope.msgid.as_deref().unwrap_or_default());
+        facts.text(Fact::FixmedinsCode, call.envelope.fixmedins_code.as_deref().unwrap_or_default());
+        facts.number(Fact::HeardAt, header.at_unix_ns.cast_unsigned());
+        facts.bytes(Fact::Told, [evidence.told as u8]);
+        if evidence.evidence_seq != Seq::NONE {
+            facts.number(Fact::EvidenceSeq, evidence.evidence_seq.0);
+        }
+        if let Some(reply) = evidence.reply {
+            facts.number(Fact::HttpStatus, u64::from(reply.status));
+        }
+        if let Some(view) = evidence.view {
+            let heard = call.arrival.policy.profile.envelope_of_reply(view);
+            add_reply_facts(&mut facts, &heard);
+            self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, &heard);
+        }
+        if let (Outcome::Confirmed, Some(undone)) = (verdict.outcome, &call.undone) {
+            facts.number(Fact::FreesSeq, undone.intent_seq.0);
+            facts.token(Fact::FreesKey, undone.key_token);
+        }
+        let sealed =
+            Sealed { reply: evidence.reply.cloned(), own_answer: evidence.own_answer.cloned(), ..Sealed::default() };
+        Draft { header, facts, sealed: Some(sealed) }
+    }
+
+    /// The visit and the settlement or filing that the answer made are what later calls name.
+    fn name_what_it_made(&self, visit: &mut Token, handle: &mut Token, intended: &Intended, heard: &ReplyView) {
+        let institution = intended.call().envelope.fixmedins_code.as_deref().unwrap_or_default();
+        let within = |domain: &str, value: &str| self.journal.tokens().of(domain, &format!("{institution}\n{value}"));
+        if let Some(mdtrt_id) = &heard.mdtrt_id {
+            *visit = within("mdtrt_id", mdtrt_id);
+        }
+        if let Some(setl_id) = heard.setl_ids.first() {
+            *handle = within("setl_id", setl_id);
+        } else if let Some(filing) = &heard.trt_dcla_detl_sn {
+            *handle = within("trt_dcla_detl_sn", filing);
+        }
+    }
+}
+
+fn add_reply_facts(facts: &mut Facts, heard: &ReplyView) {
+    facts.text(Fact::Infcode, heard.infcode.as_ref().map_or("", |found| &found.text));
+    facts.text(Fact::MdtrtId, heard.mdtrt_id.as_deref().unwrap_or_default());
+    facts.text(Fact::MedinsSetlId, heard.medins_setl_id.as_deref().unwrap_or_default());
+    for setl_id in &heard.setl_ids {
+        facts.text(Fact::SetlId, setl_id);
+    }
+    add_named(facts, Fact::Amount, &heard.amounts);
+    add_named(facts, Fact::Dimension, &heard.dimensions);
+}

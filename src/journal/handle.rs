@@ -1,0 +1,252 @@
+//! The journal as everyone else holds it: drafts in, durable numbers out; cheap to clone, no type parameter.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::domain::clock::Clock;
+use crate::domain::exchange::Seq;
+use crate::domain::token::Token;
+
+use super::bodies::Bodies;
+use super::draft::{Draft, Sealed};
+use super::entropy::SystemEntropy;
+use super::entry::{EntryKind, index_entries};
+use super::gauges::Gauges;
+use super::keys::{KeyError, KeyPool};
+use super::lock::{Lock, LockError};
+use super::open::{self, EntriesOf, Opening};
+use super::place::{Place, Record};
+use super::queue::{Health, NotWritten, OutcomeRoom};
+use super::reader::Reader;
+use super::running::{CloseError, Running, fresh};
+use super::sealing::{FrameError, SealedError, Sealer};
+use super::segment;
+use super::settings::Settings;
+use super::shelf::ReadError;
+use super::table::OpenExchange;
+use super::tokens::{SecretError, Tokens};
+
+/// Slots of one block of the key pool: 64 KiB, synced ahead of need.
+const BLOCK_SLOTS: u32 = 4_096;
+/// Folder of keys, beside `journal/`.
+pub const KEYS: &str = "keys";
+/// Folder of body files.
+pub const BODIES: &str = "journal/bodies";
+
+/// An open journal.
+#[derive(Clone)]
+pub struct Journal(Arc<Parts>);
+
+struct Parts {
+    running: Running,
+    sealer: Sealer,
+    tokens: Arc<Tokens>,
+    pool: Arc<KeyPool>,
+    bodies: Bodies,
+}
+
+/// An intent that is durable.
+#[derive(Debug)]
+pub struct Kept {
+    /// Its number.
+    pub seq: Seq,
+    /// The key slot that its exchange uses.
+    pub key_slot: u64,
+    /// Room that is kept for its outcome.
+    pub room: OutcomeRoom,
+}
+
+impl Journal {
+    /// Locks the data folder, recovers what stands there, settles what was left open. Blocks; call it off the runtime.
+    ///
+    /// # Errors
+    /// When it is locked, damaged, incomplete or foreign, or its secrets are missing; the message names the cure.
+    pub fn open(settings: &Settings, data: &Path, clock: Arc<dyn Clock>) -> Result<(Journal, Opening), OpenError> {
+        let lock = Lock::take(data)?;
+        let first_start = !segment::any_in(data).map_err(OpenError::Folder)?;
+        let keys = data.join(KEYS);
+        let entropy = Arc::new(SystemEntropy);
+        let tokens = Arc::new(Tokens::open(&keys, first_start, &*entropy)?);
+        let pool = Arc::new(KeyPool::open(&keys, BLOCK_SLOTS, entropy.clone()).map_err(OpenError::Keys)?);
+        let cipher = settings.cipher;
+        let bodies = Bodies::open(&data.join(BODIES), cipher, Arc::clone(&pool), entropy).map_err(OpenError::Folder)?;
+        let fresh = fresh()?;
+        let level = settings.compression_level;
+        let sealer =
+            Sealer::new(fresh.open_salt, cipher, level, Arc::clone(&pool), Arc::clone(&tokens), Arc::clone(&clock));
+        let of_tokens = Arc::clone(&tokens);
+        let entries_of: EntriesOf = Arc::new(move |header, facts| index_entries(header, facts, &of_tokens));
+        let (running, opening) = Running::open(lock, settings, data, fresh, clock, &entries_of)?;
+        Ok((Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies })), opening))
+    }
+
+    /// Makes tokens under the index secret.
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// Large bodies.
+    pub fn bodies(&self) -> &Bodies {
+        &self.0.bodies
+    }
+
+    /// A key slot for a body that is spooled before its INTENT is drafted.
+    ///
+    /// # Errors
+    /// When the pool is empty and cannot be refilled.
+    pub fn take_slot(&self) -> Result<u64, KeyError> {
+        self.0.sealer.take_slot()
+    }
+
+    /// Makes an intent durable; room for its outcome comes with it.
+    ///
+    /// # Errors
+    /// Nothing may be sent then.
+    pub async fn intend(&self, draft: Draft) -> Result<Kept, IntendError> {
+        let frame = self.0.sealer.frame(draft).await?;
+        let key_slot = frame.header.key_slot;
+        let (seq, room) = self.0.running.intend(frame).await?;
+        Ok(Kept { seq, key_slot, room })
+    }
+
+    /// Makes an outcome durable in the room that its intent reserved.
+    ///
+    /// # Errors
+    /// `Waiting` when the journal failed and the record waits in memory; the others when it does not.
+    pub async fn settle(&self, draft: Draft, room: OutcomeRoom) -> Result<Seq, SettleError> {
+        let frame = self.0.sealer.frame(draft).await.map_err(SettleError::Frame)?;
+        self.0.running.settle(frame, room).await.map_err(SettleError::NotWritten)
+    }
+
+    /// Makes any other record durable.
+    ///
+    /// # Errors
+    /// When there is no room, or the journal is closed.
+    pub async fn append(&self, draft: Draft) -> Result<Seq, AppendError> {
+        let frame = self.0.sealer.frame(draft).await?;
+        Ok(self.0.running.append(frame).await?)
+    }
+
+    /// Hands a small record over without waiting; counted when it is dropped.
+    pub fn append_unawaited(&self, draft: Draft) {
+        match self.0.sealer.frame_at_once(draft) {
+            Ok(frame) => self.0.running.append_unawaited(frame),
+            Err(error) => tracing::error!(%error, "a record could not be made"),
+        }
+    }
+
+    /// Places of the records found by a token, ascending by number.
+    ///
+    /// # Errors
+    /// When an index run cannot be read.
+    pub fn lookup(&self, kind: EntryKind, token: Token) -> io::Result<Vec<Place>> {
+        self.0.running.store().lookup(kind, token)
+    }
+
+    /// The record at a place.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    pub fn read(&self, place: Place) -> Result<Record, ReadError> {
+        self.0.running.store().read(place)
+    }
+
+    /// Opens the sealed part of a record.
+    ///
+    /// # Errors
+    /// When its key is gone or its bytes are not what was sealed.
+    pub fn unseal(&self, record: &Record) -> Result<Sealed, SealedError> {
+        self.0.sealer.open(&record.header, &record.payload)
+    }
+
+    /// Exchanges whose end is not known, oldest first.
+    pub fn open_exchanges(&self) -> Vec<OpenExchange> {
+        self.0.running.store().open_exchanges()
+    }
+
+    /// Follows the records from a number on, up to the durable position.
+    pub fn records(&self, from: Seq) -> Reader {
+        self.0.running.records(from)
+    }
+
+    /// The highest durable record, as it moves.
+    pub fn durable(&self) -> watch::Receiver<Seq> {
+        self.0.running.store().durable()
+    }
+
+    /// Whether intents are taken.
+    pub fn health(&self) -> Health {
+        self.0.running.health()
+    }
+
+    /// What it counts.
+    pub fn gauges(&self) -> &Gauges {
+        self.0.running.gauges()
+    }
+
+    /// Bytes that may still be promised to intents and their outcomes.
+    pub fn room_free(&self) -> u64 {
+        self.0.running.room_free()
+    }
+
+    /// Blocks of the key pool that no record names yet.
+    pub fn unannounced_slots(&self) -> Vec<(u64, u64)> {
+        self.0.pool.unannounced()
+    }
+
+    /// Seals the last segment, ends the threads and unlocks.
+    ///
+    /// # Errors
+    /// When something that was handed over is not durable.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        self.0.running.close().await
+    }
+}
+
+/// Why a journal does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The index secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The keys folder.
+    #[error("the keys cannot be opened or made, so nothing could be sealed")]
+    Keys(#[source] io::Error),
+    /// A folder.
+    #[error("a folder of the journal cannot be read or made")]
+    Folder(#[source] io::Error),
+    /// The segments.
+    #[error(transparent)]
+    Segments(#[from] open::OpenError),
+}
+
+/// Why an intent is not durable.
+#[derive(Debug, thiserror::Error)]
+pub enum IntendError {
+    /// The record cannot be made.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The record is not written.
+    #[error(transparent)]
+    NotWritten(#[from] NotWritten),
+}
+
+/// Why a record is not durable.
+pub type AppendError = IntendError;
+
+/// Why an outcome is not durable.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// The record cannot be made.
+    #[error(transparent)]
+    Frame(FrameError),
+    /// The record is not written, or not yet.
+    #[error(transparent)]
+    NotWritten(NotWritten),
+}

@@ -1,0 +1,212 @@
+//! From sections to transactions: class, key, undo and traits of each number put together.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::domain::class::Class;
+use crate::domain::scan::Wanted;
+
+use super::complaint::{Complaint, nearest};
+use super::envelope::Role;
+use super::rules::{Key, NAMES, Place, Rules};
+use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, RowRule, Transaction};
+
+/// Puts what the sections say of a transaction together.
+pub(super) struct Builder<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) complaints: &'a RefCell<Vec<Complaint>>,
+}
+
+impl Builder<'_> {
+    pub(super) fn transactions(&self) -> BTreeMap<String, Transaction> {
+        let rows = self.rules.transactions.iter();
+        let mut all: BTreeMap<String, Transaction> = rows
+            .map(|(infno, row)| {
+                let mut one = Transaction::plain(infno, &row.name, row.class.unwrap_or(Class::Unclassified));
+                one.undo.clone_from(&row.undo);
+                one.reversible_by_2601 = row.by_2601;
+                (infno.clone(), one)
+            })
+            .collect();
+        for (infno, row) in &self.rules.transactions {
+            for undo in &row.undo {
+                if let Some(one) = all.get_mut(undo) {
+                    one.undoes.push(infno.clone());
+                }
+            }
+        }
+        for (class, (place, infnos)) in &self.rules.classes {
+            self.each(&mut all, place, infnos, |one| one.class = *class);
+        }
+        self.add_traits(&mut all);
+        self.add_keys(&mut all);
+        all
+    }
+
+    fn add_traits(&self, all: &mut BTreeMap<String, Transaction>) {
+        let (place, by_code) = &self.rules.by_code;
+        self.each(all, place, by_code, |one| one.reply_by_code = true);
+        for (name, (place, infnos)) in &self.rules.traits {
+            match name.as_str() {
+                "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
+                "reopens" => self.each(all, place, infnos, |one| one.stage_reopens = true),
+                _ => {
+                    for (infno, as_what) in infnos.iter().filter_map(|pair| self.pair(place, pair)) {
+                        self.each(all, place, &[infno], |one| one.oinfno.clone_from(&as_what));
+                    }
+                }
+            }
+        }
+        for substance in self.rules.substances.values() {
+            self.each(all, &substance.place, &substance.infno, |one| {
+                one.success_fields.clone_from(&substance.fields);
+                one.echo = Some(substance.echo.clone()).filter(|echo| !echo.is_empty());
+            });
+        }
+    }
+
+    fn add_keys(&self, all: &mut BTreeMap<String, Transaction>) {
+        for (family, key) in &self.rules.keys {
+            let Some(rule) = self.rule(family, key) else { continue };
+            let place = &key.place;
+            let freeing: Vec<String> = rule.freed_by.iter().map(|by| by.infno.clone()).collect();
+            self.each(all, place, &freeing, |_| {});
+            self.each(all, place, &key.infno, |one| {
+                if let Some(other) = &one.key {
+                    self.complain(place, format!("{} has two keys: {} and {family}", one.infno, other.family), "");
+                }
+                one.key = Some(rule.clone());
+            });
+        }
+        for rows in self.rules.rows.values() {
+            let rule = RowRule { node: rows.node.clone(), parts: rows.parts.clone() };
+            self.each(all, &rows.place, &rows.infno, |one| one.rows = Some(rule.clone()));
+        }
+    }
+
+    fn rule(&self, family: &str, key: &Key) -> Option<KeyRule> {
+        let on_repeat = match key.on_repeat.as_str() {
+            "replay" => OnRepeat::Replay,
+            "replay_while_fresh" => OnRepeat::ReplayWhileFresh { seconds: key.fresh_seconds },
+            "cancel_inquiry" => OnRepeat::CancelInquiry,
+            "after_refusal_only" => OnRepeat::AfterRefusalOnly,
+            "ask_first" => OnRepeat::AskFirst { with: key.ask.clone() },
+            "forward" => OnRepeat::Forward,
+            other => {
+                let known =
+                    ["replay", "replay_while_fresh", "cancel_inquiry", "after_refusal_only", "ask_first", "forward"];
+                self.complain(&key.place, format!("key.{family}: on_repeat is `{other}`"), &nearest(other, known));
+                return None;
+            }
+        };
+        let freed_by = key.freed_by.iter().filter_map(|pair| self.pair(&key.place, pair));
+        Some(KeyRule {
+            family: family.to_owned(),
+            parts: key.parts.iter().map(|part| part_of(part)).collect(),
+            generation: key.generation,
+            fingerprint: key.fingerprint.iter().map(|field| field_of(field)).collect(),
+            on_repeat,
+            freed_by: freed_by.map(|(infno, by)| FreedBy { infno, by }).collect(),
+            loose_without: key.loose_without.clone(),
+        })
+    }
+
+    /// `a:b`.
+    fn pair(&self, place: &Place, pair: &str) -> Option<(String, String)> {
+        let split = pair.split_once(':').map(|(one, other)| (one.to_owned(), other.to_owned()));
+        if split.is_none() {
+            self.complain(place, format!("`{pair}` is not written as transaction:word"), "");
+        }
+        split
+    }
+
+    fn each(
+        &self,
+        all: &mut BTreeMap<String, Transaction>,
+        place: &Place,
+        infnos: &[String],
+        mut act: impl FnMut(&mut Transaction),
+    ) {
+        for infno in infnos {
+            if let Some(one) = all.get_mut(infno) {
+                act(one);
+            } else {
+                let cure = nearest(infno, self.rules.transactions.keys().map(String::as_str));
+                self.complain(place, format!("`{infno}` is no transaction of this profile"), &cure);
+            }
+        }
+    }
+
+    fn complain(&self, place: &Place, text: String, cure: &str) {
+        let complaint = Complaint { file: place.file.clone(), line: place.line, text, cure: cure.to_owned() };
+        self.complaints.borrow_mut().push(complaint);
+    }
+}
+
+fn part_of(written: &str) -> Part {
+    match written {
+        "@lines" => Part::Lines,
+        "@infno" => Part::Infno,
+        field => Part::Field(field_of(field)),
+    }
+}
+
+/// `a|b` = the first that is filled; `a?` = may be empty; `a=0` = 0 when empty.
+fn field_of(written: &str) -> Field {
+    let (names, absent) = match (written.strip_suffix('?'), written.split_once('=')) {
+        (Some(names), _) => (names, Some(String::new())),
+        (None, Some((names, absent))) => (names, Some(absent.to_owned())),
+        (None, None) => (written, None),
+    };
+    Field { names: names.split('|').map(str::to_owned).collect(), absent }
+}
+
+/// Keys whose values a request's scanner keeps.
+pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>) -> Wanted {
+    let mut keys: Vec<&str> = rules
+        .names
+        .iter()
+        .filter(|(name, _)| name.as_str() != "row_nodes")
+        .flat_map(|(_, names)| names)
+        .map(String::as_str)
+        .collect();
+    keys.extend(rules.line_fields.iter().map(String::as_str));
+    for one in transactions.values() {
+        keys.extend(one.rows.iter().flat_map(|rows| &rows.parts).map(String::as_str));
+        let Some(key) = &one.key else { continue };
+        let fields = key.parts.iter().filter_map(|part| if let Part::Field(field) = part { Some(field) } else { None });
+        keys.extend(fields.chain(&key.fingerprint).flat_map(|field| &field.names).map(String::as_str));
+        keys.extend(key.freed_by.iter().map(|by| by.by.as_str()));
+    }
+    Wanted::new(keys)
+}
+
+/// Keys whose values a reply's scanner keeps.
+pub(super) fn reply_wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>) -> Wanted {
+    const FIELDS: [&str; 10] = [
+        "reply_code",
+        "reply_text",
+        "reply_gateway",
+        "medins_setl_id",
+        "setl_id",
+        "mdtrt_id",
+        "amounts",
+        "dimensions",
+        "trt_dcla_detl_sn",
+        "psn_no",
+    ];
+    let named = FIELDS.iter().filter_map(|field| rules.names.get(*field)).flatten().map(String::as_str);
+    let real = transactions.values().flat_map(|one| one.success_fields.iter().chain(&one.echo)).map(String::as_str);
+    Wanted::new(named.chain(real))
+}
+
+/// What each key on the wire is to us, for one pass over a view.
+pub(super) fn roles(rules: &Rules) -> HashMap<String, Vec<Role>> {
+    let mut roles: HashMap<String, Vec<Role>> = HashMap::new();
+    for (slot, ours) in NAMES.iter().enumerate() {
+        for (order, name) in rules.names.get(*ours).into_iter().flatten().enumerate() {
+            roles.entry(name.clone()).or_default().push(Role { slot, order });
+        }
+    }
+    roles
+}

@@ -1,0 +1,313 @@
+//! One request in, one act out: the fault that strikes, what the ledger does, and the answer in the province's shape.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::call::Call;
+use super::faults::{Fault, Script};
+use super::ledger::{Deed, Habits, Ledger};
+use super::moment::Moment;
+use super::register::{Line, Register};
+use super::shape::{SHAPES, Saying, Shape};
+use super::wire::{Content, Manner, Reply, Request};
+use crate::domain::clock::Clock;
+
+/// How the stand-in behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Draws the people.
+    pub seed: u64,
+    /// How answers are written.
+    pub shape: &'static Shape,
+    /// How strict the ledger is.
+    pub habits: Habits,
+    /// Serve institutions whose code does not say "sandbox".
+    pub any_institution: bool,
+    /// No ledger: every call gets a tiny canned success and is only counted. For benchmarks.
+    pub fixed: bool,
+    /// A connection idle longer than this is closed, milliseconds.
+    pub idle_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        let habits = Habits::default();
+        Settings { seed: 1, shape: &SHAPES[0], habits, any_institution: false, fixed: false, idle_ms: 60_000 }
+    }
+}
+
+/// The stand-in platform behind its door.
+pub struct Platform {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    books: Mutex<Books>,
+    opened: Moment,
+    performed: Notify,
+    fixed: FixedCounts,
+}
+
+/// Everything that one call may touch, behind one lock: calls are performed one after the other.
+pub(super) struct Books {
+    pub(super) ledger: Ledger,
+    pub(super) script: Script,
+    pub(super) register: Register,
+}
+
+/// What the fixed mode counts.
+#[derive(Debug, Default)]
+pub(super) struct FixedCounts {
+    pub(super) requests: AtomicU64,
+    pub(super) body_bytes: AtomicU64,
+    /// Wrapping sum of crc32c over the bodies: equal to the sender's own sum only if each arrived once and unchanged.
+    pub(super) body_crc32c_sum: AtomicU64,
+}
+
+/// What happens on the connection.
+pub(super) enum Act {
+    Answer { number: u64, reply: Reply },
+    Close { reset: bool, due: Option<Due> },
+}
+
+/// A commit that is still to come after its connection was closed.
+pub(super) struct Due {
+    number: u64,
+    call: Call,
+    after_ms: u64,
+}
+
+impl Platform {
+    /// An empty stand-in.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Platform {
+        let opened = Moment::of(clock.unix_ns());
+        let books = Mutex::new(Books::new(&settings, opened));
+        Platform { settings, clock, books, opened, performed: Notify::new(), fixed: FixedCounts::default() }
+    }
+
+    /// How it behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Requests that arrived, those of the fixed mode included.
+    pub fn requests(&self) -> u64 {
+        self.books().register.arrived() + self.fixed.requests.load(Ordering::Relaxed)
+    }
+
+    /// Forgets everything: books, script, register and counts.
+    pub fn reset(&self) {
+        *self.books() = Books::new(&self.settings, self.now());
+        for count in [&self.fixed.requests, &self.fixed.body_bytes, &self.fixed.body_crc32c_sum] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Replaces the script of faults.
+    pub fn play_script(&self, script: Script) {
+        self.books().script = script;
+    }
+
+    /// Looks into the ledger.
+    pub fn with_ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.books().ledger)
+    }
+
+    /// Looks into the register.
+    pub fn with_register<T>(&self, look: impl FnOnce(&Register) -> T) -> T {
+        look(&self.books().register)
+    }
+
+    /// Waits until nothing is still to be performed.
+    pub async fn at_rest(&self) {
+        loop {
+            let performed = self.performed.notified();
+            if self.books().register.pending() == 0 {
+                return;
+            }
+            performed.await;
+        }
+    }
+
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
+        // A panic in one call must not silence the witness: the books stay readable.
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn fixed_counts(&self) -> &FixedCounts {
+        &self.fixed
+    }
+
+    /// The canned success of the fixed mode, with a setl_id of its own.
+    pub(super) fn answer_fixed(&self, request: &Request) -> Reply {
+        let number = self.fixed.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        self.fixed.body_bytes.fetch_add(request.body.len() as u64, Ordering::Relaxed);
+        self.fixed.body_crc32c_sum.fetch_add(u64::from(crc32c::crc32c(&request.body)), Ordering::Relaxed);
+        let body = format!(
+            r#"{{"infcode":0,"inf_refmsgid":"","refmsg_time":"","respond_time":"","err_msg":null,"output":{{"setlinfo":{{"setl_id":"990000F{}{number:09}"}}}}}}"#,
+            self.opened.compact()
+        );
+        json_reply(body.into_bytes(), Manner::Whole)
+    }
+
+    /// Performs a call and says what happens on the connection. Waits as long as the fault says.
+    pub(super) async fn act(&self, request: &Request) -> Act {
+        let call = Call::read(&request.target, &request.body);
+        let arrived = self.now();
+        let (number, fault) = self.enter(request, &call);
+        let body = |deed: Deed| self.envelope(&deed, number, arrived);
+        let (reply_body, manner) = match fault {
+            None => (body(self.commit(number, &call)), Manner::Whole),
+            Some(Fault::Refuse) => (body(self.spare(number, "沙箱按脚本拒绝本次交易，未作任何处理")), Manner::Whole),
+            Some(Fault::RefuseSaying { err_msg, commit }) => {
+                self.commit_if(commit, number, &call);
+                (body(Deed::refused(err_msg)), Manner::Whole)
+            }
+            Some(fault @ (Fault::Drop | Fault::Reset)) => {
+                self.commit_if(false, number, &call);
+                return Act::Close { reset: fault == Fault::Reset, due: None };
+            }
+            Some(Fault::CommitThenDrop) => {
+                self.commit(number, &call);
+                return Act::Close { reset: false, due: None };
+            }
+            Some(Fault::DropThenCommit { ms }) => {
+                return Act::Close { reset: false, due: Some(Due { number, call, after_ms: ms }) };
+            }
+            Some(Fault::Late { ms }) => {
+                let deed = self.commit(number, &call);
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                (body(deed), Manner::Whole)
+            }
+            Some(Fault::LateCommit { ms }) => {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                (body(self.commit(number, &call)), Manner::Whole)
+            }
+            Some(Fault::HalfAnswer) => (body(self.commit(number, &call)), Manner::Half),
+            Some(Fault::SlowDrip { ms }) => (body(self.commit(number, &call)), Manner::Drip { ms }),
+            Some(Fault::CloseAfter) => (body(self.commit(number, &call)), Manner::CloseAfter),
+            Some(Fault::Page502 { commit }) => {
+                self.commit_if(commit, number, &call);
+                return Act::Answer { number, reply: plain_reply(502, "text/html", PAGE_502.to_string()) };
+            }
+            Some(Fault::Answer { status, content_type, body, commit }) => {
+                self.commit_if(commit, number, &call);
+                return Act::Answer { number, reply: plain_reply(status, &content_type, body) };
+            }
+        };
+        Act::Answer { number, reply: json_reply(reply_body, manner) }
+    }
+
+    /// Performs what was still to come; called when the connection is closed.
+    pub(super) async fn perform_due(&self, due: Due) {
+        tokio::time::sleep(Duration::from_millis(due.after_ms)).await;
+        self.commit(due.number, &due.call);
+    }
+
+    /// Registers an `/_echo` request, which no ledger hears of.
+    pub(super) fn enter_echo(&self, request: &Request) -> u64 {
+        let line = Line { infno: "echo".to_string(), ..self.line(request) };
+        let mut books = self.books();
+        let number = books.register.arrive(line, &request.body);
+        books.register.perform(number, false, true, None);
+        number
+    }
+
+    fn line(&self, request: &Request) -> Line {
+        let headers = request.headers.iter();
+        Line {
+            at_unix_ns: self.clock.unix_ns(),
+            target: request.target.clone(),
+            headers: headers.map(|(name, value)| (name.clone(), latin_1(value))).collect(),
+            ..Line::default()
+        }
+    }
+
+    fn enter(&self, request: &Request, call: &Call) -> (u64, Option<Fault>) {
+        let line = Line {
+            infno: call.infno.clone(),
+            msgid: call.msgid.clone(),
+            fixmedins_code: call.fixmedins_code.clone(),
+            ..self.line(request)
+        };
+        let mut books = self.books();
+        let number = books.register.arrive(line, &request.body);
+        let fault = books.script.strike(call);
+        if let Some(fault) = &fault {
+            books.register.strike(number, fault.name());
+        }
+        (number, fault)
+    }
+
+    fn commit(&self, number: u64, call: &Call) -> Deed {
+        let now = self.now();
+        let mut books = self.books();
+        let deed = if self.settings.any_institution || is_sandbox_institution(&call.fixmedins_code) {
+            books.ledger.perform(call, now)
+        } else {
+            Deed::refused(format!(
+                "沙箱只认沙箱机构编号（H99…、P99…），收到 {}；真实机构不要连接沙箱",
+                call.fixmedins_code
+            ))
+        };
+        books.register.perform(number, deed.committed, deed.result.is_ok(), deed.setl_id.clone());
+        self.performed.notify_waiters();
+        deed
+    }
+
+    fn spare(&self, number: u64, err_msg: &str) -> Deed {
+        self.books().register.perform(number, false, false, None);
+        self.performed.notify_waiters();
+        Deed::refused(err_msg)
+    }
+
+    fn commit_if(&self, commit: bool, number: u64, call: &Call) {
+        if commit {
+            self.commit(number, call);
+        } else {
+            self.spare(number, "");
+        }
+    }
+
+    fn envelope(&self, deed: &Deed, number: u64, arrived: Moment) -> Vec<u8> {
+        let result = deed.result.as_ref().map_err(String::as_str);
+        self.settings.shape.envelope(&Saying { result, number, arrived, answered: self.now() })
+    }
+
+    fn now(&self) -> Moment {
+        Moment::of(self.clock.unix_ns())
+    }
+}
+
+impl Books {
+    fn new(settings: &Settings, opened: Moment) -> Books {
+        let ledger = Ledger::new(settings.seed, settings.habits, opened);
+        Books { ledger, script: Script::default(), register: Register::default() }
+    }
+}
+
+/// Every byte as one character, so that none is lost.
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// Sandbox institutions carry 99 where a real code carries its province; a call without any code harms nobody.
+pub fn is_sandbox_institution(fixmedins_code: &str) -> bool {
+    fixmedins_code.is_empty() || fixmedins_code.starts_with("H99") || fixmedins_code.starts_with("P99")
+}
+
+const PAGE_502: &str = "<html><head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n\
+    <hr><center>front machine (sandbox)</center>\r\n</body>\r\n</html>\r\n";
+
+pub(super) fn json_reply(body: Vec<u8>, manner: Manner) -> Reply {
+    let headers = vec![("Content-Type".to_string(), "application/json;charset=UTF-8".to_string())];
+    Reply { status: 200, headers, body: Content::Bytes(Bytes::from(body)), manner }
+}
+
+pub(super) fn plain_reply(status: u16, content_type: &str, body: String) -> Reply {
+    let content_type = (!content_type.is_empty()).then(|| ("Content-Type".to_string(), content_type.to_string()));
+    let headers = content_type.into_iter().collect();
+    Reply { status, headers, body: Content::Bytes(Bytes::from(body)), manner: Manner::Whole }
+}

@@ -1,0 +1,108 @@
+//! Every metric of the gateway: name with its unit, help, labels. There is no metric outside this list.
+//!
+//! Labels take few values: transaction numbers that the profile does not know count as `other`, and no label ever holds
+//! anything of a person, a message or an address.
+
+/// One metric.
+#[derive(Debug)]
+pub struct Name {
+    /// Name by the Prometheus rules: unit last, `_total` on counters.
+    pub name: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// Label names.
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! names {
+    ($($constant:ident = $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: Name = Name { name: $name, help: $help, labels: &[$($label),*] };)*
+        /// All of them.
+        pub const ALL: &[&Name] = &[$(&$constant),*];
+    };
+}
+
+names! {
+    BUILD_INFO = "medgate_build_info" ["version", "profile"]
+        "Always 1; the labels say what runs.";
+    EXCHANGES = "medgate_exchanges_total" ["infno", "class", "outcome"]
+        "Exchanges that came to an end, by transaction number, class and outcome.";
+    EXCHANGE_DURATION = "medgate_exchange_duration_seconds" ["class"]
+        "From the first byte of the request to the answer being ready.";
+    EXCHANGES_IN_FLIGHT = "medgate_exchanges_in_flight" []
+        "Exchanges under way.";
+    EXCHANGES_WAITING = "medgate_exchanges_waiting" []
+        "Exchanges that wait for their turn.";
+    REQUEST_BYTES = "medgate_request_bytes_total" []
+        "Bytes of request bodies that arrived.";
+    ANSWER_BYTES = "medgate_answer_bytes_total" []
+        "Bytes of answer bodies that were handed to the HIS.";
+    REFUSALS = "medgate_refusals_total" ["cause"]
+        "Requests that the gateway itself refused; nothing was sent.";
+    REPLAYS = "medgate_replays_total" []
+        "Repeats that were answered from the journal without a send.";
+    DELIVERED = "medgate_delivered_total" ["told"]
+        "Answers by what the HIS was told.";
+    LATE_ANSWERS = "medgate_late_answers_total" []
+        "Replies that came after the HIS had been answered.";
+    UNKNOWN_OPEN = "medgate_unknown_open" []
+        "Exchanges whose outcome is unknown and not resolved.";
+    UNKNOWN_OLDEST_AGE = "medgate_unknown_oldest_age_seconds" []
+        "Age of the oldest exchange whose outcome is unknown; 0 when there is none.";
+    PLATFORM_DURATION = "medgate_platform_duration_seconds" ["upstream"]
+        "From the first byte sent to the platform to its complete reply.";
+    PLATFORM_SILENCES = "medgate_platform_silences_total" ["upstream", "cause"]
+        "Sends that were not answered completely.";
+    CONNECTIONS_OPENED = "medgate_platform_connections_opened_total" ["upstream"]
+        "Connections opened to the platform.";
+    CONNECTIONS_REPLACED = "medgate_platform_connections_replaced_total" ["upstream"]
+        "Pooled connections that handed a message back unsent, so that a fresh connection took it.";
+    PLATFORM_CONNECTIONS = "medgate_platform_connections" ["upstream"]
+        "Open connections to the platform.";
+    INBOUND_CONNECTIONS = "medgate_inbound_connections" []
+        "Open connections of HIS clients.";
+    UNREADABLE_REQUESTS = "medgate_unreadable_requests_total" ["reason"]
+        "Requests that the HTTP parser answered itself with 400 or 431, or that broke off.";
+    JOURNAL_APPEND_DURATION = "medgate_journal_append_duration_seconds" []
+        "From handing a record to the journal to its being durable.";
+    JOURNAL_SYNC_DURATION = "medgate_journal_sync_duration_seconds" []
+        "One write and sync of a batch.";
+    JOURNAL_RECORDS = "medgate_journal_records_total" []
+        "Records made durable.";
+    JOURNAL_BYTES = "medgate_journal_bytes_total" []
+        "Bytes of records made durable.";
+    JOURNAL_FAILURES = "medgate_journal_failures_total" []
+        "Writes and syncs that failed.";
+    JOURNAL_WAITING = "medgate_journal_waiting" []
+        "Outcomes that wait for the journal to open again.";
+    JOURNAL_DROPPED = "medgate_journal_dropped_total" []
+        "Records that nobody waits for and that found no room in the queue.";
+    JOURNAL_HEALTH = "medgate_journal_health" ["state"]
+        "1 for the state that the journal is in: open, no_room or failed.";
+    JOURNAL_DURABLE_SEQ = "medgate_journal_durable_seq" []
+        "Number of the last durable record.";
+    JOURNAL_ROOM_BYTES = "medgate_journal_room_bytes" []
+        "Room that intents can still reserve.";
+    INFLIGHT_BODY_BYTES = "medgate_inflight_body_bytes" []
+        "Bytes of bodies held in memory.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_naming_rules() {
+        for name in ALL {
+            let plain = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            assert!(name.name.starts_with("medgate_") && plain(name.name), "{name:?}");
+            assert!(name.labels.iter().all(|label| plain(label)), "{name:?}");
+            assert!(name.help.ends_with('.') && name.help.len() > 10, "{name:?}");
+            for unit in ["_ms", "_millis", "_kb", "_count", "_sum", "_bucket", "_info_total"] {
+                assert!(!name.name.ends_with(unit), "{name:?}");
+            }
+        }
+        let distinct: std::collections::BTreeSet<_> = ALL.iter().map(|name| name.name).collect();
+        assert_eq!(distinct.len(), ALL.len());
+    }
+}
