@@ -263,6 +263,11 @@ impl Queue {
         admit: impl Fn(&mut Option<Frame>) -> Result<T, NotAdmitted>,
     ) -> Result<T, NotWritten> {
         let mut frame = Some(frame);
+        match admit(&mut frame) {
+            Ok(admitted) => return Ok(admitted),
+            Err(NotAdmitted::Never(why)) => return Err(why),
+            Err(NotAdmitted::Later) => {}
+        }
         let deadline = tokio::time::Instant::now() + longest;
         loop {
             // Registered before the look, so that a change between look and wait is not missed.
