@@ -7,6 +7,8 @@ mod doors_once; // One send per call, whatever the connection does.
 mod doors_pass; // What crosses unchanged.
 mod doors_rig; // Raw peers on both sides, and a line that only relays.
 
+mod rig; // A whole gateway in this process.
+
 mod sandbox_day; // Simulated HIS callers against the stand-in.
 mod sandbox_faults; // What a client hears of each fault, and what the ledger holds.
 mod sandbox_ledger; // The stand-in performs, over every URL style.
