@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -159,21 +160,7 @@ impl TestGateway {
 
     /// The journal's records so far, read from its files beside the running gateway.
     pub fn records(&self) -> Vec<Record> {
-        let folder = self.data().join(segment::FOLDER);
-        let names =
-            std::fs::read_dir(&folder).unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
-        let mut numbers: Vec<u32> = names.filter_map(|name| segment::number_in(&name)).collect();
-        numbers.sort_unstable();
-        let mut records = Vec::new();
-        for number in numbers {
-            let file = File::open(self.data().join(segment::path(number))).unwrap();
-            let mut walk = Walk::new(&file, SEGMENT_HEADER_LEN as u64, file.metadata().unwrap().len());
-            // Behind the last whole record stand zeros, or a batch being written.
-            while let Step::Frame { at, frame, .. } = walk.step().unwrap() {
-                records.push(Record::decode(frame, at).unwrap());
-            }
-        }
-        records
+        records_in(self.data())
     }
 
     /// The records of one kind.
@@ -191,9 +178,27 @@ impl TestGateway {
         until(what, || is_there(&self.records())).await;
     }
 
-    fn data(&self) -> &std::path::Path {
+    fn data(&self) -> &Path {
         &self.settings.gateway.data
     }
+}
+
+/// The records so far of the journal in a data folder.
+pub fn records_in(data: &Path) -> Vec<Record> {
+    let folder = data.join(segment::FOLDER);
+    let names = std::fs::read_dir(&folder).unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    let mut numbers: Vec<u32> = names.filter_map(|name| segment::number_in(&name)).collect();
+    numbers.sort_unstable();
+    let mut records = Vec::new();
+    for number in numbers {
+        let file = File::open(data.join(segment::path(number))).unwrap();
+        let mut walk = Walk::new(&file, SEGMENT_HEADER_LEN as u64, file.metadata().unwrap().len());
+        // Behind the last whole record stand zeros, or a batch being written.
+        while let Step::Frame { at, frame, .. } = walk.step().unwrap() {
+            records.push(Record::decode(frame, at).unwrap());
+        }
+    }
+    records
 }
 
 /// Waits until a condition holds; panics with `what` when it does not come true soon.
