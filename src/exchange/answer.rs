@@ -108,6 +108,7 @@ impl Line {
                 HandedOver::All(bytes) => (told, bytes),
                 HandedOver::NotAll => (Told::NotTold, 0),
             };
+            line.metrics.delivered(told);
             let at_unix_ns = line.clock.unix_ns();
             line.deliveries.note(Delivery { intent: intent_seq, exchange_id, told, bytes, at_unix_ns });
         })

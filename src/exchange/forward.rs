@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::domain::class::Class;
@@ -70,7 +72,7 @@ impl Line {
         let request = &call.arrival.request;
         let outgoing = Outgoing {
             method: request.method.clone(),
-            target: intended.signed.target.clone(),
+            target: intended.target().clone(),
             headers: request.headers.clone(),
             carried: call.arrival.head.carried.clone(),
             body: flow_of(self, &request.body),
@@ -83,7 +85,11 @@ impl Line {
             let scanner = |headers: &HeaderLines| {
                 Scanner::of_content_type(wanted, header(headers, "content-type").map(|value| &value[..]))
             };
-            match upstream.platform.call(outgoing).await {
+            let sent_mono_ns = line.clock.mono_ns();
+            let heard = upstream.platform.call(outgoing).await;
+            let took = Duration::from_nanos(line.clock.mono_ns().saturating_sub(sent_mono_ns));
+            upstream.metrics.duration.observe(took.as_secs_f64());
+            match heard {
                 Heard::NeverSent(never) => Report::NeverSent { why: never.why.to_string() },
                 Heard::Silence(silence) => {
                     let Silence { cause, part, .. } = *silence;

@@ -12,7 +12,7 @@ use crate::profile::{Envelope, Identity, KeyParts};
 
 use super::Line;
 use super::answer::Hears;
-use super::held::{Claim, Claimed, Standing, Waiting};
+use super::held::{Called, Claim, Claimed, Standing, Waiting};
 use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
 use super::policy::Upstream;
@@ -37,12 +37,14 @@ pub struct Identified {
     pub upstream: Arc<Upstream>,
     /// What it is known by outside the sealed part.
     pub tokens: Tokens,
-    /// Compared fields of the key.
-    pub fingerprint: Vec<(String, Token)>,
+    /// Its msgid and the compared fields of its key.
+    pub called: Called,
     /// Generation of the key.
     pub generation: u32,
     /// The right to perform the key; `None` when it has none.
     pub claim: Option<Claim>,
+    /// The right to perform the key without the fields that a HIS changes on a retry (2102).
+    pub like_claim: Option<Claim>,
     /// What a confirmed answer frees.
     pub undone: Option<Undone>,
     /// True when the transaction has a key rule and the call lacks a part of it.
@@ -92,12 +94,13 @@ impl Line {
         let parts = profile.key(transaction, &arrival.view);
         let mut call = Identified {
             tokens: self.tokens_of(&envelope, parts.as_ref()),
-            fingerprint: self.fingerprint_of(parts.as_ref()),
+            called: self.called_of(&envelope, parts.as_ref()),
             rule_without_key: transaction.key.is_some() && parts.is_none(),
             client: Arc::clone(client),
             upstream: Arc::clone(upstream),
             undone: None,
             claim: None,
+            like_claim: None,
             generation: 0,
             arrival,
             identity,
@@ -119,7 +122,7 @@ impl Line {
         call.undone = self.original_of(call)?;
         let Some(parts) = parts else { return Ok(None) };
         for _ in 0..CLAIMS_MAX {
-            match self.held.claim(call.tokens.key, &call.fingerprint) {
+            match self.held.claim(call.tokens.key, &call.called) {
                 Claimed::Mine(claim) => {
                     call.claim = Some(claim);
                     return self.judge_repeat(call, parts).await;
@@ -139,8 +142,8 @@ impl Line {
 
     /// A repeat while the first one is under way hears what that one hears.
     async fn join(self: &Arc<Self>, call: &Identified, waiting: Waiting) -> Result<Option<Hears>, Refusal> {
-        if let Some(field) = moved(&waiting.fingerprint, &call.fingerprint) {
-            return Err(Refusal::Moved { field, first_msgid: String::new() });
+        if let Some(field) = moved(&waiting.called.fingerprint, &call.called.fingerprint) {
+            return Err(Refusal::Moved { field, first_msgid: waiting.called.msgid.clone() });
         }
         let standing = tokio::time::timeout(patience(&call.client, &call.upstream), waiting.end()).await;
         match standing {
@@ -160,7 +163,7 @@ impl Line {
         let holder = history.holder.as_ref().map(|held| Holder {
             outcome: held.outcome,
             age_seconds: u64::try_from((now - held.at_unix_ns) / 1_000_000_000).unwrap_or(0),
-            moved: moved(&held.fingerprint, &call.fingerprint).is_some(),
+            moved: moved(&held.fingerprint, &call.called.fingerprint).is_some(),
             settled: !held.setl_ids.is_empty(),
         });
         match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
@@ -171,14 +174,18 @@ impl Line {
                 let setl_ids = history.holder.map(|held| held.setl_ids).unwrap_or_default();
                 Err(Refusal::SettledBefore { setl_ids })
             }
-            Step::RefuseMoved => Err(refuse_moved(&history, &call.fingerprint)),
+            Step::RefuseMoved => Err(refuse_moved(&history, &call.called.fingerprint)),
         }
     }
 
     /// 2102: a call that differs from an unresolved one only in `begntime` or `invono` is held back.
-    fn like_unresolved(&self, call: &Identified) -> Result<(), Refusal> {
+    fn like_unresolved(&self, call: &mut Identified) -> Result<(), Refusal> {
         if call.tokens.loose.is_none() {
             return Ok(());
+        }
+        match self.held.claim(call.tokens.loose, &call.called) {
+            Claimed::Mine(claim) => call.like_claim = Some(claim),
+            Claimed::Others(first) => return Err(Refusal::LikeUnresolved { first_msgid: first.called.msgid }),
         }
         let places = self.journal.lookup(EntryKind::Like, call.tokens.loose).map_err(|_| Refusal::HistoryUnread)?;
         for place in places.into_iter().rev() {
@@ -250,10 +257,13 @@ impl Line {
         }
     }
 
-    fn fingerprint_of(&self, parts: Option<&KeyParts>) -> Vec<(String, Token)> {
+    fn called_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Called {
         let tokens = self.journal.tokens();
         let token = |(name, value): &(String, String)| (name.clone(), tokens.of(name, value));
-        parts.map_or_else(Vec::new, |parts| parts.fingerprint.iter().map(token).collect())
+        Called {
+            msgid: envelope.msgid.clone().unwrap_or_default(),
+            fingerprint: parts.map_or_else(Vec::new, |parts| parts.fingerprint.iter().map(token).collect()),
+        }
     }
 }
 

@@ -39,7 +39,10 @@ impl Line {
     pub(super) fn judge(&self, call: &Identified, report: &Report) -> Verdict {
         match report {
             Report::NeverSent { .. } => judge_of(call, &HeardFacts::NeverSent),
-            Report::Silence { cause, .. } => judge_of(call, &HeardFacts::Silence(*cause)),
+            Report::Silence { cause, .. } => {
+                call.upstream.metrics.silence(*cause);
+                judge_of(call, &HeardFacts::Silence(*cause))
+            }
             Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.view),
             // `carry` streams these, and judges what `stream` stored.
             Report::Streaming(_) => Verdict::unknown(Cause::NotStored),
