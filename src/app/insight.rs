@@ -1,6 +1,7 @@
 //! What the admin port is told of the running gateway.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
@@ -8,9 +9,11 @@ use crate::domain::token::Token;
 use crate::exchange::Line;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
+use crate::journal::gauges::Gauges;
 use crate::journal::record::Kind;
 use crate::journal::{Health, OpenExchange};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{JournalMetrics, Metrics};
+use crate::telemetry::sampled::follow;
 
 /// Rows of one listing.
 const UNKNOWNS_MAX: usize = 10_000;
@@ -114,5 +117,28 @@ impl Insight for Inside {
         let journal = &self.line.journal;
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
         metrics.journal.room_bytes.set(i64::try_from(journal.room_free()).unwrap_or(i64::MAX));
+        sample_journal(&metrics.journal, journal.gauges());
+    }
+}
+
+fn sample_journal(metrics: &JournalMetrics, gauges: &Gauges) {
+    let total = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    follow(&metrics.records, total(&gauges.records));
+    follow(&metrics.bytes, total(&gauges.bytes));
+    follow(&metrics.failures, total(&gauges.failures));
+    follow(&metrics.dropped, total(&gauges.dropped) + total(&gauges.not_kept));
+    metrics.waiting.set(i64::try_from(total(&gauges.waiting)).unwrap_or(i64::MAX));
+    metrics.sync.set(gauges.sync_buckets.iter().map(total), total(&gauges.sync_ns) as f64 / 1e9);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::journal::gauges::SYNC_BUCKETS_US;
+    use crate::telemetry::metrics::SYNC_BOUNDS;
+
+    #[test]
+    fn the_journal_counts_sync_times_by_the_bounds_that_the_metric_shows() {
+        let seconds: Vec<f64> = SYNC_BUCKETS_US.iter().map(|us| *us as f64 / 1e6).collect();
+        assert_eq!(seconds, SYNC_BOUNDS);
     }
 }

@@ -70,7 +70,7 @@ impl Line {
         let request = &call.arrival.request;
         let outgoing = Outgoing {
             method: request.method.clone(),
-            target: intended.signed.target.clone(),
+            target: intended.target().clone(),
             headers: request.headers.clone(),
             carried: call.arrival.head.carried.clone(),
             body: flow_of(self, &request.body),

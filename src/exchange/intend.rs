@@ -1,5 +1,7 @@
 //! Makes the intent durable: the point below which somebody must finish.
 
+use bytes::Bytes;
+
 use crate::domain::class::Class;
 use crate::domain::exchange::{Origin, Seq};
 use crate::domain::message::Body;
@@ -18,18 +20,22 @@ use super::sign::Signed;
 
 /// A call whose INTENT is durable. Only this step makes one, so an unjournaled send does not type-check.
 pub struct Intended {
-    /// The call, with the bytes that will leave.
-    pub signed: Signed,
+    // Private, so that nobody else makes one.
+    signed: Signed,
     /// Its INTENT; `NONE` for a query that goes through while the journal is closed.
     pub seq: Seq,
     /// Header of the INTENT; the OUTCOME repeats ids, tokens and snapshots.
     pub header: Header,
     /// Room kept for the OUTCOME; taken by the step that settles.
     pub room: Option<OutcomeRoom>,
-    _only_intend_makes_one: (),
 }
 
 impl Intended {
+    /// Path and query as they leave.
+    pub fn target(&self) -> &Bytes {
+        &self.signed.target
+    }
+
     /// The call.
     pub fn call(&self) -> &Identified {
         &self.signed.checked.identified
@@ -47,10 +53,10 @@ impl Line {
         match self.journal.intend(draft).await {
             Ok(kept) => {
                 let header = Header { key_slot: kept.key_slot, seq: kept.seq, ..header };
-                Ok(Intended { signed, seq: kept.seq, header, room: Some(kept.room), _only_intend_makes_one: () })
+                Ok(Intended { signed, seq: kept.seq, header, room: Some(kept.room) })
             }
             Err(_) if self.may_pass(&signed.checked.identified) => {
-                Ok(Intended { signed, seq: Seq::NONE, header, room: None, _only_intend_makes_one: () })
+                Ok(Intended { signed, seq: Seq::NONE, header, room: None })
             }
             Err(error) => Err((signed.checked.identified, refusal_of(&error))),
         }

@@ -66,13 +66,15 @@ names! {
     JOURNAL_APPEND_DURATION = "medgate_journal_append_duration_seconds" []
         "From handing a record to the journal to its being durable.";
     JOURNAL_SYNC_DURATION = "medgate_journal_sync_duration_seconds" []
-        "One sync of the journal's file.";
-    JOURNAL_BATCH_RECORDS = "medgate_journal_batch_records" []
-        "Records in one batch of the journal's writer.";
+        "One write and sync of a batch.";
     JOURNAL_RECORDS = "medgate_journal_records_total" []
         "Records made durable.";
     JOURNAL_BYTES = "medgate_journal_bytes_total" []
         "Bytes of records made durable.";
+    JOURNAL_FAILURES = "medgate_journal_failures_total" []
+        "Writes and syncs that failed.";
+    JOURNAL_WAITING = "medgate_journal_waiting" []
+        "Outcomes that wait for the journal to open again.";
     JOURNAL_DROPPED = "medgate_journal_dropped_total" []
         "Records that nobody waits for and that found no room in the queue.";
     JOURNAL_HEALTH = "medgate_journal_health" ["state"]

@@ -1,3 +1,5 @@
+//! The golden table of what is heard against who asked.
+
 use std::fmt::Write;
 
 use super::*;
