@@ -91,7 +91,11 @@ impl Gateway {
         }
         self.line.cut.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.line.tasks.wait()).await;
-        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.inbound).await;
+        let mut inbound = self.inbound;
+        if tokio::time::timeout(SETTLE_WITHIN, &mut inbound).await.is_err() {
+            tracing::warn!("some clients did not take their answers: their connections are closed");
+            inbound.abort();
+        }
         self.stop_admin.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.admin_task).await;
         let journal = self.line.journal.clone();
