@@ -32,7 +32,7 @@ impl Line {
         // Silence that turns into a broken connection says nothing new; a large late reply stands in no answer.
         let Report::Reply(heeded) = report else { return };
         self.metrics.late_answers.inc();
-        let verdict = self.judge_reply(performing.intended.call(), heeded.reply.status, &heeded.view);
+        let verdict = self.judge_reply(performing.intended.call(), heeded.reply.status, &heeded.understood);
         let Ok(evidence_seq) = self.journal.append(self.late_note(&performing, &heeded)).await else {
             return tracing::error!(exchange = %performing.intended.header.exchange_id, "a late answer could not be journaled");
         };

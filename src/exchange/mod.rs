@@ -25,6 +25,7 @@ pub mod settings; // What a site may set.
 pub mod settle; // Makes the outcome durable.
 pub mod sign; // The exact bytes that leave.
 mod stream; // Large answers with their tail held.
+mod understood; // What a reply says.
 
 use std::sync::Arc;
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::domain::exchange::Seq;
 use crate::domain::message::{Body, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
-use crate::domain::scan::View;
 use crate::domain::token::Token;
 use crate::journal::draft::{Draft, Sealed};
 use crate::journal::facts::{Fact, Facts};
@@ -17,6 +16,7 @@ use super::forward::{Heeded, Report};
 use super::identify::Identified;
 use super::intend::{Intended, add_named, outcome_header};
 use super::judge::{Asked, HeardFacts, judge};
+use super::understood::Understood;
 
 /// What the judge said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +43,16 @@ impl Line {
                 call.upstream.metrics.silence(*cause);
                 judge_of(call, &HeardFacts::Silence(*cause))
             }
-            Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.view),
+            Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.understood),
             // `carry` streams these, and judges what `stream` stored.
             Report::Streaming(_) => Verdict::unknown(Cause::NotStored),
         }
     }
 
     /// Judges a complete reply.
-    pub(super) fn judge_reply(&self, call: &Identified, status: u16, view: &View) -> Verdict {
-        judge_of(call, &HeardFacts::Reply { status, view, complete: true })
+    pub(super) fn judge_reply(&self, call: &Identified, status: u16, understood: &Understood) -> Verdict {
+        let Understood { view, said } = understood;
+        judge_of(call, &HeardFacts::Reply { status, view, said, complete: true })
     }
 }
 
@@ -70,7 +71,7 @@ fn judge_of(call: &Identified, heard: &HeardFacts<'_>) -> Verdict {
 /// What an OUTCOME is to hold.
 pub(super) struct Evidence<'a> {
     reply: Option<&'a Reply>,
-    view: Option<&'a View>,
+    said: Option<&'a ReplyView>,
     own_answer: Option<&'a Reply>,
     told: Told,
     flags: u32,
@@ -81,23 +82,23 @@ impl<'a> Evidence<'a> {
     /// Nothing was heard, and nothing can be said of what was told.
     pub(super) fn none() -> Evidence<'a> {
         let told = Told::UnknownWhatTold;
-        Evidence { reply: None, view: None, own_answer: None, told, flags: 0, evidence_seq: Seq::NONE }
+        Evidence { reply: None, said: None, own_answer: None, told, flags: 0, evidence_seq: Seq::NONE }
     }
 
     /// The platform's reply, which the HIS gets as it came.
     pub(super) fn relayed(heeded: &'a Heeded, told: Told) -> Evidence<'a> {
-        Evidence { reply: Some(&heeded.reply), view: Some(&heeded.view), told, ..Evidence::none() }
+        Evidence { reply: Some(&heeded.reply), said: Some(&heeded.understood.said), told, ..Evidence::none() }
     }
 
     /// Our own words; what was seen of a reply beside them.
     pub(super) fn own_words(seen: Option<&'a Heeded>, own: &'a Reply, told: Told) -> Evidence<'a> {
-        let (reply, view) = (seen.map(|seen| &seen.reply), seen.map(|seen| &seen.view));
-        Evidence { reply, view, own_answer: Some(own), told, ..Evidence::none() }
+        let (reply, said) = (seen.map(|seen| &seen.reply), seen.map(|seen| &seen.understood.said));
+        Evidence { reply, said, own_answer: Some(own), told, ..Evidence::none() }
     }
 
     /// A large reply that streamed with its tail held.
-    pub(super) fn streamed(reply: Option<&'a Reply>, view: Option<&'a View>, told: Told) -> Evidence<'a> {
-        Evidence { reply, view, told, flags: flag::TAIL_HELD, ..Evidence::none() }
+    pub(super) fn streamed(reply: Option<&'a Reply>, said: Option<&'a ReplyView>, told: Told) -> Evidence<'a> {
+        Evidence { reply, said, told, flags: flag::TAIL_HELD, ..Evidence::none() }
     }
 
     /// A reply that came after the HIS was told "unknown"; the Note `evidence_seq` holds it too.
@@ -157,10 +158,9 @@ impl Line {
         if let Some(reply) = evidence.reply {
             facts.number(Fact::HttpStatus, u64::from(reply.status));
         }
-        if let Some(view) = evidence.view {
-            let heard = call.arrival.policy.profile.envelope_of_reply(view);
-            add_reply_facts(&mut facts, &heard);
-            self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, &heard);
+        if let Some(said) = evidence.said {
+            add_reply_facts(&mut facts, said);
+            self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, said);
         }
         if let (Outcome::Confirmed, Some(undone)) = (verdict.outcome, &call.undone) {
             facts.number(Fact::FreesSeq, undone.intent_seq.0);

@@ -40,15 +40,21 @@ fn cruelty(disk: &SimDisk, dice: &mut Dice) -> Faults {
     }
 }
 
-/// Several lives on one disk, each ended by a power cut, each followed by an audit.
+/// Several lives on one disk, each ended by a power cut or a kill, each followed by an audit.
 fn lives(seed: u64, faults: Faults) -> Result<SimDisk, String> {
     let mut dice = Dice::new(seed);
     let disk = SimDisk::new(dice.next_u64(), faults);
     let mut tally = Tally::default();
     for opening_no in 0..3 {
-        disk.misbehave(Faults { every_sync_lies: faults.every_sync_lies, ..cruelty(&disk, &mut dice) });
+        let cruelty = cruelty(&disk, &mut dice);
+        disk.misbehave(Faults { every_sync_lies: faults.every_sync_lies, ..cruelty });
         tally = live(&disk, 2 * opening_no, tally, &mut dice)?;
-        disk.power_cycle(faults);
+        // After a sync that failed only a power cut shows what the disk really holds.
+        if cruelty.sync_fails_at.is_none() && dice.chance(30) {
+            disk.kill(faults)
+        } else {
+            disk.power_cycle(faults)
+        }
         let life = Life::open(&disk, 2 * opening_no + 1, tally).map_err(|error| error.to_string())?;
         life.audit()?;
         tally = life.tally.clone();
