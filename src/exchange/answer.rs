@@ -112,6 +112,7 @@ impl Line {
                 HandedOver::NotAll => (Told::NotTold, 0),
             };
             line.metrics.delivered(told);
+            line.metrics.answer_bytes.inc_by(bytes);
             let at_unix_ns = line.clock.unix_ns();
             line.deliveries.note(Delivery { intent: intent_seq, exchange_id, told, bytes, at_unix_ns });
         })

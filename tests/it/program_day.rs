@@ -182,7 +182,7 @@ async fn no_secret_or_person_field_reaches_a_log_unmasked() {
     assert!(program.ended(SOON * 2).await.success(), "{}", program.log());
     let token = std::fs::read_to_string(program.data().join("admin.token")).unwrap();
     let log = program.log();
-    assert!(log.contains("\"level\":\"TRACE\"") || log.contains("\"level\":\"DEBUG\""), "the log says what it can");
+    assert!(["GW101", "a connection was ended", "stopped"].iter().all(|said| log.contains(said)), "{log}");
     assert_eq!(persons.found_in(log.as_bytes()), None, "the log");
     assert!(!log.contains(token.trim()), "the admin token in the log");
     let shown = output(&["journal", "show", "--last", "100000", "--all"], &program.data());
