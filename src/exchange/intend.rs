@@ -1,5 +1,7 @@
 //! Makes the intent durable: the point below which somebody must finish.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::domain::class::Class;
@@ -57,8 +59,11 @@ impl Line {
     pub(super) async fn intend(&self, signed: Signed) -> Result<Intended, (Box<Identified>, Refusal)> {
         let header = header_of(&signed.checked.identified);
         let draft = Draft { header: header.clone(), facts: facts_of(&signed), sealed: Some(sealed_of(&signed)) };
+        let handed_mono_ns = self.clock.mono_ns();
         match self.journal.intend(draft).await {
             Ok(kept) => {
+                let took = Duration::from_nanos(self.clock.mono_ns().saturating_sub(handed_mono_ns));
+                self.metrics.journal.append.observe(took.as_secs_f64());
                 let header = Header { key_slot: kept.key_slot, seq: kept.seq, ..header };
                 Ok(Intended { signed, seq: kept.seq, header, room: Some(kept.room) })
             }

@@ -82,7 +82,11 @@ impl Line {
             close: false,
             receipt,
         }));
-        let stored = self.store(&performing, &head, body, &mut tail).await;
+        let stored = tokio::select! {
+            biased;
+            stored = self.store(&performing, &head, body, &mut tail) => stored,
+            () = self.cut.cancelled() => Err(Cause::Stop),
+        };
         let (verdict, reply, understood) = match stored {
             Ok((file, understood)) => {
                 let reply = reply_of(&head, Body::Spooled(Arc::new(file)));
@@ -95,9 +99,7 @@ impl Line {
         self.settle(&mut performing.intended, verdict, evidence).await;
         if reply.is_some() {
             tail.release().await;
-        } else {
-            tail.send(Err(FlowBroken::Cut("the platform's answer was cut short".into()))).await;
-        }
+        } // else the tail drops without its end, and the HIS has a cut answer: it may not be reading any more
     }
 
     async fn store(
@@ -121,10 +123,12 @@ impl Line {
             listening.feed(&chunk);
             writer.write(&chunk).await.map_err(|_| Cause::NotStored)?;
             tail.push(chunk).await;
-            chunk = match rest.next().await {
-                Some(Ok(chunk)) => chunk,
-                Some(Err(_)) => return Err(Cause::Cut),
-                None => break,
+            // Nobody waits longer for the next bytes than for the first ones.
+            chunk = match tokio::time::timeout(call.upstream.answer_within, rest.next()).await {
+                Ok(Some(Ok(chunk))) => chunk,
+                Ok(Some(Err(_))) => return Err(Cause::Cut),
+                Ok(None) => break,
+                Err(_) => return Err(Cause::TimedOut),
             };
         }
         let file = writer.finish().await.map_err(|_| Cause::NotStored)?;

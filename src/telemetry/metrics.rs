@@ -12,7 +12,7 @@ use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome, Told};
 
 use super::names::{self, Name};
-use super::sampled::SampledHistogram;
+use super::sampled::{SampledHistogram, follow};
 
 const OUTCOMES: [Outcome; 3] = [Outcome::Confirmed, Outcome::Refused, Outcome::Unknown];
 const TOLD: [Told; 5] = [Told::Success, Told::Refused, Told::Unknown, Told::NotTold, Told::UnknownWhatTold];
@@ -51,7 +51,7 @@ pub struct Metrics {
     pub waiting: IntGauge,
     /// Bytes of request bodies.
     pub request_bytes: IntCounter,
-    /// Bytes of answer bodies.
+    /// Bytes of answers handed over.
     pub answer_bytes: IntCounter,
     /// Bodies held in memory.
     pub body_bytes: IntGauge,
@@ -72,7 +72,7 @@ pub struct Metrics {
 /// What the journal counts.
 #[derive(Clone)]
 pub struct JournalMetrics {
-    /// From hand-over to durable, seconds.
+    /// An intent, from hand-over to durable, seconds.
     pub append: Histogram,
     /// One write and sync, seconds; the journal counts its buckets itself, bounds are [`SYNC_BOUNDS`].
     pub sync: SampledHistogram,
@@ -102,7 +102,7 @@ pub struct UpstreamMetrics {
     pub opened: IntCounter,
     /// Messages that a pooled connection handed back unsent.
     pub replaced: IntCounter,
-    /// Open connections.
+    /// Connections that carry a call.
     pub connections: IntGauge,
     silences: IntCounterVec,
     name: String,
@@ -166,9 +166,9 @@ impl Metrics {
         self.delivered[told as usize - 1].inc();
     }
 
-    /// The HTTP parser gave up on a request. `reason` is one of the few fixed words of `inbound`.
-    pub fn unreadable(&self, reason: &'static str) {
-        self.unreadable.with_label_values(&[reason]).inc();
+    /// So often has a request been unreadable since the start. `reason` is one of the few fixed words of the door.
+    pub fn unreadable(&self, reason: &'static str, total: u64) {
+        follow(&self.unreadable.with_label_values(&[reason]), total);
     }
 
     /// The handles of one upstream; asked for once, at start.
@@ -283,7 +283,7 @@ mod tests {
         }
         metrics.refused(Cause::Gateway);
         metrics.delivered(Told::Success);
-        metrics.unreadable("head");
+        metrics.unreadable("head", 1);
         let upstream = metrics.upstream("default");
         upstream.duration.observe(0.2);
         upstream.silence(Cause::TimedOut);
