@@ -24,7 +24,6 @@ pub mod keys; // The key pool.
 pub mod pack; // Compression.
 mod private_file; // Small secret files, whole or not at all.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
-mod sm4_lanes; // SM4, eight blocks side by side.
 pub mod tokens; // Keyed tokens under the index secret.
 
 pub mod bodies; // Large bodies in files of their own.
