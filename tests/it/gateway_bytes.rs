@@ -37,10 +37,12 @@ impl Findings {
             let lower = line.to_ascii_lowercase();
             ["host:", "content-length:", "transfer-encoding:"].iter().any(|name| lower.starts_with(name))
         };
-        let came: Vec<&str> = came.filter(|line| !framing(line)).collect();
+        // Blanks around a value are no part of it: an empty one may have one behind the colon.
+        let came: Vec<&str> = came.filter(|line| !framing(line)).map(|line| line.trim_end_matches(' ')).collect();
         let sent: Vec<String> = lines.iter().map(|line| latin_1(line)).collect();
         if came != sent {
-            self.note(case, &format!("{side}: lines {sent:?} came as {came:?}"));
+            let at = came.iter().zip(&sent).position(|(came, sent)| came != sent).unwrap_or(came.len().min(sent.len()));
+            self.note(case, &format!("{side}: line {at}: {:?} came as {:?}", sent.get(at), came.get(at)));
         }
         if heard.body != body {
             let at = heard.body.iter().zip(body).position(|(came, sent)| came != sent);
