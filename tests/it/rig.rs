@@ -204,8 +204,9 @@ impl TestGateway {
 /// Waits until a condition holds; panics with `what` when it does not come true soon.
 pub async fn until(what: &str, holds: impl Fn() -> bool) {
     let looking = async {
+        let mut again = tokio::time::interval(Duration::from_millis(5));
         while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            again.tick().await;
         }
     };
     tokio::time::timeout(SOON, looking).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
