@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::exchange::Seq;
+use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
 use crate::journal::entry::EntryKind;
 use crate::profile::transaction::OnRepeat;
-use crate::profile::{Envelope, Identity, KeyParts};
+use crate::profile::{Envelope, Identity, KeyParts, Profile, Stands};
 
 use super::Line;
 use super::answer::Hears;
@@ -49,6 +49,10 @@ pub struct Identified {
     pub undone: Option<Undone>,
     /// True when the transaction has a key rule and the call lacks a part of it.
     pub rule_without_key: bool,
+    /// The HIS, or the gateway itself.
+    pub origin: Origin,
+    /// The exchange for whose sake the gateway asks.
+    pub parent_id: ExchangeId,
 }
 
 /// Tokens of one call.
@@ -102,6 +106,8 @@ impl Line {
             claim: None,
             like_claim: None,
             generation: 0,
+            origin: Origin::His,
+            parent_id: ExchangeId::NONE,
             arrival,
             identity,
             envelope,
@@ -151,17 +157,20 @@ impl Line {
                 self.replay_seq(call, outcome_seq).await.map(Some)
             }
             Ok(Standing::Withdrawn | Standing::UnderWay) => Ok(None),
-            Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => Ok(Some(self.tell_unknown(call, None).await)),
+            Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => {
+                let first = self.history(call).unwrap_or_default().holder;
+                Ok(Some(self.tell_unknown(call, first.as_ref()).await))
+            }
         }
     }
 
     /// The key is ours: what does the journal hold against it?
     async fn judge_repeat(self: &Arc<Self>, call: &mut Identified, parts: &KeyParts) -> Result<Option<Hears>, Refusal> {
-        let history = history::of_key(&self.journal, call.tokens.key).map_err(|_| Refusal::HistoryUnread)?;
+        let history = self.history(call)?;
         call.generation = history.generation;
         let now = self.clock.unix_ns();
         let holder = history.holder.as_ref().map(|held| Holder {
-            outcome: held.outcome,
+            outcome: held.standing(),
             age_seconds: u64::try_from((now - held.at_unix_ns) / 1_000_000_000).unwrap_or(0),
             moved: moved(&held.fingerprint, &call.called.fingerprint).is_some(),
             settled: !held.setl_ids.is_empty(),
@@ -170,11 +179,26 @@ impl Line {
             Step::Forward => self.like_unresolved(call).map(|()| None),
             Step::Replay => self.replay_held(call, &history).await.map(Some),
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
-            Step::AskThenReplay => {
-                let setl_ids = history.holder.map(|held| held.setl_ids).unwrap_or_default();
-                Err(Refusal::SettledBefore { setl_ids })
-            }
+            Step::AskThenReplay => self.ask_then_replay(call, &history).await,
             Step::RefuseMoved => Err(refuse_moved(&history, &call.called.fingerprint)),
+        }
+    }
+
+    /// The recorded answer again if the platform says that the settlement stands; forwarded if it was refunded elsewhere.
+    async fn ask_then_replay(
+        self: &Arc<Self>,
+        call: &mut Identified,
+        history: &History,
+    ) -> Result<Option<Hears>, Refusal> {
+        let Some(held) = &history.holder else { return Err(Refusal::HistoryUnread) };
+        match Box::pin(self.inquire(call, held)).await {
+            None => Err(Refusal::SettledBefore { setl_ids: held.setl_ids.clone() }),
+            Some(Stands::Alive) => self.replay_held(call, history).await.map(Some),
+            Some(Stands::Unproven) => Ok(Some(self.tell_unknown(call, Some(held)).await)),
+            Some(Stands::Refunded) => {
+                call.generation = history.generation + 1;
+                self.like_unresolved(call).map(|()| None)
+            }
         }
     }
 
@@ -190,7 +214,8 @@ impl Line {
         let places = self.journal.lookup(EntryKind::Like, call.tokens.loose).map_err(|_| Refusal::HistoryUnread)?;
         for place in places.into_iter().rev() {
             let key = self.journal.read(place).map_err(|_| Refusal::HistoryUnread)?.header.key_token;
-            let like = history::of_key(&self.journal, key).map_err(|_| Refusal::HistoryUnread)?;
+            let profile = &call.arrival.policy.profile;
+            let like = history::of_key(&self.journal, profile, key).map_err(|_| Refusal::HistoryUnread)?;
             if let Some(first) = like.holder.filter(|held| held.outcome == Outcome::Unknown) {
                 return Err(Refusal::LikeUnresolved { first_msgid: first.msgid });
             }
@@ -200,42 +225,53 @@ impl Line {
 
     /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
     fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+        let profile = &call.arrival.policy.profile;
         if let (Some(omsgid), Some(oinfno)) = (&call.envelope.omsgid, &call.envelope.oinfno) {
             let msgid = self.journal.tokens().of("msgid", omsgid);
-            let sent = history::sent_as(&self.journal, msgid, oinfno).map_err(|_| Refusal::HistoryUnread)?;
+            // 2601 names a 2207A as 2207.
+            let is_meant = |infno: &str| infno == oinfno || profile.transaction(infno).oinfno == *oinfno;
+            let sent = history::sent_as(&self.journal, msgid, is_meant).map_err(|_| Refusal::HistoryUnread)?;
             return match sent {
                 Some(Sent::AsAlias { first }) => Err(Refusal::ReversesAlias { first_msgid: first }),
-                Some(Sent::AsItself { intent_seq, key_token, .. }) => self.proven(intent_seq, key_token),
+                Some(Sent::AsItself { intent_seq, key_token, .. }) => self.proven(profile, intent_seq, key_token),
                 None => Ok(None),
             };
         }
-        let freed = call.arrival.policy.profile.frees(&call.identity.infno);
+        let freed = profile.frees(&call.identity.infno);
         let (kind, handle) = match freed.first() {
             None => return Ok(None),
             Some((_, "mdtrt_id")) => (EntryKind::Visit, call.tokens.visit),
             Some(_) => (EntryKind::Settlement, call.tokens.handle),
         };
-        let infnos: Vec<&str> = freed.iter().map(|(infno, _)| *infno).collect();
-        history::original_of(&self.journal, kind, handle, &infnos).map_err(|_| Refusal::HistoryUnread)
+        let is_meant = |infno: &str| {
+            let family = profile.transaction(infno).key.as_ref().map(|key| key.family.as_str());
+            freed.iter().any(|(freed, _)| family == Some(*freed))
+        };
+        history::original_of(&self.journal, kind, handle, is_meant).map_err(|_| Refusal::HistoryUnread)
     }
 
     /// A 2601 proves an undo only of what was Confirmed before it left: an unknown original may still commit.
-    fn proven(&self, intent_seq: Seq, key_token: Token) -> Result<Option<Undone>, Refusal> {
+    fn proven(&self, profile: &Profile, intent_seq: Seq, key_token: Token) -> Result<Option<Undone>, Refusal> {
         if key_token.is_none() {
             return Ok(None);
         }
-        let history = history::of_key(&self.journal, key_token).map_err(|_| Refusal::HistoryUnread)?;
+        let history = history::of_key(&self.journal, profile, key_token).map_err(|_| Refusal::HistoryUnread)?;
         let confirmed =
             history.holder.is_some_and(|held| held.intent_seq == intent_seq && held.outcome == Outcome::Confirmed);
         Ok(confirmed.then_some(Undone { intent_seq, key_token }))
     }
 
     fn is_told_unknown(&self, call: &Identified) -> bool {
-        let history = history::of_key(&self.journal, call.tokens.key).unwrap_or_default();
+        let history = self.history(call).unwrap_or_default();
         history.holder.is_some_and(|held| held.outcome == Outcome::Unknown && held.outcome_place.is_some())
     }
 
-    fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
+    fn history(&self, call: &Identified) -> Result<History, Refusal> {
+        let profile = &call.arrival.policy.profile;
+        history::of_key(&self.journal, profile, call.tokens.key).map_err(|_| Refusal::HistoryUnread)
+    }
+
+    pub(super) fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
         let tokens = self.journal.tokens();
         let institution = envelope.fixmedins_code.as_deref().unwrap_or_default();
         let within = |domain: &str, value: Option<&str>| match value {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::domain::class::Class;
-use crate::domain::exchange::{Origin, Seq};
+use crate::domain::exchange::Seq;
 use crate::domain::message::Body;
 use crate::domain::outcome::Outcome;
 use crate::journal::draft::{Draft, Sealed};
@@ -94,7 +94,8 @@ fn header_of(call: &Identified) -> Header {
         exchange_id: arrival.id,
         at_unix_ns: arrival.at_unix_ns,
         class: call.identity.class as u8,
-        origin: Origin::His as u8,
+        origin: call.origin as u8,
+        parent_id: call.parent_id,
         flags: if spooled { flag::SPOOLED } else { 0 },
         key_slot: arrival.key_slot,
         profile_seq: arrival.policy.profile_seq,
@@ -138,6 +139,7 @@ fn facts_of(signed: &Signed) -> Facts {
     }
     if let Some(undone) = &call.undone {
         facts.number(Fact::UndoesSeq, undone.intent_seq.0);
+        facts.token(Fact::FreesKey, undone.key_token);
     }
     facts
 }

@@ -32,6 +32,11 @@ impl Verdict {
     pub fn unknown(cause: Cause) -> Verdict {
         Verdict { outcome: Outcome::Unknown, cause }
     }
+
+    /// The platform says that it is done: by this call, or that it was done before.
+    fn proves_done(self) -> bool {
+        self.outcome == Outcome::Confirmed || self.cause == Cause::AlreadyDone
+    }
 }
 
 impl Line {
@@ -94,6 +99,12 @@ impl<'a> Evidence<'a> {
     pub(super) fn own_words(seen: Option<&'a Heeded>, own: &'a Reply, told: Told) -> Evidence<'a> {
         let (reply, said) = (seen.map(|seen| &seen.reply), seen.map(|seen| &seen.understood.said));
         Evidence { reply, said, own_answer: Some(own), told, ..Evidence::none() }
+    }
+
+    /// What the gateway asked for itself; nobody is told.
+    pub(super) fn asked(heeded: Option<&'a Heeded>) -> Evidence<'a> {
+        let (reply, said) = (heeded.map(|heeded| &heeded.reply), heeded.map(|heeded| &heeded.understood.said));
+        Evidence { reply, said, told: Told::NotTold, ..Evidence::none() }
     }
 
     /// A large reply that streamed with its tail held.
@@ -162,9 +173,12 @@ impl Line {
             add_reply_facts(&mut facts, said);
             self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, said);
         }
-        if let (Outcome::Confirmed, Some(undone)) = (verdict.outcome, &call.undone) {
-            facts.number(Fact::FreesSeq, undone.intent_seq.0);
+        facts.text(Fact::ChrgBchno, call.envelope.chrg_bchno.as_deref().unwrap_or_default());
+        if let Some(undone) = &call.undone {
             facts.token(Fact::FreesKey, undone.key_token);
+            if verdict.proves_done() {
+                facts.number(Fact::FreesSeq, undone.intent_seq.0);
+            }
         }
         let sealed =
             Sealed { reply: evidence.reply.cloned(), own_answer: evidence.own_answer.cloned(), ..Sealed::default() };

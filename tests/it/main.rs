@@ -20,6 +20,13 @@ mod program_stop; // SIGTERM.
 
 mod rig; // A whole gateway in this process.
 
+mod money_generations; // What frees a key.
+mod money_his; // A cashier's envelopes.
+mod money_once; // One key is performed once.
+mod money_rows; // The key table, row by row.
+mod money_settled_before; // Old successes are asked for first.
+mod money_silence; // What is not said is not known.
+
 mod sandbox_day; // Simulated HIS callers against the stand-in.
 mod sandbox_faults; // What a client hears of each fault, and what the ledger holds.
 mod sandbox_ledger; // The stand-in performs, over every URL style.

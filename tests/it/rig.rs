@@ -63,11 +63,10 @@ pub struct TestGateway {
     pub admin: SocketAddr,
     /// Its time.
     pub clock: Arc<TestClock>,
-    /// Its data folder.
-    pub dir: TempDir,
     gateway: Option<Gateway>,
     settings: Settings,
     sandbox: Option<Sandbox>,
+    _dir: TempDir,
 }
 
 impl TestGateway {
@@ -108,7 +107,7 @@ impl TestGateway {
         let clock = Arc::new(TestClock::start());
         let gateway = Gateway::start(settings.clone(), clock.clone()).await.unwrap();
         let (listen, admin) = (gateway.listen, gateway.admin);
-        TestGateway { listen, admin, clock, dir, gateway: Some(gateway), settings, sandbox: None }
+        TestGateway { listen, admin, clock, gateway: Some(gateway), settings, sandbox: None, _dir: dir }
     }
 
     /// Stops in order and starts again over the same folder, on other ports; `change` may change the settings between.
@@ -133,6 +132,11 @@ impl TestGateway {
     /// The stand-in.
     pub fn sandbox(&self) -> &Arc<platform::Platform> {
         self.sandbox.as_ref().expect("a gateway in front of the stand-in").platform()
+    }
+
+    /// Where the stand-in listens, for those who go past the gateway.
+    pub fn sandbox_addr(&self) -> SocketAddr {
+        self.sandbox.as_ref().expect("a gateway in front of the stand-in").addr()
     }
 
     /// What goes wrong at the stand-in from now on, as in `POST /_sandbox/faults`.
@@ -178,7 +182,8 @@ impl TestGateway {
         until(what, || is_there(&self.records())).await;
     }
 
-    fn data(&self) -> &Path {
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
         &self.settings.gateway.data
     }
 }
@@ -204,8 +209,9 @@ pub fn records_in(data: &Path) -> Vec<Record> {
 /// Waits until a condition holds; panics with `what` when it does not come true soon.
 pub async fn until(what: &str, holds: impl Fn() -> bool) {
     let looking = async {
+        let mut again = tokio::time::interval(Duration::from_millis(5));
         while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            again.tick().await;
         }
     };
     tokio::time::timeout(SOON, looking).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
