@@ -74,6 +74,43 @@ fn no_acknowledged_record_is_lost_at_a_power_cut() {
     }
 }
 
+/// A calm life over several segments that ends at an operation; true when it had so many.
+fn dies_at(end_at: u64, by_kill: bool) -> Result<bool, String> {
+    let disk = SimDisk::new(8, Faults { power_cut_at: Some(end_at), ..Faults::default() });
+    let mut dice = Dice::new(8);
+    let mut tally = Tally::default();
+    if let Ok(mut life) = Life::open(&disk, 0, tally.clone()) {
+        (0..70).for_each(|_| life.turn(&mut dice));
+        tally = life.tally.clone();
+        life.core.writer.close();
+    }
+    let reached = disk.operations() >= end_at;
+    for opening_no in 1..3 {
+        if by_kill && opening_no == 1 {
+            disk.kill(Faults::default())
+        } else {
+            disk.power_cycle(Faults::default())
+        }
+        let life = Life::open(&disk, opening_no, tally).map_err(|error| error.to_string())?;
+        life.audit()?;
+        tally = life.tally.clone();
+    }
+    Ok(reached)
+}
+
+#[test]
+fn an_end_at_any_operation_loses_nothing_acknowledged() {
+    for by_kill in [false, true] {
+        for end_at in 1.. {
+            match dies_at(end_at, by_kill) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(why) => panic!("ended at operation {end_at}, by kill: {by_kill}: {why}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_writes_the_same_bytes() {
     for seed in [1, 7, 42] {
