@@ -84,11 +84,12 @@ impl Program {
     /// Waits until it has ended.
     pub async fn ended(&mut self, within: Duration) -> ExitStatus {
         let waiting = async {
+            let mut again = tokio::time::interval(Duration::from_millis(10));
             loop {
+                again.tick().await;
                 if let Some(status) = self.child.try_wait().unwrap() {
                     return status;
                 }
-                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         tokio::time::timeout(within, waiting).await.expect("the program ends")
