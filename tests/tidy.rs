@@ -21,7 +21,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("schedule", 5, &["inbound"]),
     ("operator", 6, &["inbound"]),
     ("console", 7, &["inbound"]),
-    ("sandbox", 7, &["exchange", "rules", "journal", "inbound", "outbound"]),
+    ("sandbox", 7, &["exchange", "rules", "inbound", "profile::key"]), // It must not share the judge's mistakes.
     ("config", 8, &[]),
     ("app", 9, &[]),
     ("world", 10, &[]),
@@ -48,16 +48,18 @@ struct Source {
     path: String,
     text: String,
     code: String,
+    /// A module that stands behind `#[cfg(test)]`.
+    only_tests: bool,
 }
 
 impl Source {
     fn new(path: &str, text: &str) -> Source {
-        Source { path: path.to_owned(), text: text.to_owned(), code: blank(text) }
+        Source { path: path.to_owned(), text: text.to_owned(), code: blank(text), only_tests: false }
     }
 
-    /// The code without its test module, which stands last or in a `tests.rs`.
+    /// The code without its test module, which stands last.
     fn shipped(&self) -> &str {
-        if self.path.starts_with("src/") && !self.path.ends_with("/tests.rs") {
+        if self.path.starts_with("src/") && !self.only_tests {
             self.code.split("#[cfg(test)]").next().unwrap_or("")
         } else {
             ""
@@ -188,6 +190,10 @@ fn wrong_imports(source: &Source) -> Vec<String> {
             wrong.push(format!("{}:{line}: `{folder}` must not know `{target}`", source.path));
         }
     }
+    for part in own.2.iter().filter(|part| part.contains("::")) {
+        let hits = source.code.match_indices(*part).map(|(at, _)| line_of(&source.code, at));
+        wrong.extend(hits.map(|line| format!("{}:{line}: `{folder}` must not know `{part}`", source.path)));
+    }
     for name in OUTSIDE.iter().filter(|row| row.0 == folder).flat_map(|row| row.1) {
         let hits = words(source.shipped(), name).filter(|at| source.code[at + name.len()..].starts_with("::"));
         wrong.extend(
@@ -300,23 +306,34 @@ fn wrong_text(path: &str, text: &str) -> Vec<String> {
     wrong
 }
 
+/// The `mod` line that makes a file part of the program: the source it stands in, and where.
+fn named_in<'a>(path: &str, sources: &'a [Source]) -> Option<(&'a Source, usize)> {
+    let path = Path::new(path);
+    let (folder, stem) = (path.parent()?, path.file_stem()?.to_string_lossy());
+    let (folder, stem) = match &*stem {
+        "mod" => (folder.parent()?, folder.file_name()?.to_string_lossy()),
+        _ => (folder, stem),
+    };
+    let beside = [folder.join("mod.rs"), folder.join("lib.rs"), folder.with_extension("rs")];
+    let parents = sources.iter().filter(|other| beside.iter().any(|path| path == Path::new(&other.path)));
+    parents.into_iter().find_map(|parent| Some((parent, words(&parent.code, &format!("mod {stem}")).next()?)))
+}
+
 /// A file that no `mod` line names is dead.
 fn orphans(sources: &[Source]) -> Vec<String> {
-    let named = |source: &Source| {
-        let path = Path::new(&source.path);
-        let (folder, stem) = (path.parent().expect("under src"), path.file_stem().expect("a file").to_string_lossy());
-        let (folder, stem) = match &*stem {
-            "mod" => (folder.parent().expect("under src"), folder.file_name().expect("a folder").to_string_lossy()),
-            _ => (folder, stem),
-        };
-        let beside = [folder.join("mod.rs"), folder.join("lib.rs"), folder.with_extension("rs")];
-        let parents = sources.iter().filter(|other| beside.iter().any(|path| path == Path::new(&other.path)));
-        parents.into_iter().any(|parent| words(&parent.code, &format!("mod {stem}")).next().is_some())
-    };
-    let entry = |path: &str| path == "src/lib.rs" || path.starts_with("src/bin/");
-    let dead =
-        sources.iter().filter(|source| source.path.starts_with("src/") && !entry(&source.path) && !named(source));
+    let entry = |path: &str| path == "src/lib.rs" || path.starts_with("src/bin/") || !path.starts_with("src/");
+    let dead = sources.iter().filter(|source| !entry(&source.path) && named_in(&source.path, sources).is_none());
     dead.map(|source| format!("{}: no `mod` line names this file", source.path)).collect()
+}
+
+/// Marks the modules behind `#[cfg(test)]`.
+fn mark_tests(sources: &mut [Source]) {
+    let behind = |source: &Source| {
+        named_in(&source.path, sources)
+            .is_some_and(|(parent, at)| parent.code[..at].trim_end().ends_with("#[cfg(test)]"))
+    };
+    let marks: Vec<bool> = sources.iter().map(behind).collect();
+    sources.iter_mut().zip(marks).for_each(|(source, mark)| source.only_tests = mark);
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -343,9 +360,10 @@ fn project() -> (Vec<(String, String)>, Vec<Source>) {
         .filter_map(|path| Some((name(path), std::fs::read_to_string(path).ok()?)))
         .filter(|(path, _)| path != "Cargo.lock")
         .collect();
-    let sources: Vec<Source> =
+    let mut sources: Vec<Source> =
         texts.iter().filter(|(path, _)| path.ends_with(".rs")).map(|(path, text)| Source::new(path, text)).collect();
     assert!(sources.len() > 10, "the project's sources were not found");
+    mark_tests(&mut sources);
     (texts, sources)
 }
 
@@ -376,6 +394,7 @@ fn imports_point_down() {
         ("src/profile/a.rs", "use crate::telemetry::log;"),
         ("src/profile/a.rs", "use tokio::sync::mpsc;"),
         ("src/sandbox/a.rs", "use crate::exchange::judge;"),
+        ("src/sandbox/a.rs", "fn a() { crate::profile::key::of() }"),
         ("src/app.rs", "use crate::cli;"),
         ("src/novelty/a.rs", ""),
     ];
@@ -448,5 +467,8 @@ fn every_file_is_part_of_the_program() {
         |body| [Source::new("src/lib.rs", "mod a;"), Source::new("src/a/mod.rs", body), Source::new("src/a/b.rs", "")];
     assert_eq!(orphans(&sample("// mod b;")).len(), 1, "the check is blind");
     none(orphans(&sample("pub mod b;")));
+    let mut marked = sample("#[cfg(test)]\nmod b;");
+    mark_tests(&mut marked);
+    assert_eq!(marked.map(|source| source.only_tests), [false, false, true]);
     none(orphans(&project().1));
 }

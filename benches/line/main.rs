@@ -40,6 +40,7 @@ async fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     for kind in &plan.kinds {
         started.push(Peer::start(*kind, platform.at, folder.path()).await?);
     }
+    busy();
     println!("line: distinct 2207 calls of {} bytes, {} rounds of {:?}", calls::BODY_BYTES, plan.rounds, plan.time);
     let (mut measured, mut floors) = (Vec::new(), Vec::new());
     for round in 0..plan.rounds {
@@ -47,16 +48,28 @@ async fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         for connections in &plan.connections {
             for peer in turned(&started, round) {
                 warm(peer, *connections, &calls).await?;
-                let before = platform.seen();
+                let (before, cpu_before) = (platform.seen(), peer.cpu_us());
                 let run = load::run(peer.at, *connections, plan.time, &calls).await?;
                 lost(peer.kind, run.sent, platform.seen() - before)?;
                 eprintln!("round {round}: {} at {connections}: {:.0} calls/s", peer.kind.name(), run.rate);
-                measured.push(Measured { kind: peer.kind, connections: *connections, round, run });
+                let used = peer.cpu_us().zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
+                let cpu_us = used.map(|used| used as f64 / run.sent.max(1) as f64);
+                measured.push(Measured { kind: peer.kind, connections: *connections, round, run, cpu_us });
             }
         }
     }
     report::print(&measured, &plan.connections, &plan.kinds, &floors);
     Ok(())
+}
+
+/// Ratios of a machine that does something else beside are not worth reading.
+#[expect(clippy::print_stdout, reason = "a bench prints its tables and its progress")]
+fn busy() {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().and_then(|load| load.parse::<f64>().ok()).unwrap_or(0.0);
+    if load > 0.7 {
+        println!("NOTE: this machine is busy with something else (load {load}); repeat the run when it is quiet");
+    }
 }
 
 /// Opens pools and fills caches, unmeasured.

@@ -76,6 +76,36 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Processor time that the peer's processes have used, microseconds; none for no peer.
+    pub fn cpu_us(&self) -> Option<u64> {
+        let own = self.process.as_ref()?.id();
+        let processes =
+            fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        Some(
+            processes
+                .filter_map(used)
+                .filter(|used| used.process == own || used.parent == own)
+                .map(|used| used.us)
+                .sum(),
+        )
+    }
+}
+
+struct Used {
+    process: u32,
+    parent: u32,
+    us: u64,
+}
+
+/// What `/proc/PID/stat` says; times stand there in hundredths of a second.
+fn used(process: u32) -> Option<Used> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Used { process, parent: u32::try_from(number(1)?).ok()?, us: (number(11)? + number(12)?) * 10_000 })
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {

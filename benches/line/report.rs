@@ -13,6 +13,8 @@ pub struct Measured {
     pub round: usize,
     /// What was measured.
     pub run: Run,
+    /// Processor time of the peer's processes for one call, microseconds.
+    pub cpu_us: Option<f64>,
 }
 
 /// Prints one table per number of connections, then what the bars ask.
@@ -20,16 +22,20 @@ pub struct Measured {
 pub fn print(all: &[Measured], connections: &[usize], kinds: &[Kind], floors_us: &[f64]) {
     for count in connections {
         println!("\n{count} connection(s)");
-        println!("{:<16} {:>9} {:>9} {:>9} {:>10} {:>10}", "", "calls/s", "p50 us", "p99 us", "of nginx", "of lua");
+        println!(
+            "{:<16} {:>9} {:>9} {:>9} {:>9} {:>10} {:>10}",
+            "", "calls/s", "p50 us", "p99 us", "cpu us", "of nginx", "of lua"
+        );
         for kind in kinds {
             let of =
                 |peer| ratio(all, *kind, peer, *count).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
             println!(
-                "{:<16} {:>9.0} {:>9.0} {:>9.0} {:>10} {:>10}",
+                "{:<16} {:>9.0} {:>9.0} {:>9.0} {:>9} {:>10} {:>10}",
                 kind.name(),
                 column(all, *kind, *count, |run| run.rate),
                 column(all, *kind, *count, |run| run.p50_us),
                 column(all, *kind, *count, |run| run.p99_us),
+                cpu(all, *kind, *count),
                 of(Kind::Nginx),
                 of(Kind::Lua),
             );
@@ -74,6 +80,12 @@ fn column(all: &[Measured], kind: Kind, connections: usize, of: fn(&Run) -> f64)
     median(
         all.iter().filter(|one| one.kind == kind && one.connections == connections).map(|one| of(&one.run)).collect(),
     )
+}
+
+fn cpu(all: &[Measured], kind: Kind, connections: usize) -> String {
+    let same = all.iter().filter(|one| one.kind == kind && one.connections == connections);
+    let used: Vec<f64> = same.filter_map(|one| one.cpu_us).collect();
+    if used.is_empty() { "-".to_owned() } else { format!("{:.0}", median(used)) }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -40,7 +40,7 @@ pub(super) async fn line(
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let policy = Policy {
-        upstreams: upstreams(settings, &clock)?,
+        upstreams: upstreams(settings, &clock, &metrics)?,
         clients: settings.client.values().map(client).collect(),
         routes: settings.route.clone(),
         profile,
@@ -79,7 +79,7 @@ async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) 
     Ok(journal.append(draft).await?)
 }
 
-fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<Upstream>>, StartError> {
+fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<Vec<Arc<Upstream>>, StartError> {
     // `default` without a URL is a pattern for the others, not a platform.
     let platforms = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
     let build = |(name, upstream): (&String, &outbound::Settings)| {
@@ -91,6 +91,7 @@ fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Vec<Arc<Upst
             platform: Arc::new(platform),
             answer_within: Duration::from_millis(upstream.answer_ms),
             listen_within: Duration::from_millis(upstream.listen_ms),
+            metrics: metrics.upstream(name),
         }))
     };
     platforms.map(build).collect()

@@ -1,16 +1,20 @@
 //! What the admin port is told of the running gateway.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
 use crate::domain::token::Token;
 use crate::exchange::Line;
+use crate::inbound::Door;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
+use crate::journal::gauges::Gauges;
 use crate::journal::record::Kind;
 use crate::journal::{Health, OpenExchange};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{JournalMetrics, Metrics};
+use crate::telemetry::sampled::follow;
 
 /// Rows of one listing.
 const UNKNOWNS_MAX: usize = 10_000;
@@ -18,12 +22,13 @@ const UNKNOWNS_MAX: usize = 10_000;
 /// A look inside.
 pub(super) struct Inside {
     line: Arc<Line>,
+    door: Arc<Door<Arc<Line>>>,
     started_mono_ns: u64,
 }
 
 impl Inside {
-    pub(super) fn new(line: Arc<Line>) -> Inside {
-        Inside { started_mono_ns: line.clock.mono_ns(), line }
+    pub(super) fn new(line: Arc<Line>, door: Arc<Door<Arc<Line>>>) -> Inside {
+        Inside { started_mono_ns: line.clock.mono_ns(), line, door }
     }
 
     fn row(&self, open: &OpenExchange) -> UnknownRow {
@@ -50,6 +55,27 @@ impl Inside {
         let records = places.into_iter().rev().filter_map(|place| self.line.journal.read(place).ok());
         let outcome = records.into_iter().find(|record| record.header.known_kind() == Some(Kind::Outcome));
         outcome.and_then(|record| Cause::from_code(record.header.cause)).map_or("unknown", Cause::word)
+    }
+
+    fn sample_door(&self, metrics: &Metrics) {
+        let door = self.door.gauges();
+        let now = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.in_flight.set(now(door.exchanges));
+        metrics.waiting.set(now(door.waiting));
+        metrics.body_bytes.set(now(door.memory_bytes));
+        metrics.inbound_connections.set(now(door.connections));
+        metrics.unreadable("slow", door.slow);
+        metrics.unreadable("no_http", door.unreadable);
+        metrics.unreadable("head_too_large", door.head_too_large);
+    }
+
+    fn sample_upstreams(&self) {
+        for upstream in &self.line.policy.load().upstreams {
+            let counts = upstream.platform.counts();
+            follow(&upstream.metrics.opened, counts.dialled);
+            follow(&upstream.metrics.replaced, counts.handed_back);
+            upstream.metrics.connections.set(i64::try_from(counts.in_use).unwrap_or(i64::MAX));
+        }
     }
 
     fn age_seconds(&self, since_unix_ns: i64) -> u64 {
@@ -109,10 +135,34 @@ impl Insight for Inside {
         let oldest = self.open_unknowns().map(|open| open.at_unix_ns).min();
         metrics.unknown_open.set(i64::try_from(self.open_unknowns().count()).unwrap_or(i64::MAX));
         metrics.unknown_oldest_age.set(oldest.map_or(0.0, |at| self.age_seconds(at) as f64));
-        metrics.in_flight.set(i64::try_from(self.line.tasks.len()).unwrap_or(i64::MAX));
+        self.sample_door(metrics);
+        self.sample_upstreams();
         metrics.journal.set_health(self.journal_state().0);
         let journal = &self.line.journal;
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
         metrics.journal.room_bytes.set(i64::try_from(journal.room_free()).unwrap_or(i64::MAX));
+        sample_journal(&metrics.journal, journal.gauges());
+    }
+}
+
+fn sample_journal(metrics: &JournalMetrics, gauges: &Gauges) {
+    let total = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    follow(&metrics.records, total(&gauges.records));
+    follow(&metrics.bytes, total(&gauges.bytes));
+    follow(&metrics.failures, total(&gauges.failures));
+    follow(&metrics.dropped, total(&gauges.dropped) + total(&gauges.not_kept));
+    metrics.waiting.set(i64::try_from(total(&gauges.waiting)).unwrap_or(i64::MAX));
+    metrics.sync.set(gauges.sync_buckets.iter().map(total), total(&gauges.sync_ns) as f64 / 1e9);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::journal::gauges::SYNC_BUCKETS_US;
+    use crate::telemetry::metrics::SYNC_BOUNDS;
+
+    #[test]
+    fn the_journal_counts_sync_times_by_the_bounds_that_the_metric_shows() {
+        let seconds: Vec<f64> = SYNC_BUCKETS_US.iter().map(|us| *us as f64 / 1e6).collect();
+        assert_eq!(seconds, SYNC_BOUNDS);
     }
 }

@@ -17,7 +17,7 @@ use crate::console::token::{AdminToken, TokenError};
 use crate::console::{self, Console};
 use crate::domain::clock::Clock;
 use crate::exchange::{Line, deliveries};
-use crate::inbound;
+use crate::inbound::Door;
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::outbound;
 
@@ -59,11 +59,11 @@ impl Gateway {
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
-        let inside = Inside::new(Arc::clone(&line));
+        let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, stop_doors.clone());
+        let inside = Inside::new(Arc::clone(&line), Arc::clone(&door));
         let console = Console { insight: Arc::new(inside), metrics: Arc::clone(&line.metrics), token: Arc::new(token) };
         let (listen, admin_at) = (his.local_addr()?, admin.local_addr()?);
         let admin_task = tokio::spawn(console::serve(admin, console, stop_admin.clone()));
-        let door = inbound::serve(his, Arc::new(Arc::clone(&line)), settings.inbound, stop_doors.clone());
         tracing::info!(%listen, admin = %admin_at, data = %data.display(), "medgate takes calls");
         Ok(Gateway {
             listen,
@@ -72,7 +72,7 @@ impl Gateway {
             drain_within: Duration::from_secs(settings.gateway.drain_seconds),
             stop_doors,
             stop_admin,
-            inbound: tokio::spawn(door),
+            inbound: tokio::spawn(door.serve(his)),
             admin_task,
             deliveries,
         })
@@ -91,7 +91,11 @@ impl Gateway {
         }
         self.line.cut.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.line.tasks.wait()).await;
-        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.inbound).await;
+        let mut inbound = self.inbound;
+        if tokio::time::timeout(SETTLE_WITHIN, &mut inbound).await.is_err() {
+            tracing::warn!("some clients did not take their answers: their connections are closed");
+            inbound.abort();
+        }
         self.stop_admin.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.admin_task).await;
         let journal = self.line.journal.clone();

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::config::complaint::{Complaint, nearest};
 use crate::config::{self, Loaded};
+use crate::profile::{Profile, Texts};
 
 use super::exit::Exit;
-use super::seam;
 use super::told::{FileArg, SettingFlags, complain};
 
 /// Check the settings and print every complaint with its place and cure. 检查配置，一次列出全部问题
@@ -28,7 +29,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> io::Result<Exit> {
         Ok(loaded) => loaded,
         Err(complaints) => return complain(&complaints, out),
     };
-    let mut complaints = seam::profile_complaints(&loaded.settings);
+    let mut complaints = profile_complaints(&loaded.settings.gateway.profile);
     complaints.extend(data_complaint(&loaded.settings.gateway.data));
     for remark in &loaded.remarks {
         writeln!(out, "remark: {remark}")?;
@@ -57,8 +58,30 @@ fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<Exit> {
     Ok(Exit::Done)
 }
 
+fn profile_complaints(name: &str) -> Vec<Complaint> {
+    let texts = Texts::embedded();
+    let names = texts.names();
+    if !names.contains(&name) {
+        let meant =
+            nearest(name, names.iter().copied()).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+        let cure = format!("{meant}there are: {}", names.join(", "));
+        return vec![Complaint {
+            place: "gateway.profile".to_owned(),
+            what: format!("there is no profile `{name}`"),
+            cure,
+        }];
+    }
+    let Err(found) = Profile::load(name, &texts) else { return Vec::new() };
+    let one = |it: crate::profile::Complaint| Complaint {
+        place: format!("profiles/{}:{}", it.file, it.line),
+        what: it.text,
+        cure: if it.cure.is_empty() { "correct the profile, or name another one".to_owned() } else { it.cure },
+    };
+    found.into_iter().map(one).collect()
+}
+
 /// The nearest folder that exists decides whether the data folder can be made or written.
-fn data_complaint(data: &Path) -> Option<config::complaint::Complaint> {
+fn data_complaint(data: &Path) -> Option<Complaint> {
     let existing = data.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
     let existing = existing.into_iter().find(|path| path.exists())?;
     let trouble = match std::fs::metadata(existing) {
@@ -67,9 +90,32 @@ fn data_complaint(data: &Path) -> Option<config::complaint::Complaint> {
         Ok(_) => return None,
         Err(error) => error.to_string(),
     };
-    Some(config::complaint::Complaint {
+    Some(Complaint {
         place: "gateway.data".to_owned(),
         what: format!("{} {trouble}", existing.display()),
         cure: "name a folder that the gateway may write".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_that_is_not_there_is_one_complaint() {
+        let complaints = profile_complaints("baselin");
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+        assert!(complaints[0].cure.contains("did you mean `baseline`?"), "{complaints:?}");
+        assert!(profile_complaints("baseline").is_empty());
+    }
+
+    #[test]
+    fn a_data_folder_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(data_complaint(&file.join("data")).unwrap().what.contains("is a file"));
+        assert_eq!(data_complaint(&dir.path().join("new/data")), None);
+        assert_eq!(data_complaint(Path::new("relative")), None);
+    }
 }

@@ -4,7 +4,6 @@ mod check; // medgate check
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
 mod journal; // medgate journal show | tail | verify
-mod seam; // Where commands meet the parts of the gateway.
 mod serve; // medgate serve
 mod told; // Arguments that say where settings come from.
 

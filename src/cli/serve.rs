@@ -1,18 +1,23 @@
-//! `medgate serve`: settings, log, gateway.
+//! `medgate serve`: settings, log, gateway; ends on SIGTERM or SIGINT.
 
+use std::error::Error;
 use std::io::{self, Write};
+use std::sync::Arc;
 
-use crate::config;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{Gateway, StartError};
+use crate::config::{self, Settings};
+use crate::domain::clock::SystemClock;
 use crate::telemetry::log;
 
 use super::exit::Exit;
-use super::seam;
 use super::told::{FileArg, SettingFlags, complain};
 
 /// Run the gateway until SIGTERM or SIGINT. 运行网关
 ///
 /// It takes the HIS's calls on --listen, journals each one in --data before it leaves, and sends it to --upstream.
-/// SIGTERM lets running calls come to their end, then closes the journal.
+/// SIGTERM lets running calls come to their end, then closes the journal; a second one does not wait for them.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate serve --upstream http://10.0.0.5:8080 --listen 0.0.0.0:8080 --data /var/lib/medgate\n  \
@@ -37,11 +42,59 @@ pub(super) fn run(args: Args, err: &mut dyn Write) -> io::Result<Exit> {
     for remark in &loaded.remarks {
         tracing::warn!(place = %remark.place, cure = %remark.cure, "{}", remark.what);
     }
-    match seam::serve(loaded.settings) {
+    match tokio::runtime::Runtime::new()?.block_on(serve(loaded.settings)) {
         Ok(()) => Ok(Exit::Done),
-        Err(why) => {
-            tracing::error!(error = %why, "the gateway stopped");
+        Err(error) => {
+            writeln!(err, "{}", with_causes(&error))?;
             Ok(Exit::Failed)
         }
+    }
+}
+
+/// Runs the gateway until a signal; a second signal while it drains ends the process at once, which recovery repairs.
+async fn serve(settings: Settings) -> Result<(), StartError> {
+    // Taken before the start, so that a signal during recovery is not lost.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut told_to_stop = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let gateway = Gateway::start(settings, Arc::new(SystemClock::start())).await?;
+    told_to_stop().await;
+    tokio::select! {
+        biased;
+        stopped = gateway.stop() => stopped,
+        () = told_to_stop() => {
+            tracing::warn!("told twice to stop: what is under way is settled by the next start");
+            Ok(())
+        }
+    }
+}
+
+/// An error and what lies behind it, on one line.
+fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(behind) = cause {
+        // A transparent variant repeats its cause word for word.
+        let said = behind.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = behind.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_what_lies_behind_it() {
+        let error = StartError::Data { path: "d".to_owned(), source: io::Error::other("disk on fire") };
+        assert_eq!(with_causes(&error), "could not make the data folder d: disk on fire");
+        assert_eq!(with_causes(&StartError::Socket(io::Error::other("gone"))), "a socket failed: gone");
     }
 }

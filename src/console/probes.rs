@@ -31,6 +31,6 @@ pub(super) async fn readyz(State(console): State<Console>, RawQuery(query): RawQ
 
 /// The counters, in the exposition format.
 pub(super) async fn metrics(State(console): State<Console>) -> impl IntoResponse {
-    console.insight.sample(&console.metrics);
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], console.metrics.render())
+    let text = console.metrics.sampled(|metrics| console.insight.sample(metrics));
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }

@@ -26,6 +26,9 @@ use super::refusal::Refusal;
 use super::settings::WhenUnknown;
 use super::settle::Verdict;
 
+/// The reason phrase of our own words: HIS clients compare whole status lines.
+const OK: Bytes = Bytes::from_static(b"OK");
+
 /// What the HIS hears; `None` closes the connection without an answer.
 pub type Hears = Option<Answer>;
 
@@ -108,6 +111,8 @@ impl Line {
                 HandedOver::All(bytes) => (told, bytes),
                 HandedOver::NotAll => (Told::NotTold, 0),
             };
+            line.metrics.delivered(told);
+            line.metrics.answer_bytes.inc_by(bytes);
             let at_unix_ns = line.clock.unix_ns();
             line.deliveries.note(Delivery { intent: intent_seq, exchange_id, told, bytes, at_unix_ns });
         })
@@ -149,7 +154,7 @@ impl Line {
         let arrival = &call.arrival;
         let body = arrival.policy.profile.native_refusal(&self.says(arrival, &call.identity.infno, err_msg));
         let headers = content_type(body.content_type);
-        Reply { status: 200, reason: Bytes::new(), headers, body: Body::Buffered(body.bytes.into()) }
+        Reply { status: 200, reason: OK, headers, body: Body::Buffered(body.bytes.into()) }
     }
 
     /// "Outcome unknown", by the client's setting. Waits first when the setting is to hold.
@@ -165,7 +170,10 @@ impl Line {
         match setting {
             WhenUnknown::Native => return Some(self.answer_of(own, http::Extensions::new(), receipt)),
             WhenUnknown::Close => {}
-            WhenUnknown::Hold => tokio::time::sleep(self.patience_left(call)).await,
+            WhenUnknown::Hold => tokio::select! {
+                () = tokio::time::sleep(self.patience_left(call)) => {}
+                () = self.cut.cancelled() => {}
+            },
         }
         None // The receipt drops untold.
     }
@@ -199,7 +207,7 @@ impl Line {
 fn native(body: NativeBody, close: bool) -> Answer {
     Answer {
         status: 200,
-        reason: Bytes::new(),
+        reason: OK,
         headers: content_type(body.content_type),
         carried: http::Extensions::new(),
         body: Flow::Whole(body.bytes.into()),

@@ -37,7 +37,7 @@ pub struct RequestHead {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// Reason phrase; empty for the status's own.
+    /// Reason phrase as it is written; a platform's may be empty.
     pub reason: Bytes,
     /// Header lines to write.
     pub headers: HeaderLines,

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::ExchangeId;
-use crate::domain::message::{Body, HeaderLines, Reply, header};
+use crate::domain::message::{Body, HeaderLines, Reply};
 use crate::domain::outcome::Cause;
-use crate::domain::scan::{Scanner, View};
 use crate::journal::bodies::Side;
 use crate::outbound::{Flow, Heard, Outgoing, Replied, ReplyBody, ReplyHead, Silence};
 
 use super::Line;
 use super::flow::flow_of;
 use super::intend::Intended;
+use super::understood::{Listening, Understood};
 
 /// What one send brought back.
 #[derive(Debug)]
@@ -51,8 +53,8 @@ pub struct Heeded {
     pub reply: Reply,
     /// hyper's own keeping of the head.
     pub carried: http::Extensions,
-    /// The scanner's view.
-    pub view: View,
+    /// What it says.
+    pub understood: Understood,
 }
 
 /// What the hearing of a large reply needs to know of its exchange; owned, so that it outlives the HIS.
@@ -70,27 +72,29 @@ impl Line {
         let request = &call.arrival.request;
         let outgoing = Outgoing {
             method: request.method.clone(),
-            target: intended.signed.target.clone(),
+            target: intended.target().clone(),
             headers: request.headers.clone(),
             carried: call.arrival.head.carried.clone(),
             body: flow_of(self, &request.body),
         };
         let upstream = Arc::clone(&call.upstream);
-        let wanted = call.arrival.policy.profile.reply_wanted();
+        let policy = Arc::clone(&call.arrival.policy);
         let hearing = Hearing { id: call.arrival.id, class: call.identity.class, key_slot: intended.header.key_slot };
         let line = Arc::clone(self);
         async move {
-            let scanner = |headers: &HeaderLines| {
-                Scanner::of_content_type(wanted, header(headers, "content-type").map(|value| &value[..]))
-            };
-            match upstream.platform.call(outgoing).await {
+            let listening = |headers: &HeaderLines| Listening::to(policy, headers);
+            let sent_mono_ns = line.clock.mono_ns();
+            let heard = upstream.platform.call(outgoing).await;
+            let took = Duration::from_nanos(line.clock.mono_ns().saturating_sub(sent_mono_ns));
+            upstream.metrics.duration.observe(took.as_secs_f64());
+            match heard {
                 Heard::NeverSent(never) => Report::NeverSent { why: never.why.to_string() },
                 Heard::Silence(silence) => {
                     let Silence { cause, part, .. } = *silence;
-                    let part = part.map(|(head, bytes)| Box::new(heed(scanner(&head.headers), head, bytes)));
+                    let part = part.map(|(head, bytes)| Box::new(heed(listening(&head.headers), head, bytes)));
                     Report::Silence { cause, part }
                 }
-                Heard::Reply(replied) => line.take_reply(hearing, *replied, scanner).await,
+                Heard::Reply(replied) => line.take_reply(hearing, *replied, listening).await,
             }
         }
     }
@@ -99,13 +103,13 @@ impl Line {
         &self,
         hearing: Hearing,
         replied: Replied,
-        scanner: impl FnOnce(&HeaderLines) -> Scanner,
+        listening: impl FnOnce(&HeaderLines) -> Listening,
     ) -> Report {
-        let scanner = scanner(&replied.head.headers);
+        let listening = listening(&replied.head.headers);
         match replied.body {
-            ReplyBody::Whole(bytes) => Report::Reply(Box::new(heed(scanner, replied.head, bytes))),
+            ReplyBody::Whole(bytes) => Report::Reply(Box::new(heed(listening, replied.head, bytes))),
             ReplyBody::More { .. } if hearing.class.streams_large_answers() => Report::Streaming(Box::new(replied)),
-            ReplyBody::More { first, rest } => self.spool_reply(hearing, replied.head, scanner, first, rest).await,
+            ReplyBody::More { first, rest } => self.spool_reply(hearing, replied.head, listening, first, rest).await,
         }
     }
 
@@ -114,39 +118,39 @@ impl Line {
         &self,
         hearing: Hearing,
         head: ReplyHead,
-        mut scanner: Scanner,
+        mut listening: Listening,
         first: Bytes,
         mut rest: Flow,
     ) -> Report {
         let Ok(mut writer) = self.journal.bodies().create(hearing.id, Side::Ans, hearing.key_slot).await else {
-            return not_stored(scanner, head, first);
+            return not_stored(listening, head, first);
         };
         let mut chunk = first.clone();
         loop {
-            scanner.feed(&chunk);
+            listening.feed(&chunk);
             if writer.write(&chunk).await.is_err() {
-                return not_stored(scanner, head, first);
+                return not_stored(listening, head, first);
             }
             chunk = match rest.next().await {
                 Some(Ok(chunk)) => chunk,
-                Some(Err(_)) => return cut_short(scanner, head, first),
+                Some(Err(_)) => return cut_short(listening, head, first),
                 None => break,
             };
         }
         match writer.finish().await {
             Ok(file) => {
                 let reply = reply_of(&head, Body::Spooled(Arc::new(file)));
-                Report::Reply(Box::new(Heeded { reply, carried: head.carried, view: scanner.finish() }))
+                Report::Reply(Box::new(Heeded { reply, carried: head.carried, understood: listening.finish() }))
             }
-            Err(_) => not_stored(scanner, head, first),
+            Err(_) => not_stored(listening, head, first),
         }
     }
 }
 
-fn heed(mut scanner: Scanner, head: ReplyHead, bytes: Bytes) -> Heeded {
-    scanner.feed(&bytes);
+fn heed(mut listening: Listening, head: ReplyHead, bytes: Bytes) -> Heeded {
+    listening.feed(&bytes);
     let reply = reply_of(&head, Body::Buffered(bytes));
-    Heeded { reply, carried: head.carried, view: scanner.finish() }
+    Heeded { reply, carried: head.carried, understood: listening.finish() }
 }
 
 /// The reply as the journal keeps it.
@@ -154,16 +158,16 @@ pub(super) fn reply_of(head: &ReplyHead, body: Body) -> Reply {
     Reply { status: head.status, reason: head.reason.clone(), headers: head.headers.clone(), body }
 }
 
-fn not_stored(scanner: Scanner, head: ReplyHead, first: Bytes) -> Report {
-    silence(Cause::NotStored, scanner, head, first)
+fn not_stored(listening: Listening, head: ReplyHead, first: Bytes) -> Report {
+    silence(Cause::NotStored, listening, head, first)
 }
 
-fn cut_short(scanner: Scanner, head: ReplyHead, first: Bytes) -> Report {
-    silence(Cause::Cut, scanner, head, first)
+fn cut_short(listening: Listening, head: ReplyHead, first: Bytes) -> Report {
+    silence(Cause::Cut, listening, head, first)
 }
 
-fn silence(cause: Cause, scanner: Scanner, head: ReplyHead, first: Bytes) -> Report {
+fn silence(cause: Cause, listening: Listening, head: ReplyHead, first: Bytes) -> Report {
     let reply = reply_of(&head, Body::Buffered(first));
-    let part = Heeded { reply, carried: head.carried, view: scanner.finish() };
+    let part = Heeded { reply, carried: head.carried, understood: listening.finish() };
     Report::Silence { cause, part: Some(Box::new(part)) }
 }

@@ -17,8 +17,17 @@ pub struct Held {
 
 #[derive(Debug)]
 struct Running {
-    fingerprint: Vec<(String, Token)>,
+    called: Called,
     standing: watch::Sender<Standing>,
+}
+
+/// What a performer was called with, for those who come after it.
+#[derive(Debug, Clone, Default)]
+pub struct Called {
+    /// msgid as sent.
+    pub msgid: String,
+    /// Compared fields of the key.
+    pub fingerprint: Vec<(String, Token)>,
 }
 
 /// How far the performer of a key has come.
@@ -50,26 +59,20 @@ pub struct Claim {
 /// A look at another exchange that performs the same key.
 pub struct Waiting {
     /// What it was called with, to compare.
-    pub fingerprint: Vec<(String, Token)>,
+    pub called: Called,
     standing: watch::Receiver<Standing>,
 }
 
 impl Held {
     /// Claims a key, or tells who has it.
-    pub fn claim(self: &Arc<Held>, token: Token, fingerprint: &[(String, Token)]) -> Claimed {
+    pub fn claim(self: &Arc<Held>, token: Token, called: &Called) -> Claimed {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(other) = running.get(&token) {
-            let fingerprint = other.fingerprint.clone();
-            return Claimed::Others(Waiting { fingerprint, standing: other.standing.subscribe() });
+            return Claimed::Others(Waiting { called: other.called.clone(), standing: other.standing.subscribe() });
         }
         let standing = watch::Sender::new(Standing::UnderWay);
-        running.insert(token, Running { fingerprint: fingerprint.to_vec(), standing });
+        running.insert(token, Running { called: called.clone(), standing });
         Claimed::Mine(Claim { held: Arc::clone(self), token })
-    }
-
-    /// True while an exchange with this key is under way.
-    pub fn is_running(&self, token: Token) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&token)
     }
 }
 
@@ -116,15 +119,25 @@ mod tests {
     #[tokio::test]
     async fn one_performs_and_the_others_learn_what_came_of_it() {
         let held = Arc::new(Held::default());
-        let Claimed::Mine(claim) = held.claim(Token([1; 16]), &[]) else { panic!("free key not granted") };
-        let Claimed::Others(first) = held.claim(Token([1; 16]), &[]) else { panic!("key granted twice") };
+        let Claimed::Mine(claim) = held.claim(Token([1; 16]), &Called::default()) else {
+            panic!("free key not granted")
+        };
+        let Claimed::Others(first) = held.claim(Token([1; 16]), &Called::default()) else {
+            panic!("key granted twice")
+        };
         claim.settled(Seq(7), Outcome::Confirmed);
         assert_eq!(first.end().await, Standing::Settled(Seq(7), Outcome::Confirmed));
-        let Claimed::Others(second) = held.claim(Token([1; 16]), &[]) else { panic!("key granted twice") };
+        let Claimed::Others(second) = held.claim(Token([1; 16]), &Called::default()) else {
+            panic!("key granted twice")
+        };
         drop(claim);
         assert_eq!(second.end().await, Standing::Settled(Seq(7), Outcome::Confirmed));
-        let Claimed::Mine(again) = held.claim(Token([1; 16]), &[]) else { panic!("freed key not granted") };
-        let Claimed::Others(third) = held.claim(Token([1; 16]), &[]) else { panic!("key granted twice") };
+        let Claimed::Mine(again) = held.claim(Token([1; 16]), &Called::default()) else {
+            panic!("freed key not granted")
+        };
+        let Claimed::Others(third) = held.claim(Token([1; 16]), &Called::default()) else {
+            panic!("key granted twice")
+        };
         drop(again);
         assert_eq!(third.end().await, Standing::Withdrawn);
     }

@@ -11,6 +11,7 @@ use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::journal::{Journal, Place, ReadError, Record};
+use crate::profile::Profile;
 
 /// Where a key stands after all records so far.
 #[derive(Debug, Default, Clone)]
@@ -42,33 +43,44 @@ pub struct Held {
     pub setl_ids: Vec<String>,
     /// Its visit.
     pub visit_token: Token,
+    /// Its visit, as the platform calls it.
+    pub mdtrt_id: Option<String>,
+    /// Its batch, where it has one.
+    pub chrg_bchno: Option<String>,
+    /// INTENTs of undos that may have been done; while there is one, nobody knows whether it stands.
+    pub doubts: Vec<Seq>,
+}
+
+impl Held {
+    /// What may be said of it now: an undo that may have been done makes a success unknown.
+    pub fn standing(&self) -> Outcome {
+        if self.doubts.is_empty() { self.outcome } else { Outcome::Unknown }
+    }
 }
 
 /// Folds every record of `key` in order.
 ///
 /// # Errors
 /// When the index or a record cannot be read; money must not be taken then.
-pub fn of_key(journal: &Journal, key: Token) -> Result<History, HistoryError> {
+pub fn of_key(journal: &Journal, profile: &Profile, key: Token) -> Result<History, HistoryError> {
     let mut history = History::default();
     for place in journal.lookup(EntryKind::Key, key)? {
         let record = journal.read(place)?;
-        history.apply(key, place, &record);
+        match record.header.known_kind() {
+            Some(Kind::Intent) if record.header.key_token == key => history.begin(&record),
+            Some(Kind::Intent) => history.doubt(&record),
+            Some(Kind::Outcome) if record.header.key_token == key => history.settle(place, &record),
+            Some(Kind::Outcome) => history.undo(journal, &record)?,
+            _ => {}
+        }
     }
-    if history.reopened_by_stage(journal)? {
+    if history.reopened_by_stage(journal, profile)? {
         history.free();
     }
     Ok(history)
 }
 
 impl History {
-    fn apply(&mut self, key: Token, place: Place, record: &Record) {
-        match record.header.known_kind() {
-            Some(Kind::Intent) if record.header.key_token == key => self.begin(record),
-            Some(Kind::Outcome) => self.settle(key, place, record),
-            _ => {}
-        }
-    }
-
     fn begin(&mut self, record: &Record) {
         self.generation = record.header.generation;
         self.holder = Some(Held {
@@ -81,26 +93,48 @@ impl History {
             at_unix_ns: record.header.at_unix_ns,
             setl_ids: Vec::new(),
             visit_token: record.header.visit_token,
+            mdtrt_id: record.facts.text_of(Fact::MdtrtId).map(str::to_owned),
+            chrg_bchno: record.facts.text_of(Fact::ChrgBchno).map(str::to_owned),
+            doubts: Vec::new(),
         });
     }
 
-    fn settle(&mut self, key: Token, place: Place, record: &Record) {
-        let outcome = Outcome::from_code(record.header.outcome).unwrap_or(Outcome::Unknown);
-        let freed = record.facts.number_of(Fact::FreesSeq);
-        let Some(holder) = &mut self.holder else { return };
-        if record.header.ref_seq == holder.intent_seq {
-            if outcome == Outcome::Refused {
-                self.holder = None;
-                return;
-            }
-            holder.outcome = outcome;
-            holder.outcome_place = Some(place);
-            holder.at_unix_ns = record.header.at_unix_ns;
-            holder.setl_ids =
-                record.facts.all(Fact::SetlId).map(|id| String::from_utf8_lossy(id).into_owned()).collect();
-        } else if freed == Some(holder.intent_seq.0) && record.facts.token_of(Fact::FreesKey) == Some(key) {
-            self.free();
+    fn settle(&mut self, place: Place, record: &Record) {
+        let Some(holder) = self.holder.as_mut().filter(|holder| holder.intent_seq == record.header.ref_seq) else {
+            return;
+        };
+        let outcome = outcome_of(record);
+        if outcome == Outcome::Refused {
+            self.holder = None;
+            return;
         }
+        holder.outcome = outcome;
+        holder.outcome_place = Some(place);
+        holder.at_unix_ns = record.header.at_unix_ns;
+        holder.setl_ids = record.facts.all(Fact::SetlId).map(|id| String::from_utf8_lossy(id).into_owned()).collect();
+        if let Some(mdtrt_id) = record.facts.text_of(Fact::MdtrtId) {
+            holder.mdtrt_id = Some(mdtrt_id.to_owned());
+        }
+    }
+
+    /// An undo is about to leave: from here on it may be done.
+    fn doubt(&mut self, record: &Record) {
+        let undoes = record.facts.number_of(Fact::UndoesSeq);
+        if let Some(holder) = self.holder.as_mut().filter(|holder| undoes == Some(holder.intent_seq.0)) {
+            holder.doubts.push(record.header.seq);
+        }
+    }
+
+    /// What came of an undo: proven, it frees; refused, it is as if it had never been tried.
+    fn undo(&mut self, journal: &Journal, record: &Record) -> Result<(), HistoryError> {
+        let Some(holder) = &mut self.holder else { return Ok(()) };
+        let proven = record.facts.number_of(Fact::FreesSeq) == Some(holder.intent_seq.0);
+        if proven && !was_undone(journal, record)? {
+            self.free();
+        } else if !proven && outcome_of(record) == Outcome::Refused {
+            holder.doubts.retain(|undo| *undo != record.header.ref_seq);
+        }
+        Ok(())
     }
 
     fn free(&mut self) {
@@ -108,22 +142,44 @@ impl History {
         self.generation += 1;
     }
 
-    /// Confirmed fee lines that follow a settlement which was Confirmed and delivered begin a new generation
-    /// (several mid-stay 2304; a `chrg_bchno` reused for a visit).
-    fn reopened_by_stage(&self, journal: &Journal) -> Result<bool, HistoryError> {
-        let Some(holder) = self.holder.as_ref().filter(|holder| holder.outcome == Outcome::Confirmed) else {
+    /// Confirmed fee lines of its visit and batch that follow a settlement which was Confirmed and delivered begin a new
+    /// generation (several mid-stay 2304; a `chrg_bchno` reused for a visit).
+    fn reopened_by_stage(&self, journal: &Journal, profile: &Profile) -> Result<bool, HistoryError> {
+        let Some(holder) = self.holder.as_ref().filter(|holder| holder.standing() == Outcome::Confirmed) else {
             return Ok(false);
         };
         let Some(settled) = holder.outcome_place.filter(|_| !holder.visit_token.is_none()) else { return Ok(false) };
         let stages = journal.lookup(EntryKind::Stage, holder.visit_token)?;
         for place in stages.into_iter().rev().take_while(|place| settled.seq < place.seq) {
-            let lines_followed = settled.seq < journal.read(place)?.header.ref_seq;
-            if lines_followed {
+            let stage = journal.read(place)?;
+            let adds = profile.transaction(stage.facts.text_of(Fact::Infno).unwrap_or_default()).stage_reopens;
+            let other_batch =
+                holder.chrg_bchno.as_deref().zip(stage.facts.text_of(Fact::ChrgBchno)).is_some_and(|(a, b)| a != b);
+            if adds && !other_batch && settled.seq < stage.header.ref_seq {
                 return was_delivered(journal, holder);
             }
         }
         Ok(false)
     }
+}
+
+fn outcome_of(record: &Record) -> Outcome {
+    Outcome::from_code(record.header.outcome).unwrap_or(Outcome::Unknown)
+}
+
+/// Whether somebody tried to take the undo back (2601 of a 2208): then the settlement may stand again (`money.md` §5).
+fn was_undone(journal: &Journal, undo: &Record) -> Result<bool, HistoryError> {
+    if undo.header.key_token.is_none() {
+        return Ok(false);
+    }
+    for place in journal.lookup(EntryKind::Key, undo.header.key_token)? {
+        let record = journal.read(place)?;
+        let names_it = record.facts.number_of(Fact::UndoesSeq) == Some(undo.header.ref_seq.0);
+        if names_it && record.header.known_kind() == Some(Kind::Intent) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn fingerprint_of(record: &Record) -> Vec<(String, Token)> {
@@ -154,7 +210,7 @@ pub struct Undone {
     pub key_token: Token,
 }
 
-/// The confirmed original that bears `handle` (a settlement, visit or filing number) and is one of `infnos`.
+/// The confirmed original that bears `handle` (a settlement, visit or filing number) and whose transaction `is_meant`.
 ///
 /// # Errors
 /// When the index or a record cannot be read.
@@ -162,7 +218,7 @@ pub fn original_of(
     journal: &Journal,
     kind: EntryKind,
     handle: Token,
-    infnos: &[&str],
+    is_meant: impl Fn(&str) -> bool,
 ) -> Result<Option<Undone>, HistoryError> {
     if handle.is_none() {
         return Ok(None);
@@ -173,7 +229,7 @@ pub fn original_of(
             && record.header.outcome == Outcome::Confirmed as u8
             && !record.header.key_token.is_none();
         let infno = record.facts.text_of(Fact::Infno).unwrap_or_default();
-        if confirmed && infnos.contains(&infno) {
+        if confirmed && is_meant(infno) {
             return Ok(Some(Undone { intent_seq: record.header.ref_seq, key_token: record.header.key_token }));
         }
     }
@@ -199,14 +255,14 @@ pub enum Sent {
     },
 }
 
-/// What our journal knows of a msgid sent for one of `infnos`.
+/// What our journal knows of a msgid sent for a transaction that `is_meant`.
 ///
 /// # Errors
 /// When the index or a record cannot be read.
-pub fn sent_as(journal: &Journal, msgid: Token, infno: &str) -> Result<Option<Sent>, HistoryError> {
+pub fn sent_as(journal: &Journal, msgid: Token, is_meant: impl Fn(&str) -> bool) -> Result<Option<Sent>, HistoryError> {
     for place in journal.lookup(EntryKind::Msgid, msgid)?.into_iter().rev() {
         let record = journal.read(place)?;
-        if record.facts.text_of(Fact::Infno) != Some(infno) {
+        if !is_meant(record.facts.text_of(Fact::Infno).unwrap_or_default()) {
             continue;
         }
         return Ok(Some(match record.header.known_kind() {

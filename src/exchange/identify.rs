@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::exchange::Seq;
+use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
 use crate::journal::entry::EntryKind;
 use crate::profile::transaction::OnRepeat;
-use crate::profile::{Envelope, Identity, KeyParts};
+use crate::profile::{Envelope, Identity, KeyParts, Profile, Stands};
 
 use super::Line;
 use super::answer::Hears;
-use super::held::{Claim, Claimed, Standing, Waiting};
+use super::held::{Called, Claim, Claimed, Standing, Waiting};
 use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
 use super::policy::Upstream;
@@ -37,16 +37,22 @@ pub struct Identified {
     pub upstream: Arc<Upstream>,
     /// What it is known by outside the sealed part.
     pub tokens: Tokens,
-    /// Compared fields of the key.
-    pub fingerprint: Vec<(String, Token)>,
+    /// Its msgid and the compared fields of its key.
+    pub called: Called,
     /// Generation of the key.
     pub generation: u32,
     /// The right to perform the key; `None` when it has none.
     pub claim: Option<Claim>,
+    /// The right to perform the key without the fields that a HIS changes on a retry (2102).
+    pub like_claim: Option<Claim>,
     /// What a confirmed answer frees.
     pub undone: Option<Undone>,
     /// True when the transaction has a key rule and the call lacks a part of it.
     pub rule_without_key: bool,
+    /// The HIS, or the gateway itself.
+    pub origin: Origin,
+    /// The exchange for whose sake the gateway asks.
+    pub parent_id: ExchangeId,
 }
 
 /// Tokens of one call.
@@ -92,13 +98,16 @@ impl Line {
         let parts = profile.key(transaction, &arrival.view);
         let mut call = Identified {
             tokens: self.tokens_of(&envelope, parts.as_ref()),
-            fingerprint: self.fingerprint_of(parts.as_ref()),
+            called: self.called_of(&envelope, parts.as_ref()),
             rule_without_key: transaction.key.is_some() && parts.is_none(),
             client: Arc::clone(client),
             upstream: Arc::clone(upstream),
             undone: None,
             claim: None,
+            like_claim: None,
             generation: 0,
+            origin: Origin::His,
+            parent_id: ExchangeId::NONE,
             arrival,
             identity,
             envelope,
@@ -119,7 +128,7 @@ impl Line {
         call.undone = self.original_of(call)?;
         let Some(parts) = parts else { return Ok(None) };
         for _ in 0..CLAIMS_MAX {
-            match self.held.claim(call.tokens.key, &call.fingerprint) {
+            match self.held.claim(call.tokens.key, &call.called) {
                 Claimed::Mine(claim) => {
                     call.claim = Some(claim);
                     return self.judge_repeat(call, parts).await;
@@ -139,8 +148,8 @@ impl Line {
 
     /// A repeat while the first one is under way hears what that one hears.
     async fn join(self: &Arc<Self>, call: &Identified, waiting: Waiting) -> Result<Option<Hears>, Refusal> {
-        if let Some(field) = moved(&waiting.fingerprint, &call.fingerprint) {
-            return Err(Refusal::Moved { field, first_msgid: String::new() });
+        if let Some(field) = moved(&waiting.called.fingerprint, &call.called.fingerprint) {
+            return Err(Refusal::Moved { field, first_msgid: waiting.called.msgid.clone() });
         }
         let standing = tokio::time::timeout(patience(&call.client, &call.upstream), waiting.end()).await;
         match standing {
@@ -148,42 +157,65 @@ impl Line {
                 self.replay_seq(call, outcome_seq).await.map(Some)
             }
             Ok(Standing::Withdrawn | Standing::UnderWay) => Ok(None),
-            Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => Ok(Some(self.tell_unknown(call, None).await)),
+            Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => {
+                let first = self.history(call).unwrap_or_default().holder;
+                Ok(Some(self.tell_unknown(call, first.as_ref()).await))
+            }
         }
     }
 
     /// The key is ours: what does the journal hold against it?
     async fn judge_repeat(self: &Arc<Self>, call: &mut Identified, parts: &KeyParts) -> Result<Option<Hears>, Refusal> {
-        let history = history::of_key(&self.journal, call.tokens.key).map_err(|_| Refusal::HistoryUnread)?;
+        let history = self.history(call)?;
         call.generation = history.generation;
         let now = self.clock.unix_ns();
         let holder = history.holder.as_ref().map(|held| Holder {
-            outcome: held.outcome,
+            outcome: held.standing(),
             age_seconds: u64::try_from((now - held.at_unix_ns) / 1_000_000_000).unwrap_or(0),
-            moved: moved(&held.fingerprint, &call.fingerprint).is_some(),
+            moved: moved(&held.fingerprint, &call.called.fingerprint).is_some(),
             settled: !held.setl_ids.is_empty(),
         });
         match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
             Step::Forward => self.like_unresolved(call).map(|()| None),
             Step::Replay => self.replay_held(call, &history).await.map(Some),
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
-            Step::AskThenReplay => {
-                let setl_ids = history.holder.map(|held| held.setl_ids).unwrap_or_default();
-                Err(Refusal::SettledBefore { setl_ids })
+            Step::AskThenReplay => self.ask_then_replay(call, &history).await,
+            Step::RefuseMoved => Err(refuse_moved(&history, &call.called.fingerprint)),
+        }
+    }
+
+    /// The recorded answer again if the platform says that the settlement stands; forwarded if it was refunded elsewhere.
+    async fn ask_then_replay(
+        self: &Arc<Self>,
+        call: &mut Identified,
+        history: &History,
+    ) -> Result<Option<Hears>, Refusal> {
+        let Some(held) = &history.holder else { return Err(Refusal::HistoryUnread) };
+        match Box::pin(self.inquire(call, held)).await {
+            None => Err(Refusal::SettledBefore { setl_ids: held.setl_ids.clone() }),
+            Some(Stands::Alive) => self.replay_held(call, history).await.map(Some),
+            Some(Stands::Unproven) => Ok(Some(self.tell_unknown(call, Some(held)).await)),
+            Some(Stands::Refunded) => {
+                call.generation = history.generation + 1;
+                self.like_unresolved(call).map(|()| None)
             }
-            Step::RefuseMoved => Err(refuse_moved(&history, &call.fingerprint)),
         }
     }
 
     /// 2102: a call that differs from an unresolved one only in `begntime` or `invono` is held back.
-    fn like_unresolved(&self, call: &Identified) -> Result<(), Refusal> {
+    fn like_unresolved(&self, call: &mut Identified) -> Result<(), Refusal> {
         if call.tokens.loose.is_none() {
             return Ok(());
+        }
+        match self.held.claim(call.tokens.loose, &call.called) {
+            Claimed::Mine(claim) => call.like_claim = Some(claim),
+            Claimed::Others(first) => return Err(Refusal::LikeUnresolved { first_msgid: first.called.msgid }),
         }
         let places = self.journal.lookup(EntryKind::Like, call.tokens.loose).map_err(|_| Refusal::HistoryUnread)?;
         for place in places.into_iter().rev() {
             let key = self.journal.read(place).map_err(|_| Refusal::HistoryUnread)?.header.key_token;
-            let like = history::of_key(&self.journal, key).map_err(|_| Refusal::HistoryUnread)?;
+            let profile = &call.arrival.policy.profile;
+            let like = history::of_key(&self.journal, profile, key).map_err(|_| Refusal::HistoryUnread)?;
             if let Some(first) = like.holder.filter(|held| held.outcome == Outcome::Unknown) {
                 return Err(Refusal::LikeUnresolved { first_msgid: first.msgid });
             }
@@ -193,42 +225,53 @@ impl Line {
 
     /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
     fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+        let profile = &call.arrival.policy.profile;
         if let (Some(omsgid), Some(oinfno)) = (&call.envelope.omsgid, &call.envelope.oinfno) {
             let msgid = self.journal.tokens().of("msgid", omsgid);
-            let sent = history::sent_as(&self.journal, msgid, oinfno).map_err(|_| Refusal::HistoryUnread)?;
+            // 2601 names a 2207A as 2207.
+            let is_meant = |infno: &str| infno == oinfno || profile.transaction(infno).oinfno == *oinfno;
+            let sent = history::sent_as(&self.journal, msgid, is_meant).map_err(|_| Refusal::HistoryUnread)?;
             return match sent {
                 Some(Sent::AsAlias { first }) => Err(Refusal::ReversesAlias { first_msgid: first }),
-                Some(Sent::AsItself { intent_seq, key_token, .. }) => self.proven(intent_seq, key_token),
+                Some(Sent::AsItself { intent_seq, key_token, .. }) => self.proven(profile, intent_seq, key_token),
                 None => Ok(None),
             };
         }
-        let freed = call.arrival.policy.profile.frees(&call.identity.infno);
+        let freed = profile.frees(&call.identity.infno);
         let (kind, handle) = match freed.first() {
             None => return Ok(None),
             Some((_, "mdtrt_id")) => (EntryKind::Visit, call.tokens.visit),
             Some(_) => (EntryKind::Settlement, call.tokens.handle),
         };
-        let infnos: Vec<&str> = freed.iter().map(|(infno, _)| *infno).collect();
-        history::original_of(&self.journal, kind, handle, &infnos).map_err(|_| Refusal::HistoryUnread)
+        let is_meant = |infno: &str| {
+            let family = profile.transaction(infno).key.as_ref().map(|key| key.family.as_str());
+            freed.iter().any(|(freed, _)| family == Some(*freed))
+        };
+        history::original_of(&self.journal, kind, handle, is_meant).map_err(|_| Refusal::HistoryUnread)
     }
 
     /// A 2601 proves an undo only of what was Confirmed before it left: an unknown original may still commit.
-    fn proven(&self, intent_seq: Seq, key_token: Token) -> Result<Option<Undone>, Refusal> {
+    fn proven(&self, profile: &Profile, intent_seq: Seq, key_token: Token) -> Result<Option<Undone>, Refusal> {
         if key_token.is_none() {
             return Ok(None);
         }
-        let history = history::of_key(&self.journal, key_token).map_err(|_| Refusal::HistoryUnread)?;
+        let history = history::of_key(&self.journal, profile, key_token).map_err(|_| Refusal::HistoryUnread)?;
         let confirmed =
             history.holder.is_some_and(|held| held.intent_seq == intent_seq && held.outcome == Outcome::Confirmed);
         Ok(confirmed.then_some(Undone { intent_seq, key_token }))
     }
 
     fn is_told_unknown(&self, call: &Identified) -> bool {
-        let history = history::of_key(&self.journal, call.tokens.key).unwrap_or_default();
+        let history = self.history(call).unwrap_or_default();
         history.holder.is_some_and(|held| held.outcome == Outcome::Unknown && held.outcome_place.is_some())
     }
 
-    fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
+    fn history(&self, call: &Identified) -> Result<History, Refusal> {
+        let profile = &call.arrival.policy.profile;
+        history::of_key(&self.journal, profile, call.tokens.key).map_err(|_| Refusal::HistoryUnread)
+    }
+
+    pub(super) fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
         let tokens = self.journal.tokens();
         let institution = envelope.fixmedins_code.as_deref().unwrap_or_default();
         let within = |domain: &str, value: Option<&str>| match value {
@@ -250,10 +293,13 @@ impl Line {
         }
     }
 
-    fn fingerprint_of(&self, parts: Option<&KeyParts>) -> Vec<(String, Token)> {
+    fn called_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Called {
         let tokens = self.journal.tokens();
         let token = |(name, value): &(String, String)| (name.clone(), tokens.of(name, value));
-        parts.map_or_else(Vec::new, |parts| parts.fingerprint.iter().map(token).collect())
+        Called {
+            msgid: envelope.msgid.clone().unwrap_or_default(),
+            fingerprint: parts.map_or_else(Vec::new, |parts| parts.fingerprint.iter().map(token).collect()),
+        }
     }
 }
 

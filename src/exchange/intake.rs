@@ -113,6 +113,7 @@ impl Arriving {
                 Err(_) => return Err((self.line, self.head, Refusal::NotStored)),
             },
         };
+        self.line.metrics.request_bytes.inc_by(body.len());
         let request = Request {
             method: std::mem::take(&mut self.head.method),
             target: self.head.target.clone(),

@@ -1,7 +1,11 @@
 //! Makes the intent durable: the point below which somebody must finish.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+
 use crate::domain::class::Class;
-use crate::domain::exchange::{Origin, Seq};
+use crate::domain::exchange::Seq;
 use crate::domain::message::Body;
 use crate::domain::outcome::Outcome;
 use crate::journal::draft::{Draft, Sealed};
@@ -18,18 +22,29 @@ use super::sign::Signed;
 
 /// A call whose INTENT is durable. Only this step makes one, so an unjournaled send does not type-check.
 pub struct Intended {
-    /// The call, with the bytes that will leave.
-    pub signed: Signed,
+    // Private, so that nobody else makes one.
+    signed: Signed,
     /// Its INTENT; `NONE` for a query that goes through while the journal is closed.
     pub seq: Seq,
     /// Header of the INTENT; the OUTCOME repeats ids, tokens and snapshots.
     pub header: Header,
     /// Room kept for the OUTCOME; taken by the step that settles.
     pub room: Option<OutcomeRoom>,
-    _only_intend_makes_one: (),
 }
 
 impl Intended {
+    /// Lets the next exchange under way although this one still listens.
+    pub(super) fn give_back_turn(&mut self) {
+        let head = &mut self.signed.checked.identified.arrival.head;
+        head.permit = None;
+        head.budget = None;
+    }
+
+    /// Path and query as they leave.
+    pub fn target(&self) -> &Bytes {
+        &self.signed.target
+    }
+
     /// The call.
     pub fn call(&self) -> &Identified {
         &self.signed.checked.identified
@@ -44,13 +59,16 @@ impl Line {
     pub(super) async fn intend(&self, signed: Signed) -> Result<Intended, (Box<Identified>, Refusal)> {
         let header = header_of(&signed.checked.identified);
         let draft = Draft { header: header.clone(), facts: facts_of(&signed), sealed: Some(sealed_of(&signed)) };
+        let handed_mono_ns = self.clock.mono_ns();
         match self.journal.intend(draft).await {
             Ok(kept) => {
+                let took = Duration::from_nanos(self.clock.mono_ns().saturating_sub(handed_mono_ns));
+                self.metrics.journal.append.observe(took.as_secs_f64());
                 let header = Header { key_slot: kept.key_slot, seq: kept.seq, ..header };
-                Ok(Intended { signed, seq: kept.seq, header, room: Some(kept.room), _only_intend_makes_one: () })
+                Ok(Intended { signed, seq: kept.seq, header, room: Some(kept.room) })
             }
             Err(_) if self.may_pass(&signed.checked.identified) => {
-                Ok(Intended { signed, seq: Seq::NONE, header, room: None, _only_intend_makes_one: () })
+                Ok(Intended { signed, seq: Seq::NONE, header, room: None })
             }
             Err(error) => Err((signed.checked.identified, refusal_of(&error))),
         }
@@ -76,7 +94,8 @@ fn header_of(call: &Identified) -> Header {
         exchange_id: arrival.id,
         at_unix_ns: arrival.at_unix_ns,
         class: call.identity.class as u8,
-        origin: Origin::His as u8,
+        origin: call.origin as u8,
+        parent_id: call.parent_id,
         flags: if spooled { flag::SPOOLED } else { 0 },
         key_slot: arrival.key_slot,
         profile_seq: arrival.policy.profile_seq,
@@ -108,7 +127,7 @@ fn facts_of(signed: &Signed) -> Facts {
     }
     add_named(&mut facts, Fact::Amount, &envelope.amounts);
     add_named(&mut facts, Fact::Dimension, &envelope.dimensions);
-    for (name, token) in &call.fingerprint {
+    for (name, token) in &call.called.fingerprint {
         facts.named(Fact::Fingerprint, name, &token.0);
     }
     facts.token(Fact::LikeKey, call.tokens.loose);
@@ -120,6 +139,7 @@ fn facts_of(signed: &Signed) -> Facts {
     }
     if let Some(undone) = &call.undone {
         facts.number(Fact::UndoesSeq, undone.intent_seq.0);
+        facts.token(Fact::FreesKey, undone.key_token);
     }
     facts
 }

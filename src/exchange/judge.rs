@@ -19,6 +19,8 @@ pub enum HeardFacts<'a> {
         status: u16,
         /// What the scanner found, with the profile's `reply_wanted` keys.
         view: &'a View,
+        /// What the profile reads out of it.
+        said: &'a ReplyView,
         /// False when the body broke off.
         complete: bool,
     },
@@ -39,18 +41,17 @@ pub struct Asked<'a> {
 
 /// Judges one exchange. Silence is never taken for refusal, and only the fields that make a success real confirm it.
 pub fn judge(profile: &Profile, asked: &Asked<'_>, heard: &HeardFacts<'_>) -> (Outcome, Cause) {
-    let (status, view) = match *heard {
+    let (status, view, reply) = match *heard {
         HeardFacts::NeverSent => return (Outcome::Refused, Cause::NeverSent),
         HeardFacts::Silence(cause) => return (Outcome::Unknown, cause),
         HeardFacts::Reply { complete: false, .. } => return (Outcome::Unknown, Cause::Cut),
-        HeardFacts::Reply { status, view, .. } => (status, view),
+        HeardFacts::Reply { status, view, said, .. } => (status, view, said),
     };
-    let reply = profile.envelope_of_reply(view);
     match status {
-        200..300 => of_body(profile, asked, view, &reply),
+        200..300 => of_body(profile, asked, view, reply),
         // The platform itself may speak behind a refusing status; a box in front of it does not know infcode.
-        400..500 if view.shape == Shape::Json && reply.infcode.is_some() => of_infcode(profile, asked, view, &reply),
-        400..500 if profile.refuses_by_status(status) && !other_code(profile, &reply) => {
+        400..500 if view.shape == Shape::Json && reply.infcode.is_some() => of_infcode(profile, asked, view, reply),
+        400..500 if profile.refuses_by_status(status) && !other_code(profile, reply) => {
             (Outcome::Refused, Cause::GatewayRejected)
         }
         _ => (Outcome::Unknown, Cause::Status),

@@ -18,6 +18,9 @@ impl Line {
         mut performing: Performing,
         hearing: impl Future<Output = Report> + Send,
     ) {
+        // The HIS has heard: its turn and its share of memory go to the next one. What still holds something is one
+        // connection of the upstream, and those are bounded.
+        performing.intended.give_back_turn();
         let upstream = &performing.intended.call().upstream;
         let left = upstream.listen_within.saturating_sub(upstream.answer_within);
         let report = tokio::select! {
@@ -28,7 +31,8 @@ impl Line {
         };
         // Silence that turns into a broken connection says nothing new; a large late reply stands in no answer.
         let Report::Reply(heeded) = report else { return };
-        let verdict = self.judge_reply(performing.intended.call(), heeded.reply.status, &heeded.view);
+        self.metrics.late_answers.inc();
+        let verdict = self.judge_reply(performing.intended.call(), heeded.reply.status, &heeded.understood);
         let Ok(evidence_seq) = self.journal.append(self.late_note(&performing, &heeded)).await else {
             return tracing::error!(exchange = %performing.intended.header.exchange_id, "a late answer could not be journaled");
         };

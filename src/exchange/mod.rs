@@ -12,6 +12,7 @@ pub mod forward; // Sends once.
 pub mod held; // Keys under way.
 pub mod history; // What the journal says of a key.
 pub mod identify; // What a call is.
+mod inquire; // Asks whether an old settlement still stands.
 pub mod intake; // Takes the body.
 pub mod intend; // Makes the intent durable.
 pub mod judge; // What became of it.
@@ -25,6 +26,7 @@ pub mod settings; // What a site may set.
 pub mod settle; // Makes the outcome durable.
 pub mod sign; // The exact bytes that leave.
 mod stream; // Large answers with their tail held.
+mod understood; // What a reply says.
 
 use std::sync::Arc;
 

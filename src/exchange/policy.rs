@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::exchange::Seq;
 use crate::outbound::Platform;
 use crate::profile::Profile;
+use crate::telemetry::metrics::UpstreamMetrics;
 
 use super::settings::{Client, Route};
 
@@ -36,6 +37,8 @@ pub struct Upstream {
     pub answer_within: Duration,
     /// How long the gateway goes on listening for a late answer.
     pub listen_within: Duration,
+    /// Counts and durations.
+    pub metrics: UpstreamMetrics,
 }
 
 impl Policy {

@@ -41,7 +41,7 @@ pub fn decide(rule: &OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> St
     let fresh = !holder.settled || holder.age_seconds <= fresh_seconds;
     match (rule, holder.outcome, holder.moved) {
         (OnRepeat::Forward,            _,         _    ) => Step::Forward,
-        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > u64::from(*seconds) => Step::Forward,
+        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > *seconds => Step::Forward,
         (_,                            Refused,   _    ) => Step::Forward,
         (_,                            _,         true ) => RefuseMoved,
         (CancelInquiry,                Unknown,   false) => Step::Forward,
@@ -105,10 +105,10 @@ mod tests {
     #[test]
     fn every_combination_is_the_golden_text() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/repeat.txt");
-        if std::env::var_os("MEDGATE_GOLDEN").is_some() {
+        if std::env::var_os("MEDGATE_UPDATE_GOLDEN").is_some() {
             std::fs::write(path, table()).unwrap();
         }
         let golden = std::fs::read_to_string(path).unwrap();
-        assert_eq!(table(), golden, "run with MEDGATE_GOLDEN=1 to write the new table, and read its diff");
+        assert_eq!(table(), golden, "run with MEDGATE_UPDATE_GOLDEN=1 to write the new table, and read its diff");
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::domain::exchange::Seq;
 use crate::domain::message::{Body, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
-use crate::domain::scan::View;
 use crate::domain::token::Token;
 use crate::journal::draft::{Draft, Sealed};
 use crate::journal::facts::{Fact, Facts};
@@ -17,6 +16,7 @@ use super::forward::{Heeded, Report};
 use super::identify::Identified;
 use super::intend::{Intended, add_named, outcome_header};
 use super::judge::{Asked, HeardFacts, judge};
+use super::understood::Understood;
 
 /// What the judge said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,11 @@ impl Verdict {
     pub fn unknown(cause: Cause) -> Verdict {
         Verdict { outcome: Outcome::Unknown, cause }
     }
+
+    /// The platform says that it is done: by this call, or that it was done before.
+    fn proves_done(self) -> bool {
+        self.outcome == Outcome::Confirmed || self.cause == Cause::AlreadyDone
+    }
 }
 
 impl Line {
@@ -39,16 +44,20 @@ impl Line {
     pub(super) fn judge(&self, call: &Identified, report: &Report) -> Verdict {
         match report {
             Report::NeverSent { .. } => judge_of(call, &HeardFacts::NeverSent),
-            Report::Silence { cause, .. } => judge_of(call, &HeardFacts::Silence(*cause)),
-            Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.view),
+            Report::Silence { cause, .. } => {
+                call.upstream.metrics.silence(*cause);
+                judge_of(call, &HeardFacts::Silence(*cause))
+            }
+            Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.understood),
             // `carry` streams these, and judges what `stream` stored.
             Report::Streaming(_) => Verdict::unknown(Cause::NotStored),
         }
     }
 
     /// Judges a complete reply.
-    pub(super) fn judge_reply(&self, call: &Identified, status: u16, view: &View) -> Verdict {
-        judge_of(call, &HeardFacts::Reply { status, view, complete: true })
+    pub(super) fn judge_reply(&self, call: &Identified, status: u16, understood: &Understood) -> Verdict {
+        let Understood { view, said } = understood;
+        judge_of(call, &HeardFacts::Reply { status, view, said, complete: true })
     }
 }
 
@@ -67,7 +76,7 @@ fn judge_of(call: &Identified, heard: &HeardFacts<'_>) -> Verdict {
 /// What an OUTCOME is to hold.
 pub(super) struct Evidence<'a> {
     reply: Option<&'a Reply>,
-    view: Option<&'a View>,
+    said: Option<&'a ReplyView>,
     own_answer: Option<&'a Reply>,
     told: Told,
     flags: u32,
@@ -78,23 +87,29 @@ impl<'a> Evidence<'a> {
     /// Nothing was heard, and nothing can be said of what was told.
     pub(super) fn none() -> Evidence<'a> {
         let told = Told::UnknownWhatTold;
-        Evidence { reply: None, view: None, own_answer: None, told, flags: 0, evidence_seq: Seq::NONE }
+        Evidence { reply: None, said: None, own_answer: None, told, flags: 0, evidence_seq: Seq::NONE }
     }
 
     /// The platform's reply, which the HIS gets as it came.
     pub(super) fn relayed(heeded: &'a Heeded, told: Told) -> Evidence<'a> {
-        Evidence { reply: Some(&heeded.reply), view: Some(&heeded.view), told, ..Evidence::none() }
+        Evidence { reply: Some(&heeded.reply), said: Some(&heeded.understood.said), told, ..Evidence::none() }
     }
 
     /// Our own words; what was seen of a reply beside them.
     pub(super) fn own_words(seen: Option<&'a Heeded>, own: &'a Reply, told: Told) -> Evidence<'a> {
-        let (reply, view) = (seen.map(|seen| &seen.reply), seen.map(|seen| &seen.view));
-        Evidence { reply, view, own_answer: Some(own), told, ..Evidence::none() }
+        let (reply, said) = (seen.map(|seen| &seen.reply), seen.map(|seen| &seen.understood.said));
+        Evidence { reply, said, own_answer: Some(own), told, ..Evidence::none() }
+    }
+
+    /// What the gateway asked for itself; nobody is told.
+    pub(super) fn asked(heeded: Option<&'a Heeded>) -> Evidence<'a> {
+        let (reply, said) = (heeded.map(|heeded| &heeded.reply), heeded.map(|heeded| &heeded.understood.said));
+        Evidence { reply, said, told: Told::NotTold, ..Evidence::none() }
     }
 
     /// A large reply that streamed with its tail held.
-    pub(super) fn streamed(reply: Option<&'a Reply>, view: Option<&'a View>, told: Told) -> Evidence<'a> {
-        Evidence { reply, view, told, flags: flag::TAIL_HELD, ..Evidence::none() }
+    pub(super) fn streamed(reply: Option<&'a Reply>, said: Option<&'a ReplyView>, told: Told) -> Evidence<'a> {
+        Evidence { reply, said, told, flags: flag::TAIL_HELD, ..Evidence::none() }
     }
 
     /// A reply that came after the HIS was told "unknown"; the Note `evidence_seq` holds it too.
@@ -154,14 +169,16 @@ impl Line {
         if let Some(reply) = evidence.reply {
             facts.number(Fact::HttpStatus, u64::from(reply.status));
         }
-        if let Some(view) = evidence.view {
-            let heard = call.arrival.policy.profile.envelope_of_reply(view);
-            add_reply_facts(&mut facts, &heard);
-            self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, &heard);
+        if let Some(said) = evidence.said {
+            add_reply_facts(&mut facts, said);
+            self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, said);
         }
-        if let (Outcome::Confirmed, Some(undone)) = (verdict.outcome, &call.undone) {
-            facts.number(Fact::FreesSeq, undone.intent_seq.0);
+        facts.text(Fact::ChrgBchno, call.envelope.chrg_bchno.as_deref().unwrap_or_default());
+        if let Some(undone) = &call.undone {
             facts.token(Fact::FreesKey, undone.key_token);
+            if verdict.proves_done() {
+                facts.number(Fact::FreesSeq, undone.intent_seq.0);
+            }
         }
         let sealed =
             Sealed { reply: evidence.reply.cloned(), own_answer: evidence.own_answer.cloned(), ..Sealed::default() };

@@ -9,9 +9,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::domain::limits::TAIL_HELD_BYTES;
-use crate::domain::message::{Body, BodyFile, header};
+use crate::domain::message::{Body, BodyFile};
 use crate::domain::outcome::{Cause, Outcome, Told};
-use crate::domain::scan::{Scanner, View};
 use crate::journal::bodies::Side;
 use crate::outbound::{Flow, FlowBroken, Replied, ReplyBody, ReplyHead, forwardable};
 
@@ -20,6 +19,7 @@ use super::door::Answer;
 use super::flow::CHUNKS_WAITING_MAX;
 use super::forward::reply_of;
 use super::settle::{Evidence, Verdict};
+use super::understood::{Listening, Understood};
 use super::{Line, Performing};
 
 /// The way to the HIS, with the last bytes held back.
@@ -82,22 +82,24 @@ impl Line {
             close: false,
             receipt,
         }));
-        let stored = self.store(&performing, &head, body, &mut tail).await;
-        let (verdict, reply, view) = match stored {
-            Ok((file, view)) => {
+        let stored = tokio::select! {
+            biased;
+            stored = self.store(&performing, &head, body, &mut tail) => stored,
+            () = self.cut.cancelled() => Err(Cause::Stop),
+        };
+        let (verdict, reply, understood) = match stored {
+            Ok((file, understood)) => {
                 let reply = reply_of(&head, Body::Spooled(Arc::new(file)));
-                (self.judge_reply(performing.intended.call(), head.status, &view), Some(reply), Some(view))
+                (self.judge_reply(performing.intended.call(), head.status, &understood), Some(reply), Some(understood))
             }
             Err(cause) => (Verdict::unknown(cause), None, None),
         };
         let told = if verdict.outcome == Outcome::Refused { Told::Refused } else { Told::Success };
-        let evidence = Evidence::streamed(reply.as_ref(), view.as_ref(), told);
+        let evidence = Evidence::streamed(reply.as_ref(), understood.as_ref().map(|understood| &understood.said), told);
         self.settle(&mut performing.intended, verdict, evidence).await;
         if reply.is_some() {
             tail.release().await;
-        } else {
-            tail.send(Err(FlowBroken::Cut("the platform's answer was cut short".into()))).await;
-        }
+        } // else the tail drops without its end, and the HIS has a cut answer: it may not be reading any more
     }
 
     async fn store(
@@ -106,11 +108,10 @@ impl Line {
         head: &ReplyHead,
         body: ReplyBody,
         tail: &mut Tail,
-    ) -> Result<(BodyFile, View), Cause> {
+    ) -> Result<(BodyFile, Understood), Cause> {
         let intended = &performing.intended;
         let call = intended.call();
-        let content_type = header(&head.headers, "content-type").map(|value| &value[..]);
-        let mut scanner = Scanner::of_content_type(call.arrival.policy.profile.reply_wanted(), content_type);
+        let mut listening = Listening::to(Arc::clone(&call.arrival.policy), &head.headers);
         let (mut chunk, mut rest) = match body {
             ReplyBody::Whole(bytes) => (bytes, Flow::empty()),
             ReplyBody::More { first, rest } => (first, rest),
@@ -119,16 +120,18 @@ impl Line {
         let created = self.journal.bodies().create(call.arrival.id, Side::Ans, slot).await;
         let mut writer = created.map_err(|_| Cause::NotStored)?;
         loop {
-            scanner.feed(&chunk);
+            listening.feed(&chunk);
             writer.write(&chunk).await.map_err(|_| Cause::NotStored)?;
             tail.push(chunk).await;
-            chunk = match rest.next().await {
-                Some(Ok(chunk)) => chunk,
-                Some(Err(_)) => return Err(Cause::Cut),
-                None => break,
+            // Nobody waits longer for the next bytes than for the first ones.
+            chunk = match tokio::time::timeout(call.upstream.answer_within, rest.next()).await {
+                Ok(Some(Ok(chunk))) => chunk,
+                Ok(Some(Err(_))) => return Err(Cause::Cut),
+                Ok(None) => break,
+                Err(_) => return Err(Cause::TimedOut),
             };
         }
         let file = writer.finish().await.map_err(|_| Cause::NotStored)?;
-        Ok((file, scanner.finish()))
+        Ok((file, listening.finish()))
     }
 }

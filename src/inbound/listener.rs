@@ -39,11 +39,6 @@ pub struct Door<E> {
     http: http1::Builder,
 }
 
-/// Serves until `stop`, then until every connection has ended its exchange. Dropping the future closes them all.
-pub async fn serve<E: Exchanges>(listener: TcpListener, line: Arc<E>, settings: Settings, stop: CancellationToken) {
-    Door::new(line, settings, stop).serve(listener).await;
-}
-
 impl<E: Exchanges> Door<E> {
     /// A door before `line`.
     pub fn new(line: Arc<E>, settings: Settings, stop: CancellationToken) -> Arc<Door<E>> {
@@ -65,7 +60,7 @@ impl<E: Exchanges> Door<E> {
         self.bounds.gauges()
     }
 
-    /// See `serve`.
+    /// Serves until `stop`, then until every connection has ended its exchange. Dropping the future closes them all.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let room = Arc::new(Semaphore::new(self.settings.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
         let mut open = JoinSet::new();

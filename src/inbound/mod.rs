@@ -11,7 +11,7 @@ mod service; // One request: bounds, body, line, answer.
 mod listener; // Accepts connections, ends them in order.
 
 pub use bounds::Gauges;
-pub use listener::{Door, serve};
+pub use listener::Door;
 
 use serde::Deserialize;
 

@@ -13,7 +13,7 @@ use super::tokens::{MSGID, Tokens};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum EntryKind {
-    /// A business key held, resolved or freed.
+    /// A business key held, resolved, freed or about to be.
     Key = 1,
     /// A person within the institution.
     Fence = 2,
@@ -67,6 +67,8 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
     match header.known_kind() {
         Some(Kind::Intent) => {
             found.add(EntryKind::Key, header.key_token);
+            // An undo stands against the key from the moment it may leave.
+            found.add(EntryKind::Key, facts.token_of(Fact::FreesKey).unwrap_or_default());
             found.add(EntryKind::Fence, header.fence_token);
             found.add(EntryKind::Settlement, header.settlement_token);
             found.add(EntryKind::Msgid, msgid(Fact::Msgid));
@@ -156,10 +158,9 @@ mod tests {
             let got: Vec<_> = entries.into_iter().map(|entry| (entry.kind, entry.token)).collect();
             assert_eq!(got, expected, "{kind:?} {class:?} {outcome:?}");
         };
-        let held = [(Key, token(1)), (Fence, token(2)), (Settlement, token(3))];
-        let with = |more: &[(EntryKind, Token)]| [&held[..], more].concat();
-        check(Kind::Intent, Class::Money, None, &with(&[(Msgid, first), (Exchange, token(9))]));
         let freed = [(Key, token(1)), (Key, token(6)), (Fence, token(2)), (Settlement, token(3))];
+        let with = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
+        check(Kind::Intent, Class::Money, None, &with(&[(Msgid, first), (Exchange, token(9))]));
         let outcome = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
         check(
             Kind::Outcome,

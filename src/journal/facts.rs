@@ -54,7 +54,7 @@ pub enum Fact {
     UndoesSeq = 21,
     /// Seq of the INTENT whose key this one frees, u64.
     FreesSeq = 22,
-    /// Key token that this one frees.
+    /// Key token that this one frees (OUTCOME with `FreesSeq`), or would free (INTENT, and OUTCOME without).
     FreesKey = 23,
     /// A repeat's msgid that stands for the first msgid, text.
     Alias = 24,

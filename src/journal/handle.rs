@@ -14,8 +14,10 @@ use super::bodies::Bodies;
 use super::draft::{Draft, Sealed};
 use super::entropy::SystemEntropy;
 use super::entry::{EntryKind, index_entries};
+use super::facts::Fact;
 use super::gauges::Gauges;
 use super::keys::{KeyError, KeyPool};
+use super::kind::Kind;
 use super::lock::{Lock, LockError};
 use super::open::{self, EntriesOf, Opening};
 use super::place::{Place, Record};
@@ -80,7 +82,9 @@ impl Journal {
         let of_tokens = Arc::clone(&tokens);
         let entries_of: EntriesOf = Arc::new(move |header, facts| index_entries(header, facts, &of_tokens));
         let (running, opening) = Running::open(lock, settings, data, fresh, clock, &entries_of)?;
-        Ok((Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies })), opening))
+        let journal = Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies }));
+        journal.announce_slots();
+        Ok((journal, opening))
     }
 
     /// Makes tokens under the index secret.
@@ -109,6 +113,9 @@ impl Journal {
         let frame = self.0.sealer.frame(draft).await?;
         let key_slot = frame.header.key_slot;
         let (seq, room) = self.0.running.intend(frame).await?;
+        if key_slot % u64::from(BLOCK_SLOTS) == 1 {
+            self.announce_slots();
+        }
         Ok(Kept { seq, key_slot, room })
     }
 
@@ -192,9 +199,13 @@ impl Journal {
         self.0.running.room_free()
     }
 
-    /// Blocks of the key pool that no record names yet.
-    pub fn unannounced_slots(&self) -> Vec<(u64, u64)> {
-        self.0.pool.unannounced()
+    /// Names the blocks of keys that came into use: a `KeySlots` record each.
+    fn announce_slots(&self) {
+        for (first, last) in self.0.pool.unannounced() {
+            let mut draft = Draft::new(Kind::KeySlots);
+            draft.facts.bytes(Fact::Slots, [first.to_le_bytes(), last.to_le_bytes()].concat());
+            self.append_unawaited(draft);
+        }
     }
 
     /// Seals the last segment, ends the threads and unlocks.

@@ -11,6 +11,7 @@ pub mod draft; // What a caller hands in.
 pub mod entry; // What a record leaves in the index.
 pub mod facts; // The clear part of a payload.
 pub mod frame; // A finished record, before the writer numbers it.
+pub mod kind; // What a record is.
 pub mod record; // One record: header, stamp, checks.
 pub mod sealed_form; // The plain form of the sealed part.
 pub mod tlv; // The inner form of both parts.
@@ -23,7 +24,6 @@ pub mod keys; // The key pool.
 pub mod pack; // Compression.
 mod private_file; // Small secret files, whole or not at all.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
-mod sm4_lanes; // SM4, eight blocks side by side.
 pub mod tokens; // Keyed tokens under the index secret.
 
 pub mod bodies; // Large bodies in files of their own.
@@ -61,7 +61,7 @@ pub mod verify; // The whole journal checked without a key.
 mod handle; // The journal as everyone else holds it.
 
 #[cfg(test)]
-mod golden; // Every kind of record as it is stored.
+mod tests; // Golden files: every kind of record as it is stored.
 
 pub use handle::{AppendError, IntendError, Journal, Kept, OpenError, SettleError};
 pub use open::Opening;

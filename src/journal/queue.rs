@@ -130,10 +130,7 @@ pub enum Turn {
     Stop,
 }
 
-/// What an attempt to admit an intent gives.
-pub type Admitted = Result<(oneshot::Receiver<Written>, OutcomeRoom), (Frame, NotAdmitted)>;
-
-/// Why an intent was not admitted.
+/// Why a record was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAdmitted {
     /// Room or memory may come: worth waiting.
@@ -177,26 +174,49 @@ impl Queue {
         Arc::new(Queue { bounds, state: Mutex::new(state), arrived, chore, changed })
     }
 
-    /// Queues an intent, if there is room for it and its outcome.
-    pub fn admit(self: &Arc<Self>, frame: Frame) -> Admitted {
-        let len = frame.bytes.len() as u64;
+    /// Queues an intent, if there is room for it and its outcome; the frame is taken only then.
+    ///
+    /// # Errors
+    /// Whether waiting may help.
+    pub fn admit(
+        self: &Arc<Self>,
+        frame: &mut Option<Frame>,
+    ) -> Result<(oneshot::Receiver<Written>, OutcomeRoom), NotAdmitted> {
         let reserve = self.bounds.outcome_room_bytes + CARRY_ENTRY_LEN;
+        let receiver = self.push_if_it_fits(frame, reserve, Role::Intent)?;
+        Ok((receiver, OutcomeRoom { queue: self.clone(), bytes: reserve }))
+    }
+
+    /// Queues any other record, if there is room; the frame is taken only then.
+    ///
+    /// # Errors
+    /// Whether waiting may help.
+    pub fn offer(&self, frame: &mut Option<Frame>) -> Result<oneshot::Receiver<Written>, NotAdmitted> {
+        self.push_if_it_fits(frame, 0, Role::Other)
+    }
+
+    fn push_if_it_fits(
+        &self,
+        frame: &mut Option<Frame>,
+        reserve: u64,
+        role: Role,
+    ) -> Result<oneshot::Receiver<Written>, NotAdmitted> {
+        let len = frame.as_ref().map_or(0, |frame| frame.bytes.len() as u64);
         if len > self.bounds.frame_bytes {
-            return Err((frame, NotAdmitted::Never(NotWritten::TooLarge)));
+            return Err(NotAdmitted::Never(NotWritten::TooLarge));
         }
         let mut state = self.lock();
         if state.door != Health::Open {
-            return Err((frame, NotAdmitted::Never(NotWritten::Closed)));
+            return Err(NotAdmitted::Never(NotWritten::Closed));
         }
-        if !self.takes(&mut state, len, reserve) {
-            let why = match state.room.spare() {
-                Spare::NoRoom => NotAdmitted::Never(NotWritten::Full),
-                Spare::Ready | Spare::Taken | Spare::Making => NotAdmitted::Later,
-            };
-            return Err((frame, why));
+        let fits = state.room.queued() + len <= self.bounds.memory_bytes && state.room.admit(len, reserve);
+        match (fits, state.room.spare()) {
+            (true, _) => {}
+            (false, Spare::NoRoom) => return Err(NotAdmitted::Never(NotWritten::Full)),
+            (false, Spare::Ready | Spare::Taken | Spare::Making) => return Err(NotAdmitted::Later),
         }
-        let receiver = self.push(state, frame, Role::Intent);
-        Ok((receiver, OutcomeRoom { queue: self.clone(), bytes: reserve }))
+        let frame = frame.take().ok_or(NotAdmitted::Never(NotWritten::Closed))?;
+        Ok(self.push(state, frame, role))
     }
 
     /// Admits an intent and waits until it is durable; waits for room at most `longest`.
@@ -204,8 +224,7 @@ impl Queue {
     /// # Errors
     /// `Full`, `Closed` or `TooLarge`; nothing may be sent then.
     pub async fn intend(self: &Arc<Self>, frame: Frame, longest: Duration) -> Result<(Seq, OutcomeRoom), NotWritten> {
-        let admit = |frame| self.admit(frame);
-        let (receiver, room) = self.admitted(frame, longest, admit).await?;
+        let (receiver, room) = self.admitted(frame, longest, |frame| self.admit(frame)).await?;
         let seq = receiver.await.unwrap_or(Err(NotWritten::Closed))?;
         Ok((seq, room))
     }
@@ -228,27 +247,6 @@ impl Queue {
         self.push(state, frame, Role::Outcome)
     }
 
-    /// Queues any other record, if there is room.
-    ///
-    /// # Errors
-    /// The frame comes back.
-    pub fn offer(&self, frame: Frame) -> Result<oneshot::Receiver<Written>, (Frame, NotAdmitted)> {
-        let len = frame.bytes.len() as u64;
-        if len > self.bounds.frame_bytes {
-            return Err((frame, NotAdmitted::Never(NotWritten::TooLarge)));
-        }
-        let mut state = self.lock();
-        if state.door != Health::Open {
-            return Err((frame, NotAdmitted::Never(NotWritten::Closed)));
-        }
-        if !self.takes(&mut state, len, 0) {
-            let full = state.room.spare() == Spare::NoRoom;
-            let why = if full { NotAdmitted::Never(NotWritten::Full) } else { NotAdmitted::Later };
-            return Err((frame, why));
-        }
-        Ok(self.push(state, frame, Role::Other))
-    }
-
     /// Queues any other record and waits until it is durable; waits for room at most `longest`.
     ///
     /// # Errors
@@ -260,30 +258,31 @@ impl Queue {
 
     async fn admitted<T>(
         &self,
-        mut frame: Frame,
+        frame: Frame,
         longest: Duration,
-        admit: impl Fn(Frame) -> Result<T, (Frame, NotAdmitted)>,
+        admit: impl Fn(&mut Option<Frame>) -> Result<T, NotAdmitted>,
     ) -> Result<T, NotWritten> {
+        let mut frame = Some(frame);
+        match admit(&mut frame) {
+            Ok(admitted) => return Ok(admitted),
+            Err(NotAdmitted::Never(why)) => return Err(why),
+            Err(NotAdmitted::Later) => {}
+        }
         let deadline = tokio::time::Instant::now() + longest;
         loop {
             // Registered before the look, so that a change between look and wait is not missed.
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            frame = match admit(frame) {
+            match admit(&mut frame) {
                 Ok(admitted) => return Ok(admitted),
-                Err((_, NotAdmitted::Never(why))) => return Err(why),
-                Err((frame, NotAdmitted::Later)) => frame,
-            };
+                Err(NotAdmitted::Never(why)) => return Err(why),
+                Err(NotAdmitted::Later) => {}
+            }
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
                 return Err(NotWritten::Full);
             }
         }
-    }
-
-    /// True when memory and disk take a frame; what it reserves beyond is for its outcome.
-    fn takes(&self, state: &mut State, len: u64, reserve: u64) -> bool {
-        state.room.queued() + len <= self.bounds.memory_bytes && state.room.admit(len, reserve)
     }
 
     fn push(&self, mut state: MutexGuard<'_, State>, frame: Frame, role: Role) -> oneshot::Receiver<Written> {

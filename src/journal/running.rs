@@ -19,7 +19,7 @@ use super::queue::{Health, NotWritten, OutcomeRoom, Queue, Written};
 use super::reader::Reader;
 use super::settings::Settings;
 use super::shelf::Store;
-use super::worker::{Waits, spawn_helper, spawn_writer};
+use super::worker::{Waits, spawn_chores, spawn_writer};
 
 /// An open journal. The threads end when it is closed or dropped.
 pub struct Running {
@@ -55,7 +55,7 @@ impl Running {
         let (core, opening) = open(disk.clone(), bounds, fresh, clock, entries_of)?;
         let machine = |source| OpenError::Machine { what: "thread", source };
         let (queue, shelf) = (core.queue, core.shelf);
-        let helper = spawn_helper(disk, shelf.clone(), queue.clone(), bounds.segment_bytes, waits).map_err(machine)?;
+        let helper = spawn_chores(disk, shelf.clone(), queue.clone(), bounds.segment_bytes, waits).map_err(machine)?;
         let writer = spawn_writer(core.writer, queue.clone(), waits).map_err(machine)?;
         let running = Running {
             queue,
@@ -93,7 +93,7 @@ impl Running {
 
     /// Hands a record over without waiting; counted when it is dropped for lack of room.
     pub fn append_unawaited(&self, frame: Frame) {
-        if self.queue.offer(frame).is_err() {
+        if self.queue.offer(&mut Some(frame)).is_err() {
             self.gauges.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -109,18 +109,14 @@ impl Check {
         is_last: bool,
     ) -> io::Result<()> {
         self.end = 0;
-        let header = match read_header(file)? {
-            Ok(header) if header.segment_no == number => header,
-            Ok(_) => return Ok(self.bad(number, 0, "the header names another segment")),
-            Err(why) => return Ok(self.bad(number, 0, why.to_string())),
+        let header = match self.header(file, number)? {
+            Ok(header) => header,
+            Err(why) => {
+                self.bad(number, 0, why);
+                return Ok(());
+            }
         };
-        if let Some(why) = self.before.as_ref().and_then(|before| misplaced(before, &header)) {
-            return Ok(self.bad(number, 0, why));
-        }
         let link = Link { seq: Seq(header.first_seq.0 - 1), chain: header.prev_chain };
-        if self.link.is_some_and(|link_before| link_before != link) {
-            return Ok(self.bad(number, 0, "it does not continue the last record before"));
-        }
         self.link = Some(link);
         self.end = SEGMENT_HEADER_LEN as u64;
         let len = file.len()?;
@@ -132,6 +128,23 @@ impl Check {
         }
         self.before = Some(header);
         Ok(())
+    }
+
+    /// The header of a segment that continues what was checked before, or what is wrong with it.
+    fn header<F: DiskFile>(&self, file: &F, number: u32) -> io::Result<Result<SegmentHeader, String>> {
+        let header = match read_header(file)? {
+            Ok(header) => header,
+            Err(why) => return Ok(Err(why.to_string())),
+        };
+        let misplaced = self.before.as_ref().and_then(|before| misplaced(before, &header));
+        let continues =
+            self.link.is_none_or(|link| (link.seq.0 + 1, link.chain) == (header.first_seq.0, header.prev_chain));
+        Ok(match misplaced {
+            _ if header.segment_no != number => Err("the header names another segment".into()),
+            Some(why) => Err(why),
+            None if !continues => Err("it does not continue the last record before".into()),
+            None => Ok(header),
+        })
     }
 
     /// Checks records until the range ends or something else than a record stands there.

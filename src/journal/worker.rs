@@ -71,7 +71,7 @@ pub fn spawn_writer<D: Disk>(mut writer: Writer<D>, queue: Arc<Queue>, waits: Wa
 ///
 /// # Errors
 /// When the machine gives no thread.
-pub fn spawn_helper<D: Disk>(
+pub fn spawn_chores<D: Disk>(
     disk: Arc<D>,
     shelf: Arc<Shelf<D>>,
     queue: Arc<Queue>,

@@ -120,9 +120,27 @@ pub enum Heard {
     Silence(Box<Silence>),
 }
 
+/// How often what happened, since the start, and what is so now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections made.
+    pub dialled: u64,
+    /// Calls that found an idle connection.
+    pub reused: u64,
+    /// Requests that a closing connection handed back untouched and a new one took.
+    pub handed_back: u64,
+    /// Connections in use now.
+    pub in_use: usize,
+    /// Calls that wait for a connection now.
+    pub waiting: usize,
+}
+
 /// Someone who can be asked: the real platform, or a stand-in for simulation.
 pub trait Platform: Send + Sync {
     /// Sends once. There is no deadline inside except the one for reaching the platform; dropping the future closes
     /// the connection.
     fn call<'a>(&'a self, out: Outgoing) -> Pin<Box<dyn Future<Output = Heard> + Send + 'a>>;
+
+    /// For metrics.
+    fn counts(&self) -> Counts;
 }

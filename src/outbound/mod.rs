@@ -17,5 +17,5 @@ mod wired; // One connection and the socket under it.
 
 pub use fields::{forwardable, rewrite_target};
 pub use flow::{Flow, FlowBroken};
-pub use heard::{Heard, NeverSent, Outgoing, Platform, Replied, ReplyBody, ReplyHead, Silence, Unsent};
-pub use upstream::{Counts, Settings, SettingsError, Upstream};
+pub use heard::{Counts, Heard, NeverSent, Outgoing, Platform, Replied, ReplyBody, ReplyHead, Silence, Unsent};
+pub use upstream::{Settings, SettingsError, Upstream};

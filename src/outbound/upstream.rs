@@ -15,7 +15,7 @@ use crate::domain::clock::Clock;
 use super::connect::Dial;
 use super::fields;
 use super::flow::Flow;
-use super::heard::{Heard, NeverSent, Outgoing, Platform, Unsent};
+use super::heard::{Counts, Heard, NeverSent, Outgoing, Platform, Unsent};
 use super::pool::{Pool, PoolBounds};
 use super::reply;
 use super::wired::Sent;
@@ -63,21 +63,6 @@ pub enum SettingsError {
     /// No connection could ever be made.
     #[error("connections_max is 0")]
     NoConnections,
-}
-
-/// How often what happened, since the start, and what is so now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections made.
-    pub dialled: u64,
-    /// Calls that found an idle connection.
-    pub reused: u64,
-    /// Requests that a closing connection handed back untouched and a new one took.
-    pub handed_back: u64,
-    /// Connections in use now.
-    pub in_use: usize,
-    /// Calls that wait for a connection now.
-    pub waiting: usize,
 }
 
 /// One platform address with its connections.
@@ -132,17 +117,6 @@ impl Upstream {
         &self.base_path
     }
 
-    /// For metrics.
-    pub fn counts(&self) -> Counts {
-        Counts {
-            dialled: self.pool.dialled(),
-            reused: self.pool.reused(),
-            handed_back: self.handed_back.load(Ordering::Relaxed),
-            in_use: self.pool.in_use(),
-            waiting: self.pool.waiting(),
-        }
-    }
-
     fn request(&self, out: Outgoing) -> Result<Request<Flow>, http::Error> {
         let mut request = Request::new(out.body);
         *request.method_mut() = Method::from_bytes(out.method.as_bytes())?;
@@ -174,6 +148,16 @@ impl Upstream {
 impl Platform for Upstream {
     fn call<'a>(&'a self, out: Outgoing) -> Pin<Box<dyn Future<Output = Heard> + Send + 'a>> {
         Box::pin(async move { self.send(out).await.unwrap_or_else(|why| Heard::NeverSent(NeverSent { why })) })
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            dialled: self.pool.dialled(),
+            reused: self.pool.reused(),
+            handed_back: self.handed_back.load(Ordering::Relaxed),
+            in_use: self.pool.in_use(),
+            waiting: self.pool.waiting(),
+        }
     }
 }
 

@@ -169,13 +169,19 @@ impl Profile {
     fn pick<'v>(&self, view: &'v View) -> Picked<'v> {
         let mut picked =
             Picked { slots: [None; NAMES.len()], amounts: Vec::new(), dimensions: Vec::new(), persons: Vec::new() };
+        // Neighbours stand in the same node: whether that is a row is found out once.
+        let mut node = ("", false);
         for found in &view.found {
             let key = found.key();
             let Some((roles, text)) = self.roles.get(key).zip(found.filled()) else { continue };
+            if node.0 != found.above() {
+                node = (found.above(), self.is_row(found.above()));
+            }
             for Role { slot, order } in roles {
                 match NAMES[*slot] {
-                    "amounts" => self.list(&mut picked.amounts, found, text),
-                    "dimensions" => self.list(&mut picked.dimensions, found, text),
+                    "amounts" if !node.1 => add_first(&mut picked.amounts, key, text),
+                    "dimensions" if !node.1 => add_first(&mut picked.dimensions, key, text),
+                    "amounts" | "dimensions" => {}
                     "persons" if picked.persons.iter().all(|(name, _)| name != key) => {
                         picked.persons.push((key.to_owned(), Personal::new(text)));
                     }
@@ -192,13 +198,9 @@ impl Profile {
         picked
     }
 
-    /// Adds the first value of a field that stands in no row.
-    fn list(&self, into: &mut Vec<(String, String)>, found: &Found, text: &str) {
-        let known = into.iter().any(|(name, _)| name == found.key());
-        let in_row = || found.path.split('.').any(|node| self.names("row_nodes").iter().any(|one| one == node));
-        if !known && !in_row() {
-            into.push((found.key().to_owned(), text.to_owned()));
-        }
+    /// True when a node of the path holds rows.
+    fn is_row(&self, path: &str) -> bool {
+        path.split('.').any(|node| self.names("row_nodes").iter().any(|one| one == node))
     }
 
     /// Filled infcodes of the outermost object, or of anywhere when it has none.
@@ -213,5 +215,12 @@ impl Profile {
     fn certno_by_type(&self, view: &View) -> Option<String> {
         let [kind, person, number] = self.names("certno_by_type") else { return None };
         (view.text(kind)? == person).then(|| view.text(number).map(str::to_owned))?
+    }
+}
+
+/// Adds the first value of a field.
+fn add_first(into: &mut Vec<(String, String)>, key: &str, text: &str) {
+    if into.iter().all(|(name, _)| name != key) {
+        into.push((key.to_owned(), text.to_owned()));
     }
 }

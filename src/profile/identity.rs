@@ -68,7 +68,7 @@ impl Profile {
     }
 
     /// A known number, or anything of the form of one, after an optional prefix.
-    fn number_in(&self, text: &[u8]) -> Option<String> {
+    pub(super) fn number_in(&self, text: &[u8]) -> Option<String> {
         let text = std::str::from_utf8(text).ok()?.trim();
         let bare =
             self.rules.number_prefixes.iter().find_map(|prefix| text.strip_prefix(prefix.as_str())).unwrap_or(text);

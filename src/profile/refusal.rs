@@ -84,7 +84,7 @@ pub(super) fn warns_at_once(text: &str) -> bool {
 }
 
 /// A JSON string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for letter in text.chars() {
@@ -103,7 +103,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// yyyyMMddHHmmssSSS in China's time (`wire.md` §2.2).
-fn compact_time(unix_ns: i64) -> String {
+pub(super) fn compact_time(unix_ns: i64) -> String {
     let t = china(unix_ns);
     format!("{:04}{:02}{:02}{:02}{:02}{:02}{:03}", t.year, t.month, t.day, t.hour, t.minute, t.second, t.milli)
 }

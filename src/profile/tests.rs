@@ -1,3 +1,5 @@
+//! The embedded profiles: keys, texts, classes, inheritance.
+
 use std::collections::HashMap;
 
 use serde_json::Value;

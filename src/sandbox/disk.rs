@@ -41,7 +41,7 @@ pub struct SimDisk {
 pub struct SimFile {
     state: Arc<Mutex<State>>,
     inode: usize,
-    power_cycle: u64,
+    opening: u64,
 }
 
 struct State {
@@ -50,7 +50,7 @@ struct State {
     operations: u64,
     writes: u64,
     syncs: u64,
-    power_cycle: u64,
+    opening: u64,
     inodes: Vec<Inode>,
     names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
@@ -86,7 +86,7 @@ impl SimDisk {
             operations: 0,
             writes: 0,
             syncs: 0,
-            power_cycle: 0,
+            opening: 0,
             inodes: Vec::new(),
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
@@ -120,7 +120,14 @@ impl SimDisk {
         let mut state = self.lock();
         state.lose_unsynced();
         state.faults = faults;
-        state.power_cycle += 1;
+        state.opening += 1;
+    }
+
+    /// Kills the process and lets the disk live: what was not synced is still seen, and may vanish at a later power cut.
+    pub fn kill(&self, faults: Faults) {
+        let mut state = self.lock();
+        state.faults = faults;
+        state.opening += 1;
     }
 
     /// Flips one bit of a file where it is durable.
@@ -148,7 +155,7 @@ impl SimDisk {
     }
 
     fn file(&self, state: &State, inode: usize) -> SimFile {
-        SimFile { state: self.state.clone(), inode, power_cycle: state.power_cycle }
+        SimFile { state: self.state.clone(), inode, opening: state.opening }
     }
 }
 
@@ -300,10 +307,10 @@ impl SimFile {
     fn operate(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.operation()?;
-        if state.power_cycle == self.power_cycle {
+        if state.opening == self.opening {
             Ok(state)
         } else {
-            Err(io::Error::other("opened before a power cut"))
+            Err(io::Error::other("opened by a process that is dead"))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Metric handles. What an exchange touches is resolved once and kept: a count costs one hash and one atomic add.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
@@ -12,6 +12,7 @@ use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome, Told};
 
 use super::names::{self, Name};
+use super::sampled::{SampledHistogram, follow};
 
 const OUTCOMES: [Outcome; 3] = [Outcome::Confirmed, Outcome::Refused, Outcome::Unknown];
 const TOLD: [Told; 5] = [Told::Success, Told::Refused, Told::Unknown, Told::NotTold, Told::UnknownWhatTold];
@@ -21,7 +22,9 @@ const EXCHANGE_BUCKETS: &[f64] =
 /// From a sync of a good disk to one that hangs.
 const DISK_BUCKETS: &[f64] =
     &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
-const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// Upper bounds of the journal's own count of sync times, seconds.
+pub const SYNC_BOUNDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0];
 
 /// The counters of one transaction number by class and outcome, made when first needed.
 type Cells = [[OnceLock<IntCounter>; OUTCOMES.len()]; Class::ALL.len()];
@@ -29,6 +32,7 @@ type Cells = [[OnceLock<IntCounter>; OUTCOMES.len()]; Class::ALL.len()];
 /// Every handle. One value per process, shared by all parts.
 pub struct Metrics {
     registry: Registry,
+    scraping: Mutex<()>,
     exchanges: IntCounterVec,
     by_infno: HashMap<Box<str>, Box<Cells>>,
     other: Box<Cells>,
@@ -47,7 +51,7 @@ pub struct Metrics {
     pub waiting: IntGauge,
     /// Bytes of request bodies.
     pub request_bytes: IntCounter,
-    /// Bytes of answer bodies.
+    /// Bytes of answers handed over.
     pub answer_bytes: IntCounter,
     /// Bodies held in memory.
     pub body_bytes: IntGauge,
@@ -68,16 +72,18 @@ pub struct Metrics {
 /// What the journal counts.
 #[derive(Clone)]
 pub struct JournalMetrics {
-    /// From hand-over to durable, seconds.
+    /// An intent, from hand-over to durable, seconds.
     pub append: Histogram,
-    /// One sync, seconds.
-    pub sync: Histogram,
-    /// Records per batch.
-    pub batch: Histogram,
+    /// One write and sync, seconds; the journal counts its buckets itself, bounds are [`SYNC_BOUNDS`].
+    pub sync: SampledHistogram,
     /// Durable records.
     pub records: IntCounter,
     /// Durable bytes.
     pub bytes: IntCounter,
+    /// Writes and syncs that failed.
+    pub failures: IntCounter,
+    /// Outcomes that wait for the journal to open again.
+    pub waiting: IntGauge,
     /// Records that found no room and had no waiter.
     pub dropped: IntCounter,
     /// The last durable record.
@@ -96,7 +102,7 @@ pub struct UpstreamMetrics {
     pub opened: IntCounter,
     /// Messages that a pooled connection handed back unsent.
     pub replaced: IntCounter,
-    /// Open connections.
+    /// Connections that carry a call.
     pub connections: IntGauge,
     silences: IntCounterVec,
     name: String,
@@ -134,6 +140,7 @@ impl Metrics {
             unknown_open: make.gauge(&names::UNKNOWN_OPEN),
             unknown_oldest_age: make.kept(&names::UNKNOWN_OLDEST_AGE, Gauge::with_opts),
             journal: make.journal(),
+            scraping: Mutex::default(),
             registry,
         }
     }
@@ -159,9 +166,9 @@ impl Metrics {
         self.delivered[told as usize - 1].inc();
     }
 
-    /// The HTTP parser gave up on a request. `reason` is one of the few fixed words of `inbound`.
-    pub fn unreadable(&self, reason: &'static str) {
-        self.unreadable.with_label_values(&[reason]).inc();
+    /// So often has a request been unreadable since the start. `reason` is one of the few fixed words of the door.
+    pub fn unreadable(&self, reason: &'static str, total: u64) {
+        follow(&self.unreadable.with_label_values(&[reason]), total);
     }
 
     /// The handles of one upstream; asked for once, at start.
@@ -174,6 +181,13 @@ impl Metrics {
             silences: self.platform_silences.clone(),
             name: name.to_owned(),
         }
+    }
+
+    /// The exposition text, after `sample` has brought in what the parts count by themselves; one scrape at a time.
+    pub fn sampled(&self, sample: impl FnOnce(&Metrics)) -> String {
+        let _one = self.scraping.lock().unwrap_or_else(PoisonError::into_inner);
+        sample(self);
+        self.render()
     }
 
     /// The exposition text.
@@ -239,8 +253,9 @@ impl Maker<'_> {
     fn journal(&self) -> JournalMetrics {
         let journal = JournalMetrics {
             append: self.histogram(&names::JOURNAL_APPEND_DURATION, DISK_BUCKETS),
-            sync: self.histogram(&names::JOURNAL_SYNC_DURATION, DISK_BUCKETS),
-            batch: self.histogram(&names::JOURNAL_BATCH_RECORDS, BATCH_BUCKETS),
+            sync: self.kept(&names::JOURNAL_SYNC_DURATION, |opts| SampledHistogram::new(&opts, SYNC_BOUNDS)),
+            failures: self.counter(&names::JOURNAL_FAILURES),
+            waiting: self.gauge(&names::JOURNAL_WAITING),
             records: self.counter(&names::JOURNAL_RECORDS),
             bytes: self.counter(&names::JOURNAL_BYTES),
             dropped: self.counter(&names::JOURNAL_DROPPED),
@@ -268,7 +283,7 @@ mod tests {
         }
         metrics.refused(Cause::Gateway);
         metrics.delivered(Told::Success);
-        metrics.unreadable("head");
+        metrics.unreadable("head", 1);
         let upstream = metrics.upstream("default");
         upstream.duration.observe(0.2);
         upstream.silence(Cause::TimedOut);

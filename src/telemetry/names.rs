@@ -36,7 +36,7 @@ names! {
     REQUEST_BYTES = "medgate_request_bytes_total" []
         "Bytes of request bodies that arrived.";
     ANSWER_BYTES = "medgate_answer_bytes_total" []
-        "Bytes of answer bodies that were handed to the HIS.";
+        "Bytes of answers that were handed to the HIS, heads included.";
     REFUSALS = "medgate_refusals_total" ["cause"]
         "Requests that the gateway itself refused; nothing was sent.";
     REPLAYS = "medgate_replays_total" []
@@ -58,21 +58,23 @@ names! {
     CONNECTIONS_REPLACED = "medgate_platform_connections_replaced_total" ["upstream"]
         "Pooled connections that handed a message back unsent, so that a fresh connection took it.";
     PLATFORM_CONNECTIONS = "medgate_platform_connections" ["upstream"]
-        "Open connections to the platform.";
+        "Connections to the platform that carry a call.";
     INBOUND_CONNECTIONS = "medgate_inbound_connections" []
         "Open connections of HIS clients.";
     UNREADABLE_REQUESTS = "medgate_unreadable_requests_total" ["reason"]
         "Requests that the HTTP parser answered itself with 400 or 431, or that broke off.";
     JOURNAL_APPEND_DURATION = "medgate_journal_append_duration_seconds" []
-        "From handing a record to the journal to its being durable.";
+        "From handing an intent to the journal to its being durable.";
     JOURNAL_SYNC_DURATION = "medgate_journal_sync_duration_seconds" []
-        "One sync of the journal's file.";
-    JOURNAL_BATCH_RECORDS = "medgate_journal_batch_records" []
-        "Records in one batch of the journal's writer.";
+        "One write and sync of a batch.";
     JOURNAL_RECORDS = "medgate_journal_records_total" []
         "Records made durable.";
     JOURNAL_BYTES = "medgate_journal_bytes_total" []
         "Bytes of records made durable.";
+    JOURNAL_FAILURES = "medgate_journal_failures_total" []
+        "Writes and syncs that failed.";
+    JOURNAL_WAITING = "medgate_journal_waiting" []
+        "Outcomes that wait for the journal to open again.";
     JOURNAL_DROPPED = "medgate_journal_dropped_total" []
         "Records that nobody waits for and that found no room in the queue.";
     JOURNAL_HEALTH = "medgate_journal_health" ["state"]

@@ -16,6 +16,26 @@ mod doors_once; // One send per call, whatever the connection does.
 mod doors_pass; // What crosses unchanged.
 mod doors_rig; // Raw peers on both sides, and a line that only relays.
 
+mod gateway_bounds; // What the whole gateway refuses, and that it ends every wait.
+mod gateway_bytes; // Ten thousand messages cross unchanged.
+mod gateway_bytes_drawn; // Which messages those are.
+mod gateway_once; // One send per exchange, counted by the platform.
+mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
+
+mod program_day; // A day through the program: its metrics, and nobody's data anywhere.
+mod program_large; // Answers of 100 MB and the program's memory.
+mod program_rig; // `medgate serve` as its own process.
+mod program_stop; // SIGTERM.
+
+mod rig; // A whole gateway in this process.
+
+mod money_generations; // What frees a key.
+mod money_his; // A cashier's envelopes.
+mod money_once; // One key is performed once.
+mod money_rows; // The key table, row by row.
+mod money_settled_before; // Old successes are asked for first.
+mod money_silence; // What is not said is not known.
+
 mod sandbox_day; // Simulated HIS callers against the stand-in.
 mod sandbox_faults; // What a client hears of each fault, and what the ledger holds.
 mod sandbox_ledger; // The stand-in performs, over every URL style.

@@ -13,6 +13,8 @@ use medgate::sandbox::shape::Shape;
 use medgate::sandbox::{Made, Sandbox};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// A stand-in with a client beside it.
 pub struct Bench {
@@ -169,6 +171,22 @@ async fn every_url_style_reaches_the_same_ledger() {
     assert_eq!(arrived["by_infno"]["9001"], 4);
     let lines = arrived["requests"].as_array().unwrap();
     assert!(lines.iter().all(|line| line["answered_bytes"].as_u64() > Some(100)), "{lines:?}");
+}
+
+#[tokio::test]
+async fn chunked_bodies_and_expectations_are_served() {
+    let bench = Bench::with(Settings::default()).await;
+    let mut stream = TcpStream::connect(bench.sandbox.addr()).await.unwrap();
+    stream
+        .write_all(
+            b"POST /_echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        )
+        .await
+        .unwrap();
+    stream.write_all(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: t\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde");
 }
 
 #[tokio::test]

@@ -112,14 +112,33 @@ fn a_torn_tail_is_set_aside_and_named() {
     let last = records.last().unwrap();
     let end = u64::from(last.place.offset) + u64::from(last.header.frame_len);
     let torn = disk.open(&segment::path(segment_no)).unwrap();
-    torn.write_all_at(b"MGR1 and no record", end).unwrap();
+    // A frame that lost its first sector, then a whole one of the same batch.
+    let mut last_frame = vec![0; last.header.frame_len as usize];
+    torn.read_exact_at(&mut last_frame, last.place.offset.into()).unwrap();
+    let left_over = [b"MGR1 and no record".as_slice(), &[0; 1006], &last_frame].concat();
+    torn.write_all_at(&left_over, end).unwrap();
     assert_eq!(verify_disk(&disk).unwrap().end, End::Torn { offset: end });
 
     let life = Life::open(&disk, 3, tally).unwrap();
     let cut = &life.opening.cuts[0];
-    assert_eq!((cut.segment_no, cut.offset, cut.bytes), (segment_no, end, 18));
-    assert_eq!(disk.files()[&format!("quarantine/{}", cut.file)], b"MGR1 and no record");
+    let written = left_over.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    assert_eq!((cut.segment_no, cut.offset, cut.bytes), (segment_no, end, written as u64));
+    assert_eq!(disk.files()[&format!("quarantine/{}", cut.file)], left_over[..written]);
     life.audit().unwrap();
     let report = verify_disk(&disk).unwrap();
     assert_eq!((report.bad, report.end), (None, End::Open));
+}
+
+#[test]
+fn a_spare_that_a_broken_roll_wrote_into_is_made_again() {
+    use medgate::journal::disk::{Disk, DiskFile};
+    use medgate::journal::spare::READY;
+    let (disk, tally, ..) = grown(7);
+    let mut life = Life::open(&disk, 2, tally.clone()).unwrap();
+    assert!(life.chores());
+    drop(life);
+    disk.open(READY).unwrap().write_all_at(b"a frame of a roll that never ended", 20_000).unwrap();
+    let mut life = Life::open(&disk, 3, tally).unwrap();
+    assert!(life.chores());
+    assert!(disk.files()[READY].iter().all(|byte| *byte == 0));
 }

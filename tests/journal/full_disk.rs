@@ -1,5 +1,7 @@
 //! A full disk at every write in turn: no outcome is refused for lack of room, intake closes and opens again.
 
+use std::sync::atomic::Ordering;
+
 use medgate::sandbox::dice::Dice;
 use medgate::sandbox::disk::{Faults, SimDisk};
 
@@ -19,6 +21,8 @@ fn live_full(full_from: u64, copies_on_write: bool) -> Tally {
     }
     life.settle_all(&mut dice);
     assert_eq!(life.tally.outcomes_lost, 0, "full from write {full_from}: an outcome was refused");
+    let failures = life.core.gauges.failures.load(Ordering::Relaxed);
+    assert!(copies_on_write || failures == 0, "full from write {full_from}: promised room was not there");
 
     disk.misbehave(Faults::default());
     while !life.is_open() || life.core.queue.wants_spare() {

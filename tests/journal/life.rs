@@ -143,11 +143,11 @@ impl Life {
         let exchange = self.next_exchange;
         let frame = frame(Kind::Intent, exchange, size);
         let payload = frame.bytes[320..].to_vec();
-        match self.core.queue.admit(frame) {
+        match self.core.queue.admit(&mut Some(frame)) {
             Ok((receiver, room)) => {
                 self.flying.push(Flying { receiver, payload, exchange, intent: Some(room), outcome: false });
             }
-            Err((_, NotAdmitted::Never(NotWritten::Full) | NotAdmitted::Later)) => self.tally.intents_full += 1,
+            Err(NotAdmitted::Never(NotWritten::Full) | NotAdmitted::Later) => self.tally.intents_full += 1,
             Err(_) => self.tally.intents_refused += 1,
         }
     }
@@ -174,7 +174,7 @@ impl Life {
     fn note(&mut self, size: usize) {
         let frame = frame(Kind::Note, 0, size);
         let payload = frame.bytes[320..].to_vec();
-        if let Ok(receiver) = self.core.queue.offer(frame) {
+        if let Ok(receiver) = self.core.queue.offer(&mut Some(frame)) {
             self.flying.push(Flying { receiver, payload, exchange: 0, intent: None, outcome: false });
         }
     }

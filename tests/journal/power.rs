@@ -40,15 +40,21 @@ fn cruelty(disk: &SimDisk, dice: &mut Dice) -> Faults {
     }
 }
 
-/// Several lives on one disk, each ended by a power cut, each followed by an audit.
+/// Several lives on one disk, each ended by a power cut or a kill, each followed by an audit.
 fn lives(seed: u64, faults: Faults) -> Result<SimDisk, String> {
     let mut dice = Dice::new(seed);
     let disk = SimDisk::new(dice.next_u64(), faults);
     let mut tally = Tally::default();
     for opening_no in 0..3 {
-        disk.misbehave(Faults { every_sync_lies: faults.every_sync_lies, ..cruelty(&disk, &mut dice) });
+        let cruelty = cruelty(&disk, &mut dice);
+        disk.misbehave(Faults { every_sync_lies: faults.every_sync_lies, ..cruelty });
         tally = live(&disk, 2 * opening_no, tally, &mut dice)?;
-        disk.power_cycle(faults);
+        // After a sync that failed only a power cut shows what the disk really holds.
+        if cruelty.sync_fails_at.is_none() && dice.chance(30) {
+            disk.kill(faults)
+        } else {
+            disk.power_cycle(faults)
+        }
         let life = Life::open(&disk, 2 * opening_no + 1, tally).map_err(|error| error.to_string())?;
         life.audit()?;
         tally = life.tally.clone();
@@ -64,6 +70,43 @@ fn no_acknowledged_record_is_lost_at_a_power_cut() {
     for seed in seeds() {
         if let Err(why) = lives(seed, Faults::default()) {
             panic!("seed {seed}: {why}");
+        }
+    }
+}
+
+/// A calm life over several segments that ends at an operation; true when it had so many.
+fn dies_at(end_at: u64, by_kill: bool) -> Result<bool, String> {
+    let disk = SimDisk::new(8, Faults { power_cut_at: Some(end_at), ..Faults::default() });
+    let mut dice = Dice::new(8);
+    let mut tally = Tally::default();
+    if let Ok(mut life) = Life::open(&disk, 0, tally.clone()) {
+        (0..70).for_each(|_| life.turn(&mut dice));
+        tally = life.tally.clone();
+        life.core.writer.close();
+    }
+    let reached = disk.operations() >= end_at;
+    for opening_no in 1..3 {
+        if by_kill && opening_no == 1 {
+            disk.kill(Faults::default())
+        } else {
+            disk.power_cycle(Faults::default())
+        }
+        let life = Life::open(&disk, opening_no, tally).map_err(|error| error.to_string())?;
+        life.audit()?;
+        tally = life.tally.clone();
+    }
+    Ok(reached)
+}
+
+#[test]
+fn an_end_at_any_operation_loses_nothing_acknowledged() {
+    for by_kill in [false, true] {
+        for end_at in 1.. {
+            match dies_at(end_at, by_kill) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(why) => panic!("ended at operation {end_at}, by kill: {by_kill}: {why}"),
+            }
         }
     }
 }

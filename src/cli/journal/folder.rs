@@ -10,8 +10,7 @@ use crate::journal::Record;
 use crate::journal::draft::Sealed;
 use crate::journal::key_folder::KeyFolder;
 use crate::journal::sealing::unseal;
-use crate::journal::segment::read_header;
-use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, read_header};
 use crate::journal::walk::{Step, Walk};
 
 /// An exchange may be journaled a little before or after the moment in its id: two clocks, one set by hand.
@@ -39,10 +38,14 @@ impl Folder {
         let mut numbers: Vec<u32> = names.filter_map(|name| segment::number_in(&name)).collect();
         numbers.sort_unstable();
         let known = self.segments.last().map_or(0, |last| last.segment_no);
+        let newest = numbers.last().copied();
         for number in numbers.into_iter().filter(|number| *number > known) {
-            let named = |why: &dyn std::fmt::Display| format!("{}: {why}", segment::path(number));
-            let header = read_header(&self.file(number)?).map_err(|error| named(&error))?;
-            self.segments.push(header.map_err(|why| named(&why))?);
+            let path = segment::path(number);
+            match read_header(&self.file(number)?).map_err(|error| format!("{path}: {error}"))? {
+                Ok(header) => self.segments.push(header),
+                Err(_) if Some(number) == newest => {} // Being begun: its header comes with its first batch.
+                Err(why) => return Err(format!("{path}: {why}")),
+            }
         }
         Ok(())
     }
@@ -164,5 +167,7 @@ mod tests {
         assert_eq!(at(sample::AT + 2 * CLOCK_SLACK_NS), Seq(1));
         assert_eq!(at(sample::AT + 100 * CLOCK_SLACK_NS), Seq(4));
         assert!(Folder::open(tempfile::tempdir().unwrap().path()).is_err());
+        std::fs::write(sample.path().join(segment::path(3)), [0; 8192]).unwrap();
+        assert_eq!(Folder::open(sample.path()).unwrap().starts().len(), 2, "a segment that is being begun");
     }
 }

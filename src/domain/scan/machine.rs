@@ -142,12 +142,11 @@ impl Machine {
         };
         let charset = if self.stepper.gbk() { Charset::Gbk } else { Charset::Utf8 };
         let top_keys = self.top_keys.into_iter().map(|key| decode(key, false, charset)).collect();
-        let found = self.kept.into_iter().map(|kept| Found {
-            path: decode(kept.path, false, charset),
-            row: kept.row,
-            kind: kept.kind,
-            text: decode(kept.raw, kept.escaped, charset),
-            at: kept.at,
+        let found = self.kept.into_iter().map(|kept| {
+            let path = decode(kept.path, false, charset);
+            let key_at = path.rfind('.').map_or(0, |dot| dot + 1);
+            let text = decode(kept.raw, kept.escaped, charset);
+            Found { path, key_at, row: kept.row, kind: kept.kind, text, at: kept.at }
         });
         View { shape, charset, found: found.collect(), top_keys }
     }

@@ -1,3 +1,5 @@
+//! Rows of tests/data/scan.txt, and that every cutting gives the same view.
+
 use super::*;
 use proptest::prelude::*;
 

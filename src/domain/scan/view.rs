@@ -56,6 +56,8 @@ pub enum Scalar {
 pub struct Found {
     /// Keys from the top, joined by dots (`input.feedetail.chrg_bchno`); arrays add nothing.
     pub path: String,
+    /// Where the last key begins in `path`.
+    pub(super) key_at: usize,
     /// Index in the innermost array; 0 outside of any.
     pub row: u32,
     /// Its kind.
@@ -69,22 +71,22 @@ pub struct Found {
 impl Found {
     /// The last key of the path.
     pub fn key(&self) -> &str {
-        self.path.rsplit('.').next().unwrap_or(&self.path)
+        self.path.get(self.key_at..).unwrap_or(&self.path)
     }
 
-    /// True when the last key is `key`; quicker than comparing `key()`.
-    fn is(&self, key: &str) -> bool {
-        self.path.strip_suffix(key).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    /// The path without the last key; empty at the top.
+    pub fn above(&self) -> &str {
+        self.path.get(..self.key_at).unwrap_or_default().trim_end_matches('.')
     }
 
     /// The key above the last one: the node that holds the value; empty at the top.
     pub fn node(&self) -> &str {
-        self.path.rsplit('.').nth(1).unwrap_or("")
+        self.above().rsplit('.').next().unwrap_or_default()
     }
 
     /// True when it stands in the outermost object.
     pub fn at_top(&self) -> bool {
-        !self.path.contains('.')
+        self.key_at == 0
     }
 
     /// The trimmed text; `None` for what stands for nothing: JSON null, blanks, the text "null" (`wire.md` §2.5).
@@ -149,7 +151,7 @@ impl View {
 
     /// Every value of a key, duplicates and empty ones included.
     pub fn all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a Found> {
-        self.found.iter().filter(move |found| found.is(key))
+        self.found.iter().filter(move |found| found.key() == key)
     }
 
     /// The rows of every list (or single object) named `node` that hold a kept value directly.

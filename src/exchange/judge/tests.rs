@@ -1,3 +1,5 @@
+//! The golden table of what is heard against who asked.
+
 use std::fmt::Write;
 
 use super::*;
@@ -141,7 +143,7 @@ fn every_answer_is_judged_as_the_table_says() {
     render(
         &profile,
         "HTTP 200 回执中途断开",
-        &HeardFacts::Reply { status: 200, view: &whole, complete: false },
+        &HeardFacts::Reply { status: 200, view: &whole, said: &profile.envelope_of_reply(&whole), complete: false },
         &mut now,
     );
     for (label, status, body) in REPLIES {
@@ -149,7 +151,7 @@ fn every_answer_is_judged_as_the_table_says() {
         render(
             &profile,
             &format!("HTTP {status} {label}"),
-            &HeardFacts::Reply { status, view: &view, complete: true },
+            &HeardFacts::Reply { status, view: &view, said: &profile.envelope_of_reply(&view), complete: true },
             &mut now,
         );
     }
@@ -172,7 +174,8 @@ fn silence_is_never_taken_for_refusal() {
         for body in ["", "<html/>", "{}", "null", "[]", "{\"infcode\":\"\"}", "{\"infcode\":0", "{\"code\":502}"] {
             let view = view_of(&profile, body);
             for status in statuses {
-                let heard = HeardFacts::Reply { status, view: &view, complete: true };
+                let said = profile.envelope_of_reply(&view);
+                let heard = HeardFacts::Reply { status, view: &view, said: &said, complete: true };
                 let (outcome, cause) = judge(&profile, &asked, &heard);
                 assert_eq!(outcome, Outcome::Unknown, "{infno} {status} {body} {cause:?}");
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::witness::{Counts, Done, LedgerRow, Unknown};
+use super::witness::{Counted, Counts, Done, LedgerRow, Unknown};
 use crate::sandbox::callers::books::{Belief, Bill, Books, Paid};
 
 /// The comparison of a whole day.
@@ -35,8 +35,8 @@ pub struct Witnesses<'a> {
     pub unknowns: &'a [Unknown],
     /// Requests that arrived at the platform, by transaction.
     pub arrived: &'a Counts,
-    /// Exchanges that the gateway counted, by transaction.
-    pub exchanges: &'a Counts,
+    /// What the gateway counted.
+    pub counted: &'a Counted,
 }
 
 type Key<'a> = (&'a str, &'a str, &'a str);
@@ -67,7 +67,7 @@ impl Explained {
                 .findings
                 .push(format!("sums differ: believed {believed:?} + listed {listed:?} is not {settled:?}"));
         }
-        explained.compare_counts(witnesses.arrived, witnesses.exchanges);
+        explained.compare_counts(witnesses);
         explained
     }
 
@@ -82,9 +82,7 @@ impl Explained {
         }
         let name = format!("{} {} {}", key.0, key.1, key.2);
         match (&bill.belief, live.first()) {
-            (Belief::Charged { setl_id, paid }, Some(row)) if *setl_id == row.setl_id && *paid == row.paid() => {
-                self.agreed += 1;
-            }
+            (Belief::Charged { setl_id, paid }, Some(row)) if row.is(bill, setl_id, paid) => self.agreed += 1,
             (Belief::Charged { .. }, Some(_)) => self.finding(&key, "hospital and platform hold different settlements"),
             (Belief::Charged { .. }, None) => self.finding(&key, "the hospital charged, the platform did not settle"),
             (Belief::NotCharged | Belief::Cancelled { .. }, None) => self.agreed += 1,
@@ -121,21 +119,35 @@ impl Explained {
         }
     }
 
-    /// One exchange, one send: the gateway must have counted exactly what arrived.
-    fn compare_counts(&mut self, arrived: &Counts, exchanges: &Counts) {
-        let infnos: BTreeSet<&String> = arrived.keys().chain(exchanges.keys()).collect();
+    /// One exchange, one send: the gateway must have counted exactly what arrived, and answered the rest itself.
+    fn compare_counts(&mut self, witnesses: &Witnesses<'_>) {
+        let (arrived, counted) = (witnesses.arrived, witnesses.counted);
+        let infnos: BTreeSet<&String> = arrived.keys().chain(counted.exchanges.keys()).collect();
         for infno in infnos {
-            let (there, here) = (arrived.get(infno).copied(), exchanges.get(infno).copied());
-            if there.unwrap_or(0) != here.unwrap_or(0) {
-                let (there, here) = (there.unwrap_or(0), here.unwrap_or(0));
+            let count = |counts: &Counts| counts.get(infno).copied().unwrap_or(0);
+            let (there, here) = (count(arrived), count(&counted.exchanges));
+            if there != here {
                 self.findings
                     .push(format!("{infno}: {there} calls arrived at the platform, the gateway counted {here}"));
             }
+        }
+        let sent: u64 = witnesses.books.iter().flat_map(|books| books.calls.values()).sum();
+        let (there, unsent) = (arrived.values().sum::<u64>(), counted.unsent);
+        if sent != there + unsent {
+            self.findings
+                .push(format!("{sent} calls sent are not {there} that arrived + {unsent} that the gateway answered"));
         }
     }
 
     fn finding(&mut self, key: &Key<'_>, what: &str) {
         self.findings.push(format!("{} {} {}: {what}", key.0, key.1, key.2));
+    }
+}
+
+impl LedgerRow {
+    /// The very settlement that the hospital means: number, shares, and made by one of its own messages.
+    fn is(&self, bill: &Bill, setl_id: &str, paid: &Paid) -> bool {
+        self.setl_id == setl_id && self.paid() == *paid && bill.msgids.contains(&self.msgid)
     }
 }
 
@@ -195,13 +207,13 @@ mod tests {
             .iter()
             .map(|(infno, msgid)| Unknown { infno: Some(text(infno)), msgid: Some(text(msgid)) })
             .collect();
-        let (done, counts) = (done(rows), Counts::new());
+        let (done, counts, counted) = (done(rows), Counts::new(), Counted::default());
         let explained = Explained::of(&Witnesses {
             books: &books,
             done: &done,
             unknowns: &unknowns,
             arrived: &counts,
-            exchanges: &counts,
+            counted: &counted,
         });
         let found = match (&explained.findings[..], &explained.unknown_done[..], &explained.unknown_not_done[..]) {
             ([], [], []) => "agreed",
@@ -221,6 +233,7 @@ mod tests {
         let cancelling = || Belief::CancelPending { setl_id: "s1".to_string(), paid: paid() };
         let live = [("s1", "m1", "live")];
         check(charged(), &live, &[], "agreed");
+        check(charged(), &[("s1", "m9", "live")], &[], "different settlements");
         check(charged(), &[], &[], "did not settle");
         check(charged(), &[("s1", "m1", "reversed")], &[], "did not settle");
         check(other, &live, &[], "different settlements");
@@ -240,15 +253,17 @@ mod tests {
 
     #[test]
     fn counts_must_be_equal() {
-        let (arrived, exchanges) = (Counts::from([("2207".to_string(), 3)]), Counts::from([("2207".to_string(), 2)]));
-        let done = done(&[]);
-        let explained = Explained::of(&Witnesses {
-            books: &[],
-            done: &done,
-            unknowns: &[],
-            arrived: &arrived,
-            exchanges: &exchanges,
-        });
-        assert_eq!(explained.findings, ["2207: 3 calls arrived at the platform, the gateway counted 2"]);
+        let counts = |count| Counts::from([("2207".to_string(), count)]);
+        let check = |sent, there, here, unsent, expected: &[&str]| {
+            let books = [Books { calls: counts(sent), ..Books::default() }];
+            let counted = Counted { exchanges: counts(here), unsent };
+            let (done, arrived) = (done(&[]), counts(there));
+            let witnesses =
+                Witnesses { books: &books, done: &done, unknowns: &[], arrived: &arrived, counted: &counted };
+            assert_eq!(Explained::of(&witnesses).findings, expected);
+        };
+        check(4, 3, 3, 1, &[]);
+        check(3, 3, 2, 0, &["2207: 3 calls arrived at the platform, the gateway counted 2"]);
+        check(4, 3, 3, 0, &["4 calls sent are not 3 that arrived + 0 that the gateway answered"]);
     }
 }

@@ -19,7 +19,7 @@ use crate::sandbox::draw::Draw;
 use crate::sandbox::faults::{Entry, Fault};
 use crate::sandbox::people::Population;
 use explain::{Explained, Witnesses};
-use witness::{Counts, Done, Gateway, Standin, Unknown};
+use witness::{Counted, Counts, Done, Gateway, Standin, Unknown, since};
 
 /// How long the machines may take to come to rest after the last call.
 const REST_TRIES: u32 = 120;
@@ -89,6 +89,8 @@ pub struct DayReport {
     pub struck: Vec<Entry>,
     /// Calls that arrived at the platform, by transaction.
     pub arrived: Counts,
+    /// What the gateway counted.
+    pub counted: Counted,
     /// Exchanges that the gateway lists as unknown.
     pub unknowns: Vec<Unknown>,
 }
@@ -105,7 +107,7 @@ pub async fn play(day: &Day, clock: Arc<dyn Clock>, out: &mut (dyn Write + Send)
     let before = Before {
         rows: opening.settlements_count,
         arrived: standin.arrived().await?,
-        exchanges: gateway.exchanges().await?,
+        counted: gateway.counted().await?,
     };
     report::opening(day, out)?;
 
@@ -126,7 +128,7 @@ pub async fn play(day: &Day, clock: Arc<dyn Clock>, out: &mut (dyn Write + Send)
 struct Before {
     rows: usize,
     arrived: Counts,
-    exchanges: Counts,
+    counted: Counted,
 }
 
 async fn hospital(
@@ -181,20 +183,14 @@ async fn settle_down(
         let done: Done = standin.done(before.rows).await?;
         let unknowns = gateway.unknowns().await?;
         let arrived = since(&standin.arrived().await?, &before.arrived);
-        let exchanges = since(&gateway.exchanges().await?, &before.exchanges);
+        let counted = gateway.counted().await?.since(&before.counted);
         let witnesses =
-            Witnesses { books: &books, done: &done, unknowns: &unknowns, arrived: &arrived, exchanges: &exchanges };
+            Witnesses { books: &books, done: &done, unknowns: &unknowns, arrived: &arrived, counted: &counted };
         let explained = Explained::of(&witnesses);
         if (done.pending == 0 && explained.is_good()) || tries >= REST_TRIES {
             let struck = standin.struck().await?;
-            return Ok(DayReport { books, explained, struck, arrived, unknowns });
+            return Ok(DayReport { books, explained, struck, arrived, counted, unknowns });
         }
         tokio::time::sleep(REST_PAUSE).await;
     }
-}
-
-fn since(now: &Counts, before: &Counts) -> Counts {
-    let grown =
-        now.iter().map(|(infno, count)| (infno.clone(), count - before.get(infno).copied().unwrap_or(0).min(*count)));
-    grown.filter(|(_, count)| *count > 0).collect()
 }

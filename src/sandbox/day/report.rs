@@ -73,7 +73,7 @@ fn calls(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
     for (infno, arrived) in &report.arrived {
         writeln!(out, "  {infno:<20} {:>12} {arrived:>16}", sent(infno))?;
     }
-    Ok(())
+    writeln!(out, "  网关自答而未外发（重发、拒绝）/ answered by the gateway without a send: {}", report.counted.unsent)
 }
 
 fn money(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {

@@ -16,6 +16,8 @@ use crate::sandbox::yuan;
 const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
 /// The counter of exchanges by transaction; see the gateway's list of metrics.
 const EXCHANGES_METRIC: &str = "medgate_exchanges_total";
+/// The counters of calls that the gateway answered without a send.
+const UNSENT_METRICS: [&str; 2] = ["medgate_replays_total", "medgate_refusals_total"];
 
 /// A settlement row of the stand-in, as far as the comparison needs it.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +88,32 @@ pub struct Unknown {
 /// Counts by transaction.
 pub type Counts = BTreeMap<String, u64>;
 
+/// What the gateway counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Exchanges that came to an end, by transaction.
+    pub exchanges: Counts,
+    /// Calls that it answered itself: repeats from the record, and refusals.
+    pub unsent: u64,
+}
+
+impl Counted {
+    /// What was counted since `before`.
+    pub(super) fn since(&self, before: &Counted) -> Counted {
+        let unsent = self.unsent.saturating_sub(before.unsent);
+        Counted { exchanges: since(&self.exchanges, &before.exchanges), unsent }
+    }
+}
+
+/// What grew since `before`.
+pub(super) fn since(now: &Counts, before: &Counts) -> Counts {
+    let grown = now.iter().map(|(infno, count)| {
+        let already = before.get(infno).copied().unwrap_or(0);
+        (infno.clone(), count.saturating_sub(already))
+    });
+    grown.filter(|(_, count)| *count > 0).collect()
+}
+
 /// The stand-in, asked from outside.
 pub struct Standin {
     post: Post,
@@ -141,28 +169,29 @@ impl Gateway {
         serde_json::from_value(list).map_err(DayError::Unreadable)
     }
 
-    /// Exchanges that came to an end, by transaction; empty when the gateway does not count them.
-    pub(super) async fn exchanges(&mut self) -> Result<Counts, DayError> {
+    /// What it counted; nothing when it does not count.
+    pub(super) async fn counted(&mut self) -> Result<Counted, DayError> {
         let text = ask(&mut self.post, "GET", "/metrics", &[], b"").await?;
         Ok(counted(&String::from_utf8_lossy(&text)))
     }
 }
 
-/// Sums the samples of the exchange counter by their `infno` label.
-fn counted(metrics: &str) -> Counts {
-    let mut counts = Counts::new();
+/// Sums the samples of the exchange counter by their `infno` label, and those of calls without a send.
+fn counted(metrics: &str) -> Counted {
+    let mut counted = Counted::default();
     for line in metrics.lines() {
-        let Some(labels) = line.strip_prefix(EXCHANGES_METRIC).and_then(|rest| rest.strip_prefix('{')) else {
-            continue;
-        };
-        let Some((labels, value)) = labels.split_once('}') else { continue };
-        let infno = labels.split(',').find_map(|label| label.strip_prefix("infno=\"")?.strip_suffix('"'));
-        let value = value.trim().parse::<u64>().ok();
-        if let (Some(infno), Some(value)) = (infno, value) {
-            *counts.entry(infno.to_string()).or_default() += value;
+        let Some((sample, value)) = line.rsplit_once(' ') else { continue };
+        let Ok(value) = value.parse::<u64>() else { continue };
+        let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+        if UNSENT_METRICS.contains(&name) {
+            counted.unsent += value;
+        } else if name == EXCHANGES_METRIC {
+            let mut labels = labels.trim_end_matches('}').split(',');
+            let infno = labels.find_map(|label| label.strip_prefix("infno=\"")?.strip_suffix('"')).unwrap_or("?");
+            *counted.exchanges.entry(infno.to_string()).or_default() += value;
         }
     }
-    counts
+    counted
 }
 
 /// An entry without the counts that only the stand-in keeps.
@@ -203,9 +232,14 @@ mod tests {
 
     #[test]
     fn exchanges_are_summed_by_transaction() {
-        let text = "# HELP medgate_exchanges_total x\nmedgate_exchanges_total{class=\"money\",infno=\"2207\",outcome=\"confirmed\"} 5\n\
-            medgate_exchanges_total{class=\"money\",infno=\"2207\",outcome=\"unknown\"} 2\nmedgate_other{infno=\"2207\"} 9\n\
-            medgate_exchanges_total{infno=\"1101\"} 7\n";
-        assert_eq!(counted(text), Counts::from([("2207".to_string(), 7), ("1101".to_string(), 7)]));
+        let text = "# HELP medgate_exchanges_total x\n\
+            medgate_exchanges_total{class=\"money\",infno=\"2207\",outcome=\"confirmed\"} 5\n\
+            medgate_exchanges_total{class=\"money\",infno=\"2207\",outcome=\"unknown\"} 2\n\
+            medgate_other{infno=\"2207\"} 9\nmedgate_exchanges_total{infno=\"1101\"} 7\n\
+            medgate_replays_total 2\nmedgate_refusals_total{cause=\"key\"} 3\n";
+        let exchanges = Counts::from([("2207".to_string(), 7), ("1101".to_string(), 7)]);
+        assert_eq!(counted(text), Counted { exchanges: exchanges.clone(), unsent: 5 });
+        let grown = counted(text).since(&Counted { exchanges: Counts::from([("2207".to_string(), 7)]), unsent: 1 });
+        assert_eq!(grown, Counted { exchanges: Counts::from([("1101".to_string(), 7)]), unsent: 4 });
     }
 }

@@ -30,7 +30,7 @@ use super::sealing::{Sealer, unseal};
 use super::tokens::Tokens;
 
 /// Set to write the files anew instead of only reading them; see the README beside them.
-const WRITE: &str = "MEDGATE_WRITE_GOLDEN";
+const WRITE: &str = "MEDGATE_UPDATE_GOLDEN";
 const OPEN_SALT: u32 = 0x5a17_0001;
 const AT: i64 = 1_767_225_600_123_456_789;
 const EXCHANGE: ExchangeId = ExchangeId(*b"\x01\x9b\x76\xda\x80\x00\x70\x00\x80\x00exchng");

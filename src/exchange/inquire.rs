@@ -1,0 +1,114 @@
+//! Asks the platform whether a recorded settlement still stands, before its old answer is given again (`money.md` §3).
+//!
+//! The question is an exchange of its own on the same line: journaled, sent once, settled. It never moves money.
+
+use std::sync::Arc;
+
+use crate::domain::exchange::Origin;
+use crate::domain::message::{HeaderLines, Request, header};
+use crate::domain::outcome::{Cause, Outcome};
+use crate::domain::scan::Scanner;
+use crate::profile::{Asked, Stands};
+
+use super::door::RequestHead;
+use super::forward::Report;
+use super::held::Called;
+use super::history::Held;
+use super::identify::{Identified, patience};
+use super::intake::Arrival;
+use super::settle::Evidence;
+use super::{Line, Performing, check, sign};
+
+impl Line {
+    /// What the platform says of the settlement that `held` made; `None` when it cannot be asked.
+    ///
+    /// Signatures that the HIS made travel untouched; a platform that refuses them here proves nothing.
+    pub(super) async fn inquire(self: &Arc<Self>, repeat: &Identified, held: &Held) -> Option<Stands> {
+        let [setl_id] = held.setl_ids.as_slice() else { return None };
+        let question = self.question(repeat, held, setl_id)?;
+        let checked = check::check(Box::new(question)).ok()?;
+        let intended = self.intend(sign::sign(checked).ok()?).await.ok()?;
+        let mut asking = Performing { line: Arc::clone(self), intended };
+
+        let report = tokio::select! {
+            biased;
+            report = self.send(&asking.intended) => report,
+            () = tokio::time::sleep(patience(&repeat.client, &repeat.upstream)) => Report::silent(Cause::TimedOut),
+            () = self.cut.cancelled() => Report::silent(Cause::Stop),
+        };
+        let verdict = self.judge(asking.intended.call(), &report);
+        let heeded = match &report {
+            Report::Reply(heeded) => Some(&**heeded),
+            Report::Silence { part, .. } => part.as_deref(),
+            Report::NeverSent { .. } | Report::Streaming(_) => None,
+        };
+        let settled = self.settle(&mut asking.intended, verdict, Evidence::asked(heeded)).await;
+        // An answer that is not in the journal must not decide over money.
+        let proof = heeded.filter(|_| verdict.outcome == Outcome::Confirmed && settled.is_some());
+        let profile = &repeat.arrival.policy.profile;
+        Some(proof.map_or(Stands::Unproven, |heeded| profile.stands(&heeded.understood.said, setl_id)))
+    }
+
+    fn question(&self, repeat: &Identified, held: &Held, setl_id: &str) -> Option<Identified> {
+        let (arrival, envelope) = (&repeat.arrival, &repeat.envelope);
+        let profile = &arrival.policy.profile;
+        let at_unix_ns = self.clock.unix_ns();
+        let id = self.ids.next(at_unix_ns);
+        let asked = Asked {
+            fixmedins_code: envelope.fixmedins_code.as_deref()?,
+            psn_no: envelope.psn_no.as_deref()?,
+            mdtrt_id: held.mdtrt_id.as_deref()?,
+            setl_id,
+            now_unix_ns: at_unix_ns,
+            tail: u16::from_be_bytes([id.0[14], id.0[15]]),
+        };
+        let request = profile.inquiry(&arrival.request, &arrival.view, &asked)?;
+        let mut scanner = Scanner::of_content_type(profile.wanted(), content_type(&request.headers));
+        scanner.feed(request.body.buffered()?);
+        let view = scanner.finish();
+        let envelope = profile.envelope(&view);
+        Some(Identified {
+            identity: profile.identify(&request.target, &request.headers, &view),
+            tokens: self.tokens_of(&envelope, None),
+            envelope,
+            client: Arc::clone(&repeat.client),
+            upstream: Arc::clone(&repeat.upstream),
+            called: Called::default(),
+            generation: 0,
+            claim: None,
+            like_claim: None,
+            undone: None,
+            rule_without_key: false,
+            origin: Origin::Reconcile,
+            parent_id: held.exchange_id,
+            arrival: Arrival {
+                id,
+                head: head_of(&request, arrival),
+                request,
+                view,
+                at_unix_ns,
+                policy: Arc::clone(&arrival.policy),
+                key_slot: 0,
+            },
+        })
+    }
+}
+
+/// The head's extras: the case map of the HIS's own header names; permit and budget stay with the repeat.
+fn head_of(request: &Request, repeat: &Arrival) -> RequestHead {
+    RequestHead {
+        method: request.method.clone(),
+        target: request.target.clone(),
+        http_minor: request.http_minor,
+        headers: HeaderLines::new(),
+        carried: repeat.head.carried.clone(),
+        peer: repeat.head.peer,
+        content_length: None,
+        permit: None,
+        budget: None,
+    }
+}
+
+fn content_type(headers: &HeaderLines) -> Option<&[u8]> {
+    header(headers, "content-type").map(|value| &value[..])
+}
