@@ -134,7 +134,7 @@ impl Insight for Inside {
     fn sample(&self, metrics: &Metrics) {
         let oldest = self.open_unknowns().map(|open| open.at_unix_ns).min();
         metrics.unknown_open.set(i64::try_from(self.open_unknowns().count()).unwrap_or(i64::MAX));
-        metrics.unknown_oldest_age.set(oldest.map_or(0.0, |at| self.age_seconds(at) as f64));
+        metrics.unknown_oldest_age.set(oldest.map_or(0.0, |at| (self.line.clock.unix_ns() - at) as f64 / 1e9));
         self.sample_door(metrics);
         self.sample_upstreams();
         metrics.journal.set_health(self.journal_state().0);

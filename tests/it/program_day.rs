@@ -90,7 +90,6 @@ async fn metrics_of_a_day_are_what_promtool_takes() {
         "medgate_delivered_total",
         "medgate_platform_silences_total",
         "medgate_platform_connections_opened_total",
-        "medgate_inbound_connections",
         "medgate_journal_durable_seq",
         "medgate_journal_room_bytes",
         "medgate_unknown_open",
