@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use crate::program::{Serve, medgate, run, said};
+use crate::crash_rig::{Serve, medgate, run, said};
 
 /// A platform that nobody needs to reach.
 fn nowhere() -> SocketAddr {
@@ -41,7 +41,7 @@ fn check_prints_every_complaint_with_its_line_and_cure() {
 
     // `serve` says the same and starts nothing.
     let refused = run(medgate(&["serve", "--config", file.to_str().unwrap()]));
-    assert_eq!((refused.status.code(), crate::program::said(&refused)), (Some(78), said));
+    assert_eq!((refused.status.code(), crate::crash_rig::said(&refused)), (Some(78), said));
 }
 
 const WRONG: &str = "[gateway]

@@ -13,9 +13,9 @@ use medgate::sandbox::Sandbox;
 use medgate::sandbox::ledger::Habits;
 use medgate::sandbox::platform::Settings;
 
+use crate::crash_evidence::Evidence;
 use crate::crash_repeat::settlement;
-use crate::evidence::Evidence;
-use crate::program::{Ended, Gateway, SEGMENT_BYTES, Serve, medgate, run, said, until};
+use crate::crash_rig::{Ended, Gateway, SEGMENT_BYTES, Serve, medgate, run, said, until};
 
 const TARGET: &str = "/fsi/api/hsa/hgs/2207";
 

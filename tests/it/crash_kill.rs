@@ -13,8 +13,8 @@ use medgate::sandbox::ledger::Habits;
 use medgate::sandbox::platform;
 use serde_json::json;
 
-use crate::evidence::{Evidence, Told, sm3};
-use crate::program::{Gateway, PATIENCE, Serve, until};
+use crate::crash_evidence::{Evidence, Told, sm3};
+use crate::crash_rig::{Gateway, PATIENCE, Serve, until};
 
 /// Kills of one data folder; a longer run takes a fresh one, because each audit reads the whole chain.
 const ROUNDS: u32 = 30;

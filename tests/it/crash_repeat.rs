@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::evidence::{Evidence, Told};
-use crate::program::{Gateway, Serve, until};
+use crate::crash_evidence::{Evidence, Told};
+use crate::crash_rig::{Gateway, Serve, until};
 
 const TARGET: &str = "/fsi/api/hsa/hgs/2207";
 const INSTITUTION: &str = "H99000000001";

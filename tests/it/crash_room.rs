@@ -13,9 +13,9 @@ use medgate::sandbox::dice::Dice;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::crash_evidence::{Evidence, Told};
+use crate::crash_rig::{Gateway, SEGMENT_BYTES, Serve, medgate, run, said, until};
 use crate::doors_rig::Peer;
-use crate::evidence::{Evidence, Told};
-use crate::program::{Gateway, SEGMENT_BYTES, Serve, medgate, run, said, until};
 
 const TARGET: &str = "/fsi/api/hsa/hgs/2207";
 const INSTITUTION: &str = "H99000000001";
@@ -214,7 +214,7 @@ async fn without_room(scarce: Scarce) {
     let held: Vec<_> = (0..HELD).map(|count| call("2207", &format!("held{count}"), 0)).collect();
     let under_way = held.iter().cloned().map(|(_, body)| {
         let mut his = gateway.his();
-        tokio::spawn(async move { crate::program::answered(his.send("POST", TARGET, &[], &body).await) })
+        tokio::spawn(async move { crate::crash_rig::answered(his.send("POST", TARGET, &[], &body).await) })
     });
     let under_way: Vec<_> = under_way.collect();
     until("held calls", || async { held.iter().all(|(msgid, _)| platform.saw(msgid)).then_some(()) }).await;

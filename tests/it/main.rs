@@ -4,11 +4,11 @@
 mod commands; // What users meet on the command line.
 
 mod crash_damage; // Damage told from a torn tail.
+mod crash_evidence; // The journal as it stands on disk.
 mod crash_kill; // kill -9 under load.
 mod crash_repeat; // A lost answer, repeated, also after a kill.
+mod crash_rig; // The program started, killed and started again on the same data.
 mod crash_room; // A disk without room.
-mod evidence; // The journal as it stands on disk.
-mod program; // The programs as a user starts them.
 
 mod doors_bounds; // What the door refuses, whom it ends, how it stops.
 mod doors_large; // Large, slow and cut bodies.

@@ -1,4 +1,4 @@
-//! The programs as a user starts them: on free ports, in a data folder, with a log that is read.
+//! The program as a user starts it: killed, refused, started again on the same data folder.
 
 use std::fmt::Write as _;
 use std::future::Future;
