@@ -19,7 +19,7 @@ const BATCH_MAX: usize = 1_024;
 pub struct Deliveries(mpsc::Sender<Delivery>);
 
 impl Deliveries {
-    /// The reporting side, and the side that [`write`] takes.
+    /// The reporting side, and the side that [`write()`] takes.
     pub fn new() -> (Deliveries, mpsc::Receiver<Delivery>) {
         let (reports, reported) = mpsc::channel(WAITING_MAX);
         (Deliveries(reports), reported)
