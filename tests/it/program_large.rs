@@ -55,7 +55,6 @@ async fn crosses(infno: &str) {
     let head = tokio::time::timeout(PATIENCE, compare(&mut talk, &Made::new(7, LARGE))).await.expect("in time");
     assert!(head.contains(&format!("Content-Length: {LARGE}\r\n")), "{head}");
     let growth = program.memory("VmHWM").saturating_sub(before);
-    println!("{infno}: grew by {} KiB from {} KiB", growth >> 10, before >> 10);
     assert!(growth < GROWTH_MAX, "{infno}: grew by {} KiB from {} KiB", growth >> 10, before >> 10);
 
     talk.say(post(&target(3000), "", &body)).await;
