@@ -158,8 +158,12 @@ impl Line {
             }
             Ok(Standing::Withdrawn | Standing::UnderWay) => Ok(None),
             Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => {
-                let first = self.history(call).unwrap_or_default().holder;
-                Ok(Some(self.tell_unknown(call, first.as_ref()).await))
+                let history = self.history(call).unwrap_or_default();
+                // A late answer may have just been journaled, and its performer not yet have said so.
+                if history.holder.as_ref().is_some_and(|first| first.standing() == Outcome::Confirmed) {
+                    return self.replay_held(call, &history).await.map(Some);
+                }
+                Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await))
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::journal::facts::Fact;
 use crate::journal::record::{Header, Kind, flag};
 
 use super::forward::{Heeded, Report};
+use super::identify::patience;
 use super::settle::Evidence;
 use super::{Line, Performing};
 
@@ -21,8 +22,8 @@ impl Line {
         // The HIS has heard: its turn and its share of memory go to the next one. What still holds something is one
         // connection of the upstream, and those are bounded.
         performing.intended.give_back_turn();
-        let upstream = &performing.intended.call().upstream;
-        let left = upstream.listen_within.saturating_sub(upstream.answer_within);
+        let call = performing.intended.call();
+        let left = call.upstream.listen_within.saturating_sub(patience(&call.client, &call.upstream));
         let report = tokio::select! {
             biased;
             report = hearing => report,
