@@ -27,7 +27,7 @@ use medgate::journal::settings::Settings;
 
 const FRAME_BYTES: usize = 4096;
 const ROUNDS: usize = 15;
-const SEGMENT_BYTES: u64 = 256 << 20;
+const SEGMENT_BYTES: u64 = 96 << 20;
 const ROUND_TIME: Duration = Duration::from_millis(400);
 
 fn main() {
