@@ -277,11 +277,8 @@ impl Line {
 
     pub(super) fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
         let tokens = self.journal.tokens();
-        let institution = envelope.fixmedins_code.as_deref().unwrap_or_default();
-        let within = |domain: &str, value: Option<&str>| match value {
-            Some(value) => tokens.of(domain, &format!("{institution}\n{value}")),
-            None => Token::NONE,
-        };
+        let within =
+            |domain: &str, value: Option<&str>| value.map_or(Token::NONE, |value| self.within(envelope, domain, value));
         let person = envelope.certno.as_deref().or(envelope.psn_no.as_deref());
         // A call names a settlement or a filing, never both.
         let handle = match &envelope.setl_id {
@@ -295,6 +292,12 @@ impl Line {
             visit: within("mdtrt_id", envelope.mdtrt_id.as_deref()),
             handle,
         }
+    }
+
+    /// Token of a value within the institution: what an answer made and what a later call names must be the same token.
+    pub(super) fn within(&self, envelope: &Envelope, domain: &str, value: &str) -> Token {
+        let institution = envelope.fixmedins_code.as_deref().unwrap_or_default();
+        self.journal.tokens().of(domain, &format!("{institution}\n{value}"))
     }
 
     fn called_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Called {

@@ -187,8 +187,7 @@ impl Line {
 
     /// The visit and the settlement or filing that the answer made are what later calls name.
     fn name_what_it_made(&self, visit: &mut Token, handle: &mut Token, intended: &Intended, heard: &ReplyView) {
-        let institution = intended.call().envelope.fixmedins_code.as_deref().unwrap_or_default();
-        let within = |domain: &str, value: &str| self.journal.tokens().of(domain, &format!("{institution}\n{value}"));
+        let within = |domain: &str, value: &str| self.within(&intended.call().envelope, domain, value);
         if let Some(mdtrt_id) = &heard.mdtrt_id {
             *visit = within("mdtrt_id", mdtrt_id);
         }
