@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{Gateway, StartError};
@@ -62,7 +63,9 @@ async fn serve(settings: Settings) -> Result<(), StartError> {
         }
     };
     let gateway = Gateway::start(settings, Arc::new(SystemClock::start())).await?;
+    tell_systemd(&[NotifyState::Ready]);
     told_to_stop().await;
+    tell_systemd(&[NotifyState::Stopping]);
     tokio::select! {
         biased;
         stopped = gateway.stop() => stopped,
@@ -70,6 +73,13 @@ async fn serve(settings: Settings) -> Result<(), StartError> {
             tracing::warn!("told twice to stop: what is under way is settled by the next start");
             Ok(())
         }
+    }
+}
+
+/// For `Type=notify` of systemd; says nothing where nobody listens.
+fn tell_systemd(state: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd does not listen");
     }
 }
 

@@ -10,6 +10,8 @@ mod crash_repeat; // A lost answer, repeated, also after a kill.
 mod crash_rig; // The program started, killed and started again on the same data.
 mod crash_room; // A disk without room.
 
+mod deploy; // Alert rules and dashboard.
+
 mod doors_bounds; // What the door refuses, whom it ends, how it stops.
 mod doors_large; // Large, slow and cut bodies.
 mod doors_once; // One send per call, whatever the connection does.

@@ -26,6 +26,11 @@ pub struct Program {
 impl Program {
     /// Starts it in front of `upstream` with settings as `SECTION__KEY`, and waits until it takes calls.
     pub async fn start(upstream: &str, settings: &[(&str, &str)]) -> Program {
+        Program::start_as(upstream, settings, |_| ()).await
+    }
+
+    /// The same, with the last word on the command left to the caller.
+    pub async fn start_as(upstream: &str, settings: &[(&str, &str)], as_told: impl FnOnce(&mut Command)) -> Program {
         let dir = tempfile::tempdir().unwrap();
         let log = File::create(dir.path().join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_medgate"));
@@ -33,6 +38,7 @@ impl Program {
         command.args(["--log-format", "json", "--data"]).arg(dir.path().join("data"));
         command.env_remove("RUST_LOG").env_remove("MEDGATE_CONFIG").env("MEDGATE__JOURNAL__SEGMENT_BYTES", "16777216");
         command.envs(settings.iter().map(|(key, value)| (format!("MEDGATE__{key}"), value)));
+        as_told(&mut command);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let mut program = Program { listen: nowhere, admin: nowhere, dir, child };

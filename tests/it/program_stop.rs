@@ -108,3 +108,22 @@ async fn an_answer_that_streams_beyond_the_grace_settles_unknown() {
     assert!(status.success(), "{}", program.log());
     assert_eq!(sealed_with_one_outcome(&program.data()), (Some(Outcome::Unknown), Some(Cause::Stop)));
 }
+
+#[tokio::test]
+async fn systemd_hears_that_calls_are_taken_and_that_it_stops() {
+    let sandbox = stand_in("[]").await;
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("notify");
+    let manager = tokio::net::UnixDatagram::bind(&at).unwrap();
+    let upstream = format!("http://{}", sandbox.addr());
+    let mut program = Program::start_as(&upstream, &[], |command| _ = command.env("NOTIFY_SOCKET", &at)).await;
+    let heard = async || {
+        let mut said = [0; 256];
+        let len = tokio::time::timeout(rig::SOON, manager.recv(&mut said)).await.expect("in time").unwrap();
+        String::from_utf8_lossy(&said[..len]).into_owned()
+    };
+    assert_eq!(heard().await.trim(), "READY=1");
+    program.signal("TERM");
+    assert_eq!(heard().await.trim(), "STOPPING=1");
+    assert!(program.ended(STOPS_WITHIN).await.success());
+}
