@@ -84,8 +84,8 @@ struct Play {
     /// Draws the day
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Visits, over both hospitals
-    #[arg(long, default_value_t = 50)]
+    /// Visits, over all institutions
+    #[arg(long, default_value_t = 300)]
     visits: u32,
     /// How long the simulated HIS waits for an answer
     #[arg(long, default_value_t = 2000)]
@@ -192,7 +192,7 @@ async fn play_day(options: &Play) -> ExitCode {
         patience: Duration::from_millis(options.patience_ms),
         faults: !options.calm,
     };
-    match day::play(&day, Arc::new(SystemClock::start()), &mut std::io::stdout()).await {
+    match day::play(&day, Arc::new(SystemClock::start()), &mut std::io::stdout(), &mut std::io::stderr()).await {
         Ok(report) if report.explained.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(cause) => complain(&chain(&cause)),

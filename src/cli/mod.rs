@@ -1,6 +1,7 @@
 //! The commands of `medgate`: arguments in, one exit code out. What people read is printed here and nowhere else.
 
 mod check; // medgate check
+mod demo; // medgate demo
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
 mod journal; // medgate journal show | tail | verify
@@ -41,6 +42,8 @@ enum Command {
     /// Read the journal, also while the gateway runs. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
+    /// Play a day at six sandbox institutions, on this machine alone. 演示
+    Demo(demo::Args),
     /// Ask a running gateway whether it is ready; for service managers and containers. 健康检查
     Healthcheck(healthcheck::Args),
 }
@@ -53,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(args, &mut err),
         Command::Check(args) => check::run(args, &mut out),
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
+        Command::Demo(args) => demo::run(args, &mut out, &mut err),
         Command::Healthcheck(args) => healthcheck::run(args, &mut out, &mut err),
     };
     ended.and_then(|exit| out.flush().map(|()| exit)).unwrap_or_else(Exit::of_print_error).into()

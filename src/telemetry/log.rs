@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -81,9 +82,20 @@ pub mod field {
 /// # Errors
 /// When the filter cannot be read, or logging was started before.
 pub fn start(settings: &Settings) -> Result<(), StartError> {
+    start_into(settings, std::io::stderr)
+}
+
+/// The same, into another place than standard error.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_into(
+    settings: &Settings,
+    writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+) -> Result<(), StartError> {
     let said = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.filter.clone());
     let filter = EnvFilter::try_new(&said).map_err(|source| StartError::Filter { said, source })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     let started = match settings.format {
         Format::Text => lines.try_init(),
         Format::Json => lines.json().flatten_event(true).try_init(),

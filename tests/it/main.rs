@@ -10,6 +10,7 @@ mod crash_repeat; // A lost answer, repeated, also after a kill.
 mod crash_rig; // The program started, killed and started again on the same data.
 mod crash_room; // A disk without room.
 
+mod demo; // A day by the command.
 mod deploy; // Alert rules and dashboard.
 
 mod doors_bounds; // What the door refuses, whom it ends, how it stops.

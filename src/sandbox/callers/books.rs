@@ -1,6 +1,7 @@
-//! What a hospital believes: one entry for each bill, and how its calls went.
+//! What an institution believes: one entry for each bill, and how its calls went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -51,7 +52,7 @@ impl Paid {
     }
 }
 
-/// What the hospital believes about one bill.
+/// What the institution believes about one bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Belief {
@@ -59,6 +60,8 @@ pub enum Belief {
     Charged {
         /// 结算ID.
         setl_id: String,
+        /// 就诊ID, as the settlement told it.
+        mdtrt_id: String,
         /// Who paid how much.
         paid: Paid,
     },
@@ -80,22 +83,28 @@ pub enum Belief {
     NotCharged,
 }
 
-/// One bill: a batch of one visit.
+/// One bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Bill {
     /// Who bills.
     pub fixmedins_code: String,
-    /// The visit.
-    pub mdtrt_id: String,
-    /// The batch.
-    pub chrg_bchno: String,
-    /// Every msgid under which 2207 or 2208 was sent for it.
-    pub msgids: Vec<String>,
-    /// What the hospital believes.
+    /// Which of the institution's bills: 1, 2, …
+    pub number: usize,
+    /// The transaction that settles it: 2207, 2304, 2102.
+    pub infno: &'static str,
+    /// Every msgid under which its settlement or cancellation was sent.
+    pub msgids: BTreeSet<String>,
+    /// What the institution believes.
     pub belief: Belief,
 }
 
-/// The books of one hospital.
+impl fmt::Display for Bill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} 第 {} 笔 bill {} ({})", self.fixmedins_code, self.number, self.number, self.infno)
+    }
+}
+
+/// The books of one institution.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Books {
     /// The bills in order.
@@ -108,14 +117,16 @@ pub struct Books {
     pub unknowns: u64,
     /// Calls without a usable answer.
     pub silences: u64,
-    /// Calls sent again under a new msgid.
+    /// Calls sent again.
     pub repeats: u64,
     /// Visits given up before they reached a bill.
     pub given_up: u64,
+    /// Visits played, by what the patient came for.
+    pub journeys: BTreeMap<&'static str, u64>,
 }
 
 impl Books {
-    /// Sum of what the hospital believes charged.
+    /// Sum of what the institution believes charged.
     pub fn charged(&self) -> Paid {
         let paid = self.bills.iter().filter_map(|bill| match &bill.belief {
             Belief::Charged { paid, .. } | Belief::CancelPending { paid, .. } => Some(*paid),

@@ -39,7 +39,8 @@ pub struct Witnesses<'a> {
     pub counted: &'a Counted,
 }
 
-type Key<'a> = (&'a str, &'a str, &'a str);
+/// What takes a settlement back.
+const UNDOS: [&str; 3] = ["2208", "2305", "2103"];
 
 impl Explained {
     /// Nothing is left unexplained.
@@ -51,14 +52,19 @@ impl Explained {
     pub fn of(witnesses: &Witnesses<'_>) -> Explained {
         let mut explained = Explained::default();
         let listed = Listed::of(witnesses.unknowns);
-        let mut rows = rows_by_bill(witnesses.done);
+        let mut rows: BTreeMap<&str, Vec<&LedgerRow>> = BTreeMap::new();
+        for row in &witnesses.done.settlements {
+            rows.entry(&row.msgid).or_default().push(row);
+        }
         for bill in witnesses.books.iter().flat_map(|books| &books.bills) {
-            let key = (bill.fixmedins_code.as_str(), bill.mdtrt_id.as_str(), bill.chrg_bchno.as_str());
-            let rows = rows.remove(&key).unwrap_or_default();
+            let rows: Vec<_> = bill.msgids.iter().filter_map(|msgid| rows.remove(msgid.as_str())).flatten().collect();
             explained.bill(bill, &rows, &listed);
         }
-        for (key, _) in rows {
-            explained.finding(&key, "the platform settled a bill that no hospital knows");
+        for row in rows.into_values().flatten() {
+            explained.finding(
+                &format!("{} {}", row.fixmedins_code, row.infno),
+                "the platform settled a bill that nobody knows",
+            );
         }
         explained.believed = witnesses.books.iter().map(Books::charged).fold(Paid::default(), Paid::plus);
         if explained.believed.plus(explained.listed) != explained.settled {
@@ -72,40 +78,40 @@ impl Explained {
     }
 
     fn bill(&mut self, bill: &Bill, rows: &[&LedgerRow], listed: &Listed<'_>) {
-        let key = (bill.fixmedins_code.as_str(), bill.mdtrt_id.as_str(), bill.chrg_bchno.as_str());
+        let name = bill.to_string();
+        let holds = |infno: &str| bill.msgids.iter().any(|msgid| listed.holds(infno, msgid));
         let live: Vec<_> = rows.iter().filter(|row| row.undoes.is_none() && row.standing == "live").collect();
         for row in &live {
             self.settled = self.settled.plus(row.paid());
         }
         if live.len() > 1 {
-            return self.finding(&key, "settled more than once");
+            return self.finding(&name, "settled more than once");
         }
-        let name = format!("{} {} {}", key.0, key.1, key.2);
         match (&bill.belief, live.first()) {
-            (Belief::Charged { setl_id, paid }, Some(row)) if row.is(bill, setl_id, paid) => self.agreed += 1,
-            (Belief::Charged { .. }, Some(_)) => self.finding(&key, "hospital and platform hold different settlements"),
-            (Belief::Charged { .. }, None) => self.finding(&key, "the hospital charged, the platform did not settle"),
+            (Belief::Charged { setl_id, paid, .. }, Some(row)) if row.is(bill, setl_id, paid) => self.agreed += 1,
+            (Belief::Charged { .. }, Some(_)) => {
+                self.finding(&name, "hospital and platform hold different settlements")
+            }
+            (Belief::Charged { .. }, None) => self.finding(&name, "the hospital charged, the platform did not settle"),
             (Belief::NotCharged | Belief::Cancelled { .. }, None) => self.agreed += 1,
             (Belief::NotCharged, Some(_)) => {
-                self.finding(&key, "the platform settled what the hospital takes for refused")
+                self.finding(&name, "the platform settled what the hospital takes for refused")
             }
-            (Belief::Cancelled { .. }, Some(_)) => self.finding(&key, "the hospital cancelled, the platform did not"),
-            (Belief::Pending, Some(row)) if listed.holds("2207", &row.msgid) => {
+            (Belief::Cancelled { .. }, Some(_)) => self.finding(&name, "the hospital cancelled, the platform did not"),
+            (Belief::Pending, Some(row)) if listed.holds(bill.infno, &row.msgid) => {
                 self.listed = self.listed.plus(row.paid());
                 self.unknown_done.push(name);
             }
             (Belief::Pending, Some(_)) => {
-                self.finding(&key, "settled, pending at the hospital, and not in the gateway's list")
+                self.finding(&name, "settled, pending at the hospital, and not in the gateway's list")
             }
-            (Belief::Pending, None) if bill.msgids.iter().any(|msgid| listed.holds("2207", msgid)) => {
-                self.unknown_not_done.push(name);
-            }
+            (Belief::Pending, None) if holds(bill.infno) => self.unknown_not_done.push(name),
             (Belief::Pending, None) => {
-                self.finding(&key, "pending at the hospital, not settled, and not in the gateway's list")
+                self.finding(&name, "pending at the hospital, not settled, and not in the gateway's list")
             }
             (Belief::CancelPending { paid, .. }, row) => {
-                if !bill.msgids.iter().any(|msgid| listed.holds("2208", msgid)) {
-                    return self.finding(&key, "a cancellation is pending and not in the gateway's list");
+                if !UNDOS.iter().any(|infno| holds(infno)) {
+                    return self.finding(&name, "a cancellation is pending and not in the gateway's list");
                 }
                 match row {
                     // Not taken back: hospital and platform both still hold it.
@@ -139,8 +145,8 @@ impl Explained {
         }
     }
 
-    fn finding(&mut self, key: &Key<'_>, what: &str) {
-        self.findings.push(format!("{} {} {}: {what}", key.0, key.1, key.2));
+    fn finding(&mut self, whose: &str, what: &str) {
+        self.findings.push(format!("{whose}: {what}"));
     }
 }
 
@@ -162,14 +168,6 @@ impl<'a> Listed<'a> {
     fn holds(&self, infno: &str, msgid: &str) -> bool {
         self.0.contains(&(infno, msgid))
     }
-}
-
-fn rows_by_bill(done: &Done) -> BTreeMap<Key<'_>, Vec<&LedgerRow>> {
-    let mut rows: BTreeMap<Key<'_>, Vec<&LedgerRow>> = BTreeMap::new();
-    for row in &done.settlements {
-        rows.entry((&row.fixmedins_code, &row.mdtrt_id, &row.chrg_bchno)).or_default().push(row);
-    }
-    rows
 }
 
 #[cfg(test)]
@@ -200,8 +198,8 @@ mod tests {
 
     fn check(belief: Belief, rows: &[(&str, &str, &str)], listed: &[(&str, &str)], expected: &str) {
         let text = |text: &str| text.to_string();
-        let msgids = vec![text("m1"), text("m2")];
-        let bill = Bill { fixmedins_code: text("H99"), mdtrt_id: text("v"), chrg_bchno: text("b"), msgids, belief };
+        let msgids = [text("m1"), text("m2")].into();
+        let bill = Bill { fixmedins_code: text("H99"), number: 1, infno: "2207", msgids, belief };
         let books = [Books { bills: vec![bill], ..Books::default() }];
         let unknowns: Vec<_> = listed
             .iter()
@@ -227,13 +225,13 @@ mod tests {
 
     #[test]
     fn every_difference_is_listed_or_found() {
-        let charged = || Belief::Charged { setl_id: "s1".to_string(), paid: paid() };
-        let other = Belief::Charged { setl_id: "s2".to_string(), paid: paid() };
+        let charged = || Belief::Charged { setl_id: "s1".to_string(), mdtrt_id: "v".to_string(), paid: paid() };
+        let other = Belief::Charged { setl_id: "s2".to_string(), mdtrt_id: "v".to_string(), paid: paid() };
         let cancelled = || Belief::Cancelled { setl_id: "s1".to_string() };
         let cancelling = || Belief::CancelPending { setl_id: "s1".to_string(), paid: paid() };
         let live = [("s1", "m1", "live")];
         check(charged(), &live, &[], "agreed");
-        check(charged(), &[("s1", "m9", "live")], &[], "different settlements");
+        check(charged(), &[("s1", "m9", "live")], &[], "did not settle");
         check(charged(), &[], &[], "did not settle");
         check(charged(), &[("s1", "m1", "reversed")], &[], "did not settle");
         check(other, &live, &[], "different settlements");

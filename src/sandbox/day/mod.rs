@@ -1,29 +1,37 @@
-//! A day at two sandbox hospitals, played through a gateway, with faults on the platform's side; at the end the three
-//! books (hospitals, gateway, platform) are laid beside each other.
+//! A day at six sandbox institutions, played through a gateway, with faults on the platform's side; at the end the three
+//! books (institutions, gateway, platform) are laid beside each other.
 
 pub mod explain; // Which differences the gateway explains.
+mod latency; // What the gateway adds to a call.
 mod report; // The day in words, Chinese and English.
+mod troubles; // What goes wrong on the day of a seed.
 pub mod witness; // What platform and gateway say when asked.
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::domain::clock::Clock;
-use crate::sandbox::callers::Caller;
 use crate::sandbox::callers::books::Books;
-use crate::sandbox::callers::dialect::{DIALECTS, Dialect};
+use crate::sandbox::callers::dialect::DIALECTS;
+use crate::sandbox::callers::{Caller, Tally};
 use crate::sandbox::draw::Draw;
-use crate::sandbox::faults::{Entry, Fault};
-use crate::sandbox::people::Population;
+use crate::sandbox::faults::Entry;
+use crate::sandbox::people::{Person, Population};
 use explain::{Explained, Witnesses};
+use latency::Latency;
 use witness::{Counted, Counts, Done, Gateway, Standin, Unknown, since};
 
 /// How long the machines may take to come to rest after the last call.
 const REST_TRIES: u32 = 120;
 const REST_PAUSE: Duration = Duration::from_millis(250);
+/// Between two visits once the day is over.
+const TRICKLE: Duration = Duration::from_millis(700);
 
 /// What to play.
 #[derive(Debug, Clone)]
@@ -36,9 +44,9 @@ pub struct Day {
     pub admin: String,
     /// The admin token.
     pub token: String,
-    /// Draws visits, prices, who comes.
+    /// Draws who comes for what, prices, and what goes wrong.
     pub seed: u64,
-    /// Visits over both hospitals.
+    /// Visits over all institutions.
     pub visits: u32,
     /// How long a HIS waits for an answer.
     pub patience: Duration,
@@ -73,6 +81,9 @@ pub enum DayError {
     /// An answer of another form.
     #[error("an answer cannot be read")]
     Unreadable(#[source] serde_json::Error),
+    /// Our own code.
+    #[error("a simulated HIS panicked")]
+    Panicked,
     /// The report could not be written.
     #[error("cannot write the report")]
     Report(#[from] std::io::Error),
@@ -81,7 +92,7 @@ pub enum DayError {
 /// How the day went.
 #[derive(Debug)]
 pub struct DayReport {
-    /// The hospitals' books, in the order of the dialects.
+    /// The institutions' books, in the order of the dialects.
     pub books: Vec<Books>,
     /// The comparison.
     pub explained: Explained,
@@ -93,35 +104,140 @@ pub struct DayReport {
     pub counted: Counted,
     /// Exchanges that the gateway lists as unknown.
     pub unknowns: Vec<Unknown>,
+    /// What the gateway adds to a call.
+    pub latency: Latency,
 }
 
-/// Plays the day and writes its report to `out`.
+impl DayReport {
+    /// The day in words. The same seed tells the same story; times are no part of it.
+    pub fn story(&self) -> String {
+        report::story(self)
+    }
+}
+
+/// An institution with its patients.
+struct Institution {
+    caller: Caller,
+    who: Draw,
+    patients: Vec<Person>,
+}
+
+impl Institution {
+    async fn visits(mut self, count: u32) -> Institution {
+        self.caller.sign_in().await;
+        for _ in 0..count {
+            self.one().await;
+        }
+        self.caller.sign_out().await;
+        self
+    }
+
+    async fn one(&mut self) {
+        self.caller.serve(self.who.one(&self.patients)).await;
+    }
+}
+
+/// Plays the day and writes its report to `out`; what is going on meanwhile goes to `progress`.
 ///
 /// # Errors
 /// When one of the machines cannot be asked; a day that does not add up is a report, not an error.
-pub async fn play(day: &Day, clock: Arc<dyn Clock>, out: &mut (dyn Write + Send)) -> Result<DayReport, DayError> {
+pub async fn play(
+    day: &Day,
+    clock: Arc<dyn Clock>,
+    out: &mut (dyn Write + Send),
+    progress: &mut (dyn Write + Send),
+) -> Result<DayReport, DayError> {
     let mut standin = Standin::at(&day.sandbox)?;
     let mut gateway = Gateway::at(&day.admin, &day.token)?;
-    standin.script(&if day.faults { script(day.patience) } else { Vec::new() }).await?;
+    let troubles = if day.faults { troubles::script(day) } else { Vec::new() };
+    standin.script(&troubles).await?;
     let opening = standin.done(0).await?;
     let before = Before {
         rows: opening.settlements_count,
         arrived: standin.arrived().await?,
         counted: gateway.counted().await?,
     };
-    report::opening(day, out)?;
+    write!(out, "{}", report::opening(day))?;
 
-    let people = Population::from_seed(opening.seed);
-    let [first, second] = DIALECTS;
-    let (one, two) = tokio::join!(
-        hospital(day, first, day.visits.div_ceil(2), &people, clock.clone()),
-        hospital(day, second, day.visits / 2, &people, clock.clone()),
-    );
-    let books = vec![one?, two?];
-
-    let report = settle_down(&mut standin, &mut gateway, &before, books).await?;
-    report::closing(&report, out)?;
+    let tally = Arc::new(Tally::default());
+    let mut playing = JoinSet::new();
+    for (at, institution) in institutions(day, opening.seed, &clock, &tally)?.into_iter().enumerate() {
+        let count = share(day.visits, at);
+        playing.spawn(async move { (at, institution.visits(count).await) });
+    }
+    let books = watched(playing, day.visits, &tally, progress).await?;
+    let mut report = settle_down(&mut standin, &mut gateway, &before, books).await?;
+    report.latency = Latency::measure(day, clock).await?;
+    write!(out, "{}{}", report.story(), report.latency)?;
+    out.flush()?;
     Ok(report)
+}
+
+/// Goes on with a visit now and then, until it is dropped.
+///
+/// # Errors
+/// When an address has another form.
+pub async fn trickle(day: &Day, clock: Arc<dyn Clock>) -> Result<(), DayError> {
+    let mut institutions = institutions(day, day.seed, &clock, &Arc::default())?;
+    let mut ticks = tokio::time::interval(TRICKLE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        for institution in &mut institutions {
+            ticks.tick().await;
+            institution.one().await;
+        }
+    }
+}
+
+/// Every institution with patients of its own, so that nobody's deductible depends on who was served first.
+fn institutions(
+    day: &Day,
+    people: u64,
+    clock: &Arc<dyn Clock>,
+    tally: &Arc<Tally>,
+) -> Result<Vec<Institution>, DayError> {
+    let people = Population::from_seed(people);
+    let one = |(at, dialect)| {
+        let patients = people.all().iter().skip(at).step_by(DIALECTS.len()).cloned().collect();
+        let caller = Caller::new(dialect, &day.gateway, day.patience, day.seed, Arc::clone(clock), Arc::clone(tally))?;
+        Ok(Institution { caller, who: Draw::from_seed(day.seed ^ (0xda1 + at as u64)), patients })
+    };
+    DIALECTS.iter().enumerate().map(one).collect::<Result<_, _>>().map_err(DayError::Address)
+}
+
+/// The visits of the institution at this place.
+fn share(visits: u32, at: usize) -> u32 {
+    let (count, at) = (DIALECTS.len() as u32, at as u32);
+    visits / count + u32::from(at < visits % count)
+}
+
+/// Waits until all have played, and tells every second how far they are.
+async fn watched(
+    mut playing: JoinSet<(usize, Institution)>,
+    visits: u32,
+    tally: &Tally,
+    progress: &mut (dyn Write + Send),
+) -> Result<Vec<Books>, DayError> {
+    let mut books = vec![Books::default(); DIALECTS.len()];
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            played = playing.join_next() => match played {
+                Some(Ok((at, institution))) => books[at] = institution.caller.books().clone(),
+                Some(Err(_)) => return Err(DayError::Panicked),
+                None => return Ok(books),
+            },
+            _ = seconds.tick() => {
+                let now = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+                let (done, calls) = (now(&tally.journeys), now(&tally.calls));
+                let (refused, unknown, silent) = (now(&tally.refusals), now(&tally.unknowns), now(&tally.silences));
+                writeln!(
+                    progress,
+                    "  {done}/{visits} 就诊 visits  调用 calls {calls}  被拒 refused {refused}  未知 unknown {unknown}  没听到 not heard {silent}"
+                )?;
+            }
+        }
+    }
 }
 
 /// Counts before the day, so that it can be played on machines that have run before.
@@ -129,45 +245,6 @@ struct Before {
     rows: usize,
     arrived: Counts,
     counted: Counted,
-}
-
-async fn hospital(
-    day: &Day,
-    dialect: Dialect,
-    visits: u32,
-    people: &Population,
-    clock: Arc<dyn Clock>,
-) -> Result<Books, DayError> {
-    let caller = Caller::new(dialect, &day.gateway, day.patience, day.seed, clock);
-    let mut caller = caller.map_err(DayError::Address)?;
-    let mut draw = Draw::from_seed(day.seed ^ (0xda1 + dialect as u64));
-    caller.sign_in().await;
-    for _ in 0..visits {
-        caller.visit(draw.one(people.all())).await;
-    }
-    caller.sign_out().await;
-    Ok(caller.books().clone())
-}
-
-/// Faults of both hospitals, by the number of the call; those of later calls strike only on a long enough day.
-fn script(patience: Duration) -> Vec<Entry> {
-    let longer = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX).saturating_add(1500);
-    let first = |infno, nth, fault| Entry::nth_of(DIALECTS[0].fixmedins_code(), infno, nth, fault);
-    let second = |infno, nth, fault| Entry::nth_of(DIALECTS[1].fixmedins_code(), infno, nth, fault);
-    vec![
-        first("2207", 2, Fault::Refuse),
-        first("2207", 5, Fault::CommitThenDrop),
-        first("2207", 9, Fault::Late { ms: longer }),
-        first("2207", 14, Fault::Page502 { commit: true }),
-        first("1101", 4, Fault::Page502 { commit: false }),
-        first("2208", 1, Fault::CommitThenDrop),
-        second("2207", 3, Fault::CommitThenDrop),
-        second("2207", 6, Fault::DropThenCommit { ms: 300 }),
-        second("2207", 9, Fault::HalfAnswer),
-        second("2207", 12, Fault::SlowDrip { ms: 2 }),
-        second("2207", 15, Fault::Page502 { commit: false }),
-        second("2207", 18, Fault::Refuse),
-    ]
 }
 
 /// Looks again until everything is explained, or the machines had time enough: a late commit or a count may lag.
@@ -189,7 +266,8 @@ async fn settle_down(
         let explained = Explained::of(&witnesses);
         if (done.pending == 0 && explained.is_good()) || tries >= REST_TRIES {
             let struck = standin.struck().await?;
-            return Ok(DayReport { books, explained, struck, arrived, counted, unknowns });
+            let latency = Latency::default();
+            return Ok(DayReport { books, explained, struck, arrived, counted, unknowns, latency });
         }
         tokio::time::sleep(REST_PAUSE).await;
     }

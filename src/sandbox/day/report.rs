@@ -1,28 +1,39 @@
 //! The day in words: each line in Chinese and in English.
 
-use std::io::{self, Write};
+use std::fmt::{self, Write};
 
 use super::{Day, DayReport};
 use crate::sandbox::callers::books::{Belief, Books, Paid};
 use crate::sandbox::callers::dialect::DIALECTS;
 use crate::sandbox::yuan::text;
 
+/// Writing into a text does not fail.
+const IN_MEMORY: &str = "a text takes what is written";
+
 /// Before the first call.
-pub(super) fn opening(day: &Day, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "模拟一天：{} 次门诊就诊，两家沙箱医院，种子 {}", day.visits, day.seed)?;
-    writeln!(out, "Playing a day: {} outpatient visits at two sandbox hospitals, seed {}", day.visits, day.seed)?;
-    for dialect in DIALECTS {
-        writeln!(out, "  {} {}  {}", dialect.fixmedins_code(), dialect.fixmedins_name(), dialect.name())?;
+pub(super) fn opening(day: &Day) -> String {
+    let (visits, seed, count) = (day.visits, day.seed, DIALECTS.len());
+    let mut out = format!(
+        "模拟一天：{visits} 次就诊，{count} 家沙箱机构，种子 {seed}\nPlaying a day: {visits} visits at {count} sandbox institutions, seed {seed}\n"
+    );
+    for dialect in &DIALECTS {
+        writeln!(out, "  {} {}  {}", dialect.fixmedins_code, dialect.fixmedins_name, dialect.name).expect(IN_MEMORY);
     }
-    out.flush()
+    out
 }
 
 /// After the comparison.
-pub(super) fn closing(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn story(report: &DayReport) -> String {
+    let mut out = String::new();
+    tell(report, &mut out).expect(IN_MEMORY);
+    out
+}
+
+fn tell(report: &DayReport, out: &mut String) -> fmt::Result {
     writeln!(out)?;
-    for (books, dialect) in report.books.iter().zip(DIALECTS) {
-        writeln!(out, "{} {}", dialect.fixmedins_code(), dialect.fixmedins_name())?;
-        hospital(books, out)?;
+    for (books, dialect) in report.books.iter().zip(&DIALECTS) {
+        writeln!(out, "{} {}", dialect.fixmedins_code, dialect.fixmedins_name)?;
+        institution(books, out)?;
     }
     faults(report, out)?;
     calls(report, out)?;
@@ -30,7 +41,9 @@ pub(super) fn closing(report: &DayReport, out: &mut dyn Write) -> io::Result<()>
     verdict(report, out)
 }
 
-fn hospital(books: &Books, out: &mut dyn Write) -> io::Result<()> {
+fn institution(books: &Books, out: &mut String) -> fmt::Result {
+    let journeys: Vec<String> = books.journeys.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    writeln!(out, "  {}", journeys.join("  "))?;
     let count = |which: fn(&Belief) -> bool| books.bills.iter().filter(|bill| which(&bill.belief)).count();
     let charged = count(|belief| matches!(belief, Belief::Charged { .. } | Belief::CancelPending { .. }));
     let cancelled = count(|belief| matches!(belief, Belief::Cancelled { .. }));
@@ -56,18 +69,22 @@ fn hospital(books: &Books, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn faults(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
+fn faults(report: &DayReport, out: &mut String) -> fmt::Result {
     let struck: Vec<String> = report
         .struck
         .iter()
         .filter(|entry| entry.struck > 0)
-        .map(|entry| format!("{}#{} {}", entry.infno.as_deref().unwrap_or("*"), entry.nth, entry.fault.name()))
+        .map(|entry| {
+            let (whose, infno) =
+                (entry.fixmedins_code.as_deref().unwrap_or("*"), entry.infno.as_deref().unwrap_or("*"));
+            format!("{whose} {infno} 第{}次 {}", entry.nth, entry.fault.name())
+        })
         .collect();
     writeln!(out, "平台侧故障 / faults on the platform's side: {}", struck.len())?;
-    writeln!(out, "  {}", struck.join(", "))
+    struck.iter().try_for_each(|line| writeln!(out, "  {line}"))
 }
 
-fn calls(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
+fn calls(report: &DayReport, out: &mut String) -> fmt::Result {
     writeln!(out, "交易 / calls          医院发出 sent   平台收到 arrived")?;
     let sent = |infno: &str| report.books.iter().filter_map(|books| books.calls.get(infno)).sum::<u64>();
     for (infno, arrived) in &report.arrived {
@@ -76,7 +93,7 @@ fn calls(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  网关自答而未外发（重发、拒绝）/ answered by the gateway without a send: {}", report.counted.unsent)
 }
 
-fn money(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
+fn money(report: &DayReport, out: &mut String) -> fmt::Result {
     let explained = &report.explained;
     writeln!(
         out,
@@ -98,7 +115,7 @@ fn money(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
     row("= 平台实际结算 / platform settled", &explained.settled)
 }
 
-fn verdict(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
+fn verdict(report: &DayReport, out: &mut String) -> fmt::Result {
     let explained = &report.explained;
     let (done, not_done) = (explained.unknown_done.len(), explained.unknown_not_done.len());
     writeln!(out, "一致 {}；结果未知而平台已办 {done}，未办 {not_done}，均由网关列出", explained.agreed)?;
@@ -123,5 +140,5 @@ fn verdict(report: &DayReport, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "结论：有 {} 处差异无法解释！", explained.findings.len())?;
         writeln!(out, "RESULT: {} differences are unexplained!", explained.findings.len())?;
     }
-    out.flush()
+    Ok(())
 }

@@ -32,10 +32,6 @@ pub struct LedgerRow {
     pub msgid: String,
     /// Whose.
     pub fixmedins_code: String,
-    /// The visit.
-    pub mdtrt_id: String,
-    /// The batch.
-    pub chrg_bchno: String,
     #[serde(with = "yuan")]
     medfee_sumamt: Decimal,
     #[serde(with = "yuan")]
