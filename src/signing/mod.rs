@@ -1,0 +1,14 @@
+//! Judgement, pure given a key: which bytes are signed, how, and where the signature travels.
+//!
+//! A body that passes is never rebuilt from here; only what the gateway makes itself is signed or encrypted.
+
+pub mod canonical; // The text that is signed in the `appId` family: three forms.
+pub mod digest; // SM2's user id and digest, before any key.
+pub mod headers; // Signatures that travel in headers: x-tif, CSB, x-ca.
+pub mod input; // The fsi envelope with a signed and encrypted `input`.
+pub mod mobile; // The `appId` envelope: mobile payment, e-voucher, e-prescription.
+pub mod sm2; // Keys, signatures, their two encodings.
+pub mod sm4; // The block cipher in its modes.
+
+#[cfg(test)]
+mod vectors; // Every vector of the specification.
