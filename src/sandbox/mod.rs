@@ -2,7 +2,6 @@
 //!
 //! A separate program. It shares no judgement with the gateway, so that it cannot share the gateway's mistakes.
 
-pub mod dice; // Repeatable chance for the disk.
 pub mod disk; // A disk in memory that breaks as real ones do.
 
 pub mod draw; // Chance from a seed.
