@@ -120,14 +120,23 @@ struct Chapter {
 
 impl Chapter {
     async fn begin(seed: u64) -> Chapter {
-        let habits = Habits { lenient: true, settles_twice: false };
+        let habits = Habits { lenient: true, ..Habits::default() };
         let settings = platform::Settings { habits, ..platform::Settings::default() };
         let clock = std::sync::Arc::new(medgate::domain::clock::SystemClock::start());
         let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap(), settings, clock).await.unwrap();
         let data = tempfile::tempdir().unwrap();
         let evidence = Evidence::of(data.path());
         let (requests_checked, sent_once) = (0, HashSet::new());
-        Chapter { seed, dice: Draw::from_seed(seed), data, sandbox, evidence, requests_checked, sent_once, completed: 0 }
+        Chapter {
+            seed,
+            dice: Draw::from_seed(seed),
+            data,
+            sandbox,
+            evidence,
+            requests_checked,
+            sent_once,
+            completed: 0,
+        }
     }
 
     fn serve(&self) -> Serve {

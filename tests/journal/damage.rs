@@ -4,8 +4,8 @@ use medgate::journal::open::OpenError;
 use medgate::journal::recovery::RecoverError;
 use medgate::journal::segment;
 use medgate::journal::verify::{End, verify_disk};
-use medgate::sandbox::draw::Draw;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally};
 

@@ -3,8 +3,8 @@
 use medgate::journal::facts::Fact;
 use medgate::journal::place::Record;
 use medgate::journal::record::Kind;
-use medgate::sandbox::draw::Draw;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally};
 

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use medgate::sandbox::draw::Draw;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally};
 

@@ -22,8 +22,8 @@ use medgate::journal::settings::Bounds;
 use medgate::journal::shelf::Store;
 use medgate::journal::verify::verify_disk;
 use medgate::journal::worker::do_chores;
-use medgate::sandbox::draw::Draw;
 use medgate::sandbox::disk::SimDisk;
+use medgate::sandbox::draw::Draw;
 use tokio::sync::oneshot;
 
 pub const BOUNDS: Bounds = Bounds {

@@ -1,8 +1,8 @@
 //! Power cuts at any operation: nothing acknowledged is lost, and a torn tail is never taken for damage.
 
 use medgate::journal::open::OpenError;
-use medgate::sandbox::draw::Draw;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally, seeds};
 
