@@ -21,8 +21,8 @@ mod multipart; // A form with an envelope and a file.
 
 pub mod faults; // What goes wrong, by script.
 pub mod ledger; // What was really done.
-pub mod register;
-pub mod temper; // What goes wrong by chance, and what provinces leave open, from a seed. // What arrived, and what became of it.
+pub mod register; // What arrived, and what became of it.
+pub mod temper; // What goes wrong by chance, and what provinces leave open, from a seed.
 
 pub mod platform; // One request in, one act out.
 
