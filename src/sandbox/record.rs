@@ -116,8 +116,12 @@ pub enum Part {
 }
 
 /// Writes the output of a transaction by its table: `parts` by node path, and what stands in the output itself under `.`.
+/// Null where the specification knows no output.
 pub fn output(infno: &str, parts: Vec<(&'static str, Part)>) -> Node {
     let tables = spec::table(infno).map_or(&[][..], |table| &table.output);
+    if tables.is_empty() {
+        return Node::Null;
+    }
     let mut members = Vec::new();
     for node in tables.iter().filter(|node| !node.path.contains('/')) {
         let part = parts.iter().find(|(path, _)| *path == node.path).map(|(_, part)| part);

@@ -40,3 +40,4 @@ mod sandbox_conformance; // Every transaction against the specification, by a ta
 mod sandbox_day; // Simulated HIS callers against the stand-in.
 mod sandbox_faults; // What a client hears of each fault, and what the ledger holds.
 mod sandbox_ledger; // The stand-in performs, over every URL style.
+mod sandbox_whole; // The stand-in over more than one call.

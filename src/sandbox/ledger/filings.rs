@@ -140,7 +140,8 @@ impl Ledger {
         let theirs = self.filings.iter().filter(|filing| kind.holds(filing) && filing.psn_no == psn_no);
         let rows = theirs.map(|filing| {
             let own = Record::new().with("trt_dcla_detl_sn", &filing.sn).with("rchk_flag", "1");
-            person.clone().and(&filing.facts).and(&own).alias("begndate", "refl_date")
+            let agreed = Record::new().with("hosp_agre_refl_flag", "1");
+            person.clone().and(&filing.facts).and(&own).alias("begndate", "refl_date").or(&agreed)
         });
         let path = spec::table(&ask.call.infno).and_then(|table| table.output.first()).map_or("data", |node| node.path);
         ask.found(vec![(path, Part::Rows(rows.collect()))])

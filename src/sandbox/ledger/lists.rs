@@ -136,6 +136,10 @@ impl Ledger {
             });
             parts.push((node, Part::Rows(numbered.collect())));
         }
+        // The table requires an outpatient's chronic disease of every list; a list without one says so.
+        let disease = list.rows.first().and_then(|(_, rows)| rows.first()).cloned().unwrap_or_default();
+        let known = known.or(&disease.alias("opsp_dise_code", "diag_code").alias("opsp_dise_name", "diag_name"));
+        let known = known.or(&Record::new().with("opsp_dise_code", "-").with("opsp_dise_name", "-"));
         parts.push(("setlinfo", Part::One(known.and(&own).alias("patn_cert_type", "psn_cert_type"))));
         ask.found(parts)
     }

@@ -159,7 +159,7 @@ impl Ledger {
         let other =
             if open.is_empty() { String::new() } else { format!("（未结算的批次有 {}）", open.join("、")) };
         let batch = if batch.is_empty() { String::new() } else { format!("批次 {batch} ") };
-        format!("未查询到可结算的费用明细：{batch}没有未结算的费用{other}；{infno} 需要先调用 {}", named(upload))
+        format!("未查询到可结算的费用明细：{batch}没有未结算的费用{other}；{infno} 之前请先调用 {}", named(upload))
     }
 
     /// Splits a scope by the law and makes the row of it.
@@ -307,8 +307,7 @@ impl Settlement {
             .with("clr_type", self.care.clr_type())
             .with("setl_type", "2")
             .with("pay_loc", "1")
-            .with("fixmedins_code", &self.fixmedins_code)
-            .alias("mdtrt_cert_type", "mdtrt_cert_type");
+            .with("fixmedins_code", &self.fixmedins_code);
         let facts = self.facts.clone().and(&person.facts(self.setl_time.get(..4).unwrap_or_default()));
         facts.and(&clock).and(&self.shares.facts()).and(&own)
     }
