@@ -191,7 +191,7 @@ async fn a_sign_no_lives_as_long_as_it_is_said() {
     let sign_no = signed["output"]["signinoutb"]["sign_no"].as_str().unwrap().to_owned();
     assert_eq!(call("1901", &sign_no, ask()).await["infcode"], 0);
     clock.advance_ns(3_601_000_000_000);
-    assert!(call("1901", &sign_no, ask()).await["err_msg"].as_str().unwrap().contains("失效"));
+    assert!(call("1901", &sign_no, ask()).await["err_msg"].as_str().unwrap().contains("签到编号无效"));
     let again = call("9001", "", sign_in).await;
     assert_ne!(again["output"]["signinoutb"]["sign_no"], sign_no.as_str());
 }

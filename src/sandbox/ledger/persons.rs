@@ -48,7 +48,7 @@ impl Ledger {
             None if call.sign_no.is_empty() => {
                 Err("该经办人未签到；请先调用 9001 签到，并在报文中填 sign_no".to_string())
             }
-            None => Err("签到编号已失效；请重新调用 9001 签到".to_string()),
+            None => Err("签到编号无效或已过期；请重新调用 9001 签到".to_string()),
         }
     }
 
