@@ -152,18 +152,22 @@ async fn serve(options: &Serve) -> ExitCode {
             return complain(&chain(&refused));
         }
     };
-    banner(options, sandbox.addr());
+    banner(options, &sandbox);
     wait_for_end().await;
     println!("medgate-sandbox: stopped after {} requests", sandbox.platform().requests());
     ExitCode::SUCCESS
 }
 
-fn banner(options: &Serve, addr: SocketAddr) {
+fn banner(options: &Serve, sandbox: &Sandbox) {
+    let (addr, shape) = (sandbox.addr(), sandbox.platform().settings().shape.name);
     println!("==============================================================================");
     println!("  MEDGATE SANDBOX  医保平台沙箱：不是真实平台，数据全部虚构，切勿用于生产");
     println!("  This is NOT a medical-insurance platform. Nothing here is real. Never use it in production.");
     println!("==============================================================================");
-    println!("listening on http://{addr}  shape={} seed={}", options.shape.name, options.seed);
+    println!("listening on http://{addr}  shape={shape} seed={}", options.seed);
+    if let Some(seed) = options.temper {
+        println!("temper drawn from {seed}: see http://{addr}/_sandbox/temper");
+    }
     println!(
         "look at it: http://{addr}/   what it did: http://{addr}/_sandbox/ledger   all it offers: http://{addr}/_sandbox"
     );

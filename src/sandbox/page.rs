@@ -19,6 +19,10 @@ pub(super) fn answer(platform: &Platform) -> Reply {
     page.push_str(HEAD);
     {
         let books = platform.books();
+        if let Some(temper) = &books.temper {
+            let drawn = format!("脾性 temper：种子 {}，出错 {}%，{:?}", temper.seed, temper.cruelty, temper.habits);
+            let _ = writeln!(page, "<p>{}</p>", escaped(&drawn));
+        }
         summary(&mut page, &books.ledger, &books.register);
         calls(&mut page, &books.register);
         settlements(&mut page, &books.ledger);

@@ -261,6 +261,36 @@ async fn sums_and_rows_are_reconciled() {
 }
 
 #[tokio::test]
+async fn what_the_specification_leaves_open_is_a_habit() {
+    for kind in [false, true] {
+        let habits = Habits {
+            replays: kind,
+            reverses_twice: kind,
+            knows_its_msgids: kind,
+            takes_lines_twice: kind,
+            ..Habits::default()
+        };
+        let mut bench = Bench::with(Settings { habits, ..Settings::default() }).await;
+        let expected = |yes: bool| json!(if yes { 0 } else { -1 });
+        let person = bench.somebody();
+        let mdtrt_id = bench.charged_visit(&person).await;
+        let row = json!({"feedetl_sn": "1", "mdtrt_id": mdtrt_id, "psn_no": person.psn_no, "chrg_bchno": "b1",
+            "det_item_fee_sumamt": 300, "cnt": 1, "pric": 300, "med_list_codg": "X1"});
+        assert_eq!(bench.call("2204", json!({"feedetail": [row]})).await["infcode"], expected(kind));
+        let first = granted(&mut bench, "2207", bill(&person, &mdtrt_id)).await;
+        let again = bench.call("2207", bill(&person, &mdtrt_id)).await;
+        assert_eq!(again["infcode"], expected(kind), "{again}");
+        assert!(!kind || again["output"]["setlinfo"]["setl_id"] == first["setlinfo"]["setl_id"], "{again}");
+        assert_eq!(bench.look("/_sandbox/ledger").await["totals"]["medfee_sumamt"], "300.00", "settled once");
+        let reversal = |omsgid: &Value| json!({"data": {"psn_no": person.psn_no, "omsgid": omsgid, "oinfno": "2207"}});
+        let msgid = &first["setlinfo"]["medins_setl_id"];
+        granted(&mut bench, "2601", reversal(msgid)).await;
+        assert_eq!(bench.call("2601", reversal(msgid)).await["infcode"], expected(kind));
+        assert_eq!(bench.call("2601", reversal(&json!("never-sent"))).await["infcode"], expected(!kind));
+    }
+}
+
+#[tokio::test]
 async fn the_page_and_the_refusals_teach() {
     let mut bench = Bench::with(Settings::default()).await;
     let person = bench.somebody();

@@ -121,7 +121,8 @@ impl Ledger {
     fn recorded(&self, call: &Call) -> Option<Settlement> {
         let (mdtrt_id, batch) = (call.field("mdtrt_id")?, call.field("chrg_bchno").unwrap_or_default());
         let due = self.visits.get(&mdtrt_id).is_some_and(|visit| visit.due(&batch).next().is_some());
-        let row = self.live(&mdtrt_id).find(|row| row.chrg_bchno == batch);
+        let mid = call.field("mid_setl_flag").as_deref() == Some("1");
+        let row = self.live(&mdtrt_id).filter(|row| row.chrg_bchno == batch && row.mid == mid).last();
         row.filter(|_| self.habits.replays && !due).cloned()
     }
 
