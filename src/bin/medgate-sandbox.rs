@@ -18,8 +18,9 @@ const EXIT_USAGE: u8 = 78;
 
 /// A stand-in for the medical-insurance platform, for trying a gateway or a HIS without touching anything real.
 ///
-/// It keeps its own ledger (sign-in, visits, fee lines, settlements, cancellations, reversals), takes URL styles A, B and C
-/// on one port, and goes wrong when told: POST a script to /_sandbox/faults. GET /_sandbox shows everything it offers.
+/// It keeps its own ledger (persons, visits, settlements, filings, stock, catalogues, files, reconciliation), takes URL styles
+/// A, B and C on one port, and teaches: what comes too early is refused with what is missing. It goes wrong when told
+/// (POST a script to /_sandbox/faults) or by chance (--temper SEED). GET / shows its state, GET /_sandbox what it offers.
 /// Its people do not exist: identity numbers begin with 990000, names with 沙箱. Institutions begin with H99 or P99.
 #[derive(Parser)]
 #[command(name = "medgate-sandbox", version, max_term_width = 120, args_conflicts_with_subcommands = true)]
@@ -53,6 +54,18 @@ struct Serve {
     /// Settle a settled batch again, like a platform that does not notice
     #[arg(long)]
     settles_twice: bool,
+    /// Ask for every field that the specification requires, for diagnoses and for a trial before money
+    #[arg(long)]
+    strict: bool,
+    /// Look at sign_no: it lives so many seconds (0 = nobody looks)
+    #[arg(long, default_value_t = 0)]
+    sign_life_s: u32,
+    /// Draws from this seed how cruel the platform is, and what it does where provinces differ
+    #[arg(long, value_name = "SEED", env = "MEDGATE_SANDBOX_TEMPER")]
+    temper: Option<u64>,
+    /// Take up the books from this file, and save them there on POST /_sandbox/save
+    #[arg(long, value_name = "FILE")]
+    state: Option<std::path::PathBuf>,
     /// Only count, and answer every call with a tiny canned success: an upstream for benchmarks
     #[arg(long)]
     fixed: bool,
@@ -111,10 +124,18 @@ async fn serve(options: &Serve) -> ExitCode {
     let settings = Settings {
         seed: options.seed,
         shape: options.shape,
-        habits: Habits { lenient: options.lenient, settles_twice: options.settles_twice },
+        habits: Habits {
+            lenient: options.lenient,
+            settles_twice: options.settles_twice,
+            strict: options.strict,
+            sign_life_s: options.sign_life_s,
+            ..Habits::default()
+        },
         any_institution: options.allow_any_institution,
         fixed: options.fixed,
         idle_ms: options.idle_ms,
+        temper: options.temper,
+        state: options.state.clone(),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let started = if options.allow_any_address {
@@ -131,19 +152,25 @@ async fn serve(options: &Serve) -> ExitCode {
             return complain(&chain(&refused));
         }
     };
-    banner(options, sandbox.addr());
+    banner(options, &sandbox);
     wait_for_end().await;
     println!("medgate-sandbox: stopped after {} requests", sandbox.platform().requests());
     ExitCode::SUCCESS
 }
 
-fn banner(options: &Serve, addr: SocketAddr) {
+fn banner(options: &Serve, sandbox: &Sandbox) {
+    let (addr, shape) = (sandbox.addr(), sandbox.platform().settings().shape.name);
     println!("==============================================================================");
     println!("  MEDGATE SANDBOX  医保平台沙箱：不是真实平台，数据全部虚构，切勿用于生产");
     println!("  This is NOT a medical-insurance platform. Nothing here is real. Never use it in production.");
     println!("==============================================================================");
-    println!("listening on http://{addr}  shape={} seed={}", options.shape.name, options.seed);
-    println!("what it did: http://{addr}/_sandbox/ledger   all it offers: http://{addr}/_sandbox");
+    println!("listening on http://{addr}  shape={shape} seed={}", options.seed);
+    if let Some(seed) = options.temper {
+        println!("temper drawn from {seed}: see http://{addr}/_sandbox/temper");
+    }
+    println!(
+        "look at it: http://{addr}/   what it did: http://{addr}/_sandbox/ledger   all it offers: http://{addr}/_sandbox"
+    );
     if options.fixed {
         println!("fixed mode: every call is only counted and gets a canned success");
     }

@@ -4,30 +4,11 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-/// The service table of URL style B, for the transactions that the stand-in performs.
-const SERVICES: [(&str, &str); 18] = [
-    ("fsiPsnInfoService/queryPsnInfo", "1101"),
-    ("outpatientDocInfoService/outpatientRregistration", "2201"),
-    ("outpatientDocInfoService/outpatientRegistrationCancel", "2202"),
-    ("outpatientDocInfoService/outpatientMdtrtinfoUp", "2203"),
-    ("outpatientDocInfoService/outpatientFeeListUp", "2204"),
-    ("outpatientDocInfoService/outpatientFeeListUpCancel", "2205"),
-    ("outpatientSettleService/preSettletment", "2206"),
-    ("outpatientSettleService/saveSettletment", "2207"),
-    ("outpatientSettleService/saveSettletmentV2", "2207"),
-    ("outpatientSettleService/cancleSettletment", "2208"),
-    ("hospitalRegisterService/hospitalRegisterSave", "2401"),
-    ("hospFeeDtlService/feeDtlUp", "2301"),
-    ("hospSettService/sett", "2304"),
-    ("hospSettService/settV2", "2304"),
-    ("hospSettService/settCl", "2305"),
-    ("reverseService/revsMethod", "2601"),
-    ("signInSignOutService/signIn", "9001"),
-    ("signInSignOutService/signOut", "9002"),
-];
+use super::{multipart, spec};
 
 /// One request, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +21,10 @@ pub struct Call {
     pub fixmedins_code: String,
     /// 经办人.
     pub opter: String,
+    /// 签到编号.
+    pub sign_no: String,
+    /// The file of a multipart body (9101).
+    pub file: Option<Bytes>,
     /// False when the body is not a JSON object.
     pub readable: bool,
     input: Value,
@@ -48,6 +33,7 @@ pub struct Call {
 impl Call {
     /// Reads a request. The path's transaction number stands before the body's, as on a platform that routes by path.
     pub fn read(target: &str, body: &[u8]) -> Call {
+        let (body, file) = multipart::open(body);
         let envelope: Value = serde_json::from_str(&decode(body)).unwrap_or(Value::Null);
         let infno = infno_of_path(target).unwrap_or_else(|| text(&envelope, "infno").unwrap_or_default());
         let input = match &envelope["input"] {
@@ -59,6 +45,8 @@ impl Call {
             msgid: text(&envelope, "msgid").unwrap_or_default(),
             fixmedins_code: text(&envelope, "fixmedins_code").unwrap_or_default(),
             opter: text(&envelope, "opter").unwrap_or_default(),
+            sign_no: text(&envelope, "sign_no").unwrap_or_default(),
+            file,
             readable: envelope.is_object(),
             input,
         }
@@ -117,13 +105,12 @@ fn infno_of_path(target: &str) -> Option<String> {
     let last = path.rsplit('/').next()?;
     let number = last.strip_prefix("hsa-fsi-").unwrap_or(last);
     let digits = number.bytes().take_while(u8::is_ascii_digit).count();
-    let letters = number.len() - digits;
-    if (4..=6).contains(&digits) && letters <= 1 && number.bytes().skip(digits).all(|byte| byte.is_ascii_uppercase()) {
+    // `2207A`, and `2507_A` as Shaanxi writes it.
+    let letter = number[digits..].trim_start_matches('_');
+    if (4..=6).contains(&digits) && letter.len() <= 1 && letter.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Some(number.to_string());
     }
-    let service =
-        SERVICES.iter().find(|(service, _)| path.strip_suffix(service).is_some_and(|base| base.ends_with('/')));
-    service.map(|(_, infno)| (*infno).to_string())
+    spec::by_service(path).map(str::to_string)
 }
 
 #[cfg(test)]
@@ -135,6 +122,7 @@ mod tests {
         for (target, body, expected) in [
             ("/ebus/gdyb_inf/poc/hsa/hgs/2207", r#"{"infno":"2207"}"#, "2207"),
             ("/CSB/hsa-fsi-2207A?x=1", "{}", "2207A"),
+            ("/hsa/hgs/2507_A", "{}", "2507_A"),
             ("/fsi/api/outpatientSettleService/saveSettletmentV2", "{}", "2207"),
             ("/fsi/api/rsfComIfsService/callService", r#"{"infno":"9001"}"#, "9001"),
             ("/fsi/api/rsfComIfsService/callService", "not json", ""),

@@ -5,13 +5,16 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use super::faults::Script;
+use super::ledger::known_numbers;
 use super::platform::{Platform, json_reply, plain_reply};
 use super::register::Line;
+use super::spec;
 use super::wire::{Content, Manner, Reply, Request};
 
 const ROWS_DEFAULT: usize = 10_000;
 
 const HELP: &str = "medgate-sandbox\n\
+    GET    /                                       a page for people\n\
     GET    /_sandbox/ledger?from=0&limit=10000     what it really did: totals and settlement rows\n\
     GET    /_sandbox/requests?after=0&limit=10000  what arrived: counts, and a line for each request\n\
     GET    /_sandbox/totals?fixmedins_code=H99...  totals of one institution\n\
@@ -21,6 +24,10 @@ const HELP: &str = "medgate-sandbox\n\
     \x20      conditions: infno msgid fixmedins_code nth (default 1) times (default 1, 0 = all)\n\
     \x20      faults: refuse | refuse_saying{err_msg,commit} | drop | reset | commit_then_drop | drop_then_commit{ms} | late{ms}\n\
     \x20              late_commit{ms} | half_answer | slow_drip{ms} | page_502{commit} | answer{status,content_type,body,commit} | close_after\n\
+    GET    /_sandbox/temper                        what was drawn: cruelty, habits, shape (--temper SEED)\n\
+    GET    /_sandbox/transactions                  the transactions that it performs\n\
+    POST   /_sandbox/close-day                     everybody is signed out, catalogues get a new version\n\
+    POST   /_sandbox/save                          writes the books to the file of --state\n\
     POST   /_sandbox/reset                         forgets everything\n\
     ANY    /_echo...?status=&ct=&chunked=1&h=Name:Value&bytes=&mb=&seed=&delay_ms=   the request body back, or one made to measure\n";
 
@@ -42,6 +49,16 @@ pub(super) fn answer(platform: &Platform, request: &Request) -> Reply {
         ("GET", "/_sandbox/faults") => json(&json!(platform.books().script.entries())),
         ("DELETE", "/_sandbox/faults") => play(platform, Ok(Script::default())),
         ("POST", "/_sandbox/faults") => play(platform, Script::read(&request.body)),
+        ("POST", "/_sandbox/close-day") => json(&platform.close_day()),
+        ("POST", "/_sandbox/save") => match platform.save() {
+            Ok(bytes) => json(&json!({"saved_bytes": bytes})),
+            Err(why) => plain_reply(409, "text/plain; charset=utf-8", format!("{why}\n")),
+        },
+        ("GET", "/_sandbox/temper") => temper(platform),
+        ("GET", "/_sandbox/transactions") => {
+            let rows = known_numbers().map(|infno| json!({"infno": infno, "name": spec::name(infno)}));
+            json(&rows.collect())
+        }
         ("POST", "/_sandbox/reset") => {
             platform.reset();
             json(&json!({"reset": true}))
@@ -60,6 +77,12 @@ fn play(platform: &Platform, script: Result<Script, String>) -> Reply {
         }
         Err(why) => plain_reply(400, "text/plain; charset=utf-8", format!("{why}\n\n{HELP}")),
     }
+}
+
+fn temper(platform: &Platform) -> Reply {
+    let settings = platform.settings();
+    let drawn = platform.books().temper.as_ref().map(|temper| json!(temper));
+    json(&json!({"drawn": drawn, "shape": settings.shape.name, "habits": settings.habits}))
 }
 
 fn ledger(platform: &Platform, from: usize, limit: usize) -> Value {

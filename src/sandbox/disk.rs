@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::journal::disk::{Disk, DiskFile};
 
-use super::dice::Dice;
+use super::draw::Draw;
 
 const SECTOR_BYTES: usize = 512;
 
@@ -45,7 +45,7 @@ pub struct SimFile {
 }
 
 struct State {
-    dice: Dice,
+    dice: Draw,
     faults: Faults,
     operations: u64,
     writes: u64,
@@ -81,7 +81,7 @@ impl SimDisk {
     /// An empty disk that misbehaves as told.
     pub fn new(seed: u64, faults: Faults) -> SimDisk {
         let state = State {
-            dice: Dice::new(seed),
+            dice: Draw::from_seed(seed),
             faults,
             operations: 0,
             writes: 0,

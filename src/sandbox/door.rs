@@ -9,9 +9,9 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::platform::{Act, Platform, Settings};
+use super::platform::{Act, Platform, Settings, StateError};
 use super::wire::{Reply, Request, Wire};
-use super::{control, echo};
+use super::{control, echo, page};
 use crate::domain::clock::Clock;
 
 const CONNECTIONS_MAX: usize = 8192;
@@ -22,6 +22,9 @@ pub enum StartError {
     /// A stand-in within reach of a hospital network could be taken for the platform.
     #[error("{0} is not a loopback address: a stand-in that a hospital can reach could be taken for the platform")]
     NotLoopback(SocketAddr),
+    /// The saved state cannot be taken up.
+    #[error("cannot take up the saved state")]
+    State(#[from] StateError),
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}")]
     Listen {
@@ -55,7 +58,7 @@ impl Sandbox {
     /// Starts on any address: for those who know what they do.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on or the state not be taken up.
     pub async fn start_anywhere(
         listen: SocketAddr,
         settings: Settings,
@@ -64,7 +67,7 @@ impl Sandbox {
         let failed = |source| StartError::Listen { addr: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
-        let platform = Arc::new(Platform::new(settings, clock));
+        let platform = Arc::new(Platform::new(settings, clock)?);
         let accepting = tokio::spawn(accept(listener, platform.clone()));
         Ok(Sandbox { addr, platform, accepting })
     }
@@ -135,6 +138,9 @@ const UNNUMBERED: u64 = 0;
 
 async fn answer(platform: &Arc<Platform>, request: &Request) -> Act {
     let unnumbered = |reply: Reply| Act::Answer { number: UNNUMBERED, reply };
+    if request.method == "GET" && request.target == "/" {
+        return unnumbered(page::answer(platform));
+    }
     if request.target.starts_with("/_sandbox") {
         return unnumbered(control::answer(platform, request));
     }

@@ -24,6 +24,11 @@ impl Draw {
         self.bits().checked_rem(limit).unwrap_or(0)
     }
 
+    /// True in `percent` of a hundred draws.
+    pub fn chance(&mut self, percent: u32) -> bool {
+        self.below(100) < u64::from(percent)
+    }
+
     /// One of `choices`, which must not be empty.
     pub fn one<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         let at = usize::try_from(self.below(choices.len() as u64)).unwrap_or(0);

@@ -1,10 +1,13 @@
 //! Platform time as text: China has one time zone, UTC+8, without summer time.
 
+use serde::{Deserialize, Serialize};
+
 const EAST_8_SECONDS: i64 = 8 * 3600;
 
 /// A moment, split into China's civil time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
+    unix_s: i64,
     year: i64,
     month: i64,
     day: i64,
@@ -18,7 +21,18 @@ impl Moment {
         let seconds = unix_ns.div_euclid(1_000_000_000) + EAST_8_SECONDS;
         let (year, month, day) = civil_of_days(seconds.div_euclid(86_400));
         let millis = unix_ns.rem_euclid(1_000_000_000) / 1_000_000;
-        Moment { year, month, day, second_of_day: seconds.rem_euclid(86_400), millis }
+        let unix_s = unix_ns.div_euclid(1_000_000_000);
+        Moment { unix_s, year, month, day, second_of_day: seconds.rem_euclid(86_400), millis }
+    }
+
+    /// Seconds since 1970-01-01 UTC.
+    pub fn unix_s(&self) -> i64 {
+        self.unix_s
+    }
+
+    /// `yyyy`.
+    pub fn year(&self) -> String {
+        format!("{:04}", self.year)
     }
 
     /// `yyyy-MM-dd`.

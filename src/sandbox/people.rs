@@ -5,6 +5,7 @@
 use rust_decimal::Decimal;
 
 use super::draw::Draw;
+use super::record::Record;
 
 /// One insured person of the stand-in platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +26,73 @@ pub struct Person {
     pub psn_type: &'static str,
     /// Area where the person is insured.
     pub insuplc_admdvs: &'static str,
+    /// 人员身份类别; empty = none. 23: in need, the medical aid pays a share.
+    pub idet_type: &'static str,
+    /// 公务员: the subsidy pays a share.
+    pub civil: bool,
+    /// 1 insured, 2 paused.
+    pub insu_stas: &'static str,
     /// Balance of the personal account at the start of the day; residents have none.
     pub balc: Decimal,
 }
 
+impl Person {
+    /// Somebody whom the stand-in does not know, as a lenient one takes them.
+    pub fn stranger(psn_no: &str, certno: Option<String>) -> Person {
+        Person {
+            psn_no: psn_no.to_string(),
+            certno: certno.unwrap_or_default(),
+            psn_name: "沙箱来客".to_string(),
+            gend: "9",
+            brdy: "1990-01-01".to_string(),
+            insutype: "390",
+            psn_type: "14",
+            insuplc_admdvs: "990100",
+            idet_type: "",
+            civil: false,
+            insu_stas: "1",
+            balc: Decimal::ZERO,
+        }
+    }
+
+    /// By the names of the specification.
+    pub fn facts(&self, year: &str) -> Record {
+        let year_of = |text: &str| text.get(..4).and_then(|year| year.parse::<i64>().ok()).unwrap_or(0);
+        Record::new()
+            .with("psn_no", &self.psn_no)
+            .with("psn_name", &self.psn_name)
+            .with("psn_cert_type", "01")
+            .with("certno", &self.certno)
+            .with("gend", self.gend)
+            .with("naty", "01")
+            .with("brdy", &self.brdy)
+            .with("age", (year_of(year) - year_of(&self.brdy)).max(0).to_string())
+            .with("insutype", self.insutype)
+            .with("psn_type", self.psn_type)
+            .with("cvlserv_flag", if self.civil { "1" } else { "0" })
+            .with("flxempe_flag", "0")
+            .with("nwb_flag", "0")
+            .with("maf_psn_flag", if self.idet_type.is_empty() { "0" } else { "1" })
+            .with("insu_optins", self.insuplc_admdvs)
+            .with("insu_admdvs", self.insuplc_admdvs)
+            .with("insuplc_admdvs", self.insuplc_admdvs)
+            .with("emp_name", "沙箱单位")
+    }
+}
+
 /// The people of one seed, found by either number.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Population {
     people: Vec<Person>,
 }
 
 /// As many as have serials of three digits (100–999), so that no two share an identity number.
 pub const PEOPLE: usize = 900;
+
+/// From this place on people are insured in another area.
+const FAR_FROM: usize = 840;
+/// From this place on the insurance of people is paused.
+const PAUSED_FROM: usize = 890;
 
 impl Population {
     /// Draws [`PEOPLE`] persons.
@@ -82,7 +138,10 @@ fn person(draw: &mut Draw, at: usize) -> Person {
         brdy: format!("{year:04}-{month:02}-{day:02}"),
         insutype: if employed { "310" } else { "390" },
         psn_type,
-        insuplc_admdvs: "990100",
+        insuplc_admdvs: if at >= FAR_FROM { "990200" } else { "990100" },
+        idet_type: if !employed && at % 13 == 4 { "23" } else { "" },
+        civil: employed && at % 17 == 5,
+        insu_stas: if at >= PAUSED_FROM { "2" } else { "1" },
         balc: if employed { Decimal::new(i64::try_from(draw.below(200_000)).unwrap_or(0), 2) } else { Decimal::ZERO },
     }
 }

@@ -1,10 +1,13 @@
 //! One request in, one act out: the fault that strikes, what the ledger does, and the answer in the province's shape.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use thiserror::Error;
 use tokio::sync::Notify;
 
 use super::call::Call;
@@ -12,7 +15,9 @@ use super::faults::{Fault, Script};
 use super::ledger::{Deed, Habits, Ledger};
 use super::moment::Moment;
 use super::register::{Line, Register};
+use super::saved;
 use super::shape::{SHAPES, Saying, Shape};
+use super::temper::Temper;
 use super::wire::{Content, Manner, Reply, Request};
 use crate::domain::clock::Clock;
 
@@ -31,12 +36,47 @@ pub struct Settings {
     pub fixed: bool,
     /// A connection idle longer than this is closed, milliseconds.
     pub idle_ms: u64,
+    /// Draws how cruel the platform is and what it does where provinces differ; `None` is plain and kind.
+    pub temper: Option<u64>,
+    /// Where the books are saved on request, and taken up from at the start when it is there.
+    pub state: Option<PathBuf>,
+}
+
+/// Why saved books were not taken up, or books not saved.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// Nobody said where.
+    #[error("no state file was named; start with --state FILE")]
+    Nowhere,
+    /// The file cannot be read or written.
+    #[error("cannot read or write {0}")]
+    File(PathBuf, #[source] io::Error),
+    /// The file is no saved state.
+    #[error("{0} is no saved state of the stand-in")]
+    Unreadable(PathBuf, #[source] serde_json::Error),
+    /// The people of another seed.
+    #[error("{path} was saved with seed {saved}; start with --seed {saved}")]
+    OtherSeed {
+        /// The file.
+        path: PathBuf,
+        /// Its seed.
+        saved: u64,
+    },
 }
 
 impl Default for Settings {
     fn default() -> Settings {
         let habits = Habits::default();
-        Settings { seed: 1, shape: &SHAPES[0], habits, any_institution: false, fixed: false, idle_ms: 60_000 }
+        Settings {
+            seed: 1,
+            shape: &SHAPES[0],
+            habits,
+            any_institution: false,
+            fixed: false,
+            idle_ms: 60_000,
+            temper: None,
+            state: None,
+        }
     }
 }
 
@@ -55,6 +95,8 @@ pub(super) struct Books {
     pub(super) ledger: Ledger,
     pub(super) script: Script,
     pub(super) register: Register,
+    /// Faults by chance, where a temper was drawn.
+    pub(super) temper: Option<Temper>,
 }
 
 /// What the fixed mode counts.
@@ -80,11 +122,39 @@ pub(super) struct Due {
 }
 
 impl Platform {
-    /// An empty stand-in.
-    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Platform {
+    /// A stand-in with the books that its state file holds, empty without one.
+    ///
+    /// # Errors
+    /// When the state file cannot be taken up.
+    pub fn new(mut settings: Settings, clock: Arc<dyn Clock>) -> Result<Platform, StateError> {
+        if let Some(temper) = settings.temper.map(Temper::of) {
+            settings.shape = temper.shape;
+            let Habits { lenient, settles_twice, strict, sign_life_s, .. } = settings.habits;
+            let sign_life_s = if sign_life_s > 0 { sign_life_s } else { temper.habits.sign_life_s };
+            settings.habits = Habits { lenient, settles_twice, strict, sign_life_s, ..temper.habits };
+        }
         let opened = Moment::of(clock.unix_ns());
-        let books = Mutex::new(Books::new(&settings, opened));
-        Platform { settings, clock, books, opened, performed: Notify::new(), fixed: FixedCounts::default() }
+        let mut books = Books::new(&settings, opened);
+        if let Some(path) = settings.state.as_deref().filter(|path| path.exists()) {
+            books.ledger = saved::taken_up(path, settings.seed, settings.habits)?;
+        }
+        let books = Mutex::new(books);
+        Ok(Platform { settings, clock, books, opened, performed: Notify::new(), fixed: FixedCounts::default() })
+    }
+
+    /// Saves the books to the state file; its length.
+    ///
+    /// # Errors
+    /// When no file was named or it cannot be written.
+    pub fn save(&self) -> Result<u64, StateError> {
+        let path = self.settings.state.as_deref().ok_or(StateError::Nowhere)?;
+        saved::save(path, self.settings.seed, &self.books().ledger)
+    }
+
+    /// Closes the day; what it closed.
+    pub fn close_day(&self) -> serde_json::Value {
+        let now = self.now();
+        self.books().ledger.close_day(now)
     }
 
     /// How it behaves.
@@ -157,10 +227,15 @@ impl Platform {
         let call = Call::read(&request.target, &request.body);
         let arrived = self.now();
         let (number, fault) = self.enter(request, &call);
+        if fault.is_none() {
+            let deed = self.commit(number, &call);
+            return Act::Answer { number, reply: self.reply(deed, number, arrived) };
+        }
         let body = |deed: Deed| self.envelope(&deed, number, arrived);
         let (reply_body, manner) = match fault {
-            None => (body(self.commit(number, &call)), Manner::Whole),
-            Some(Fault::Refuse) => (body(self.spare(number, "沙箱按脚本拒绝本次交易，未作任何处理")), Manner::Whole),
+            None | Some(Fault::Refuse) => {
+                (body(self.spare(number, "沙箱按脚本拒绝本次交易，未作任何处理")), Manner::Whole)
+            }
             Some(Fault::RefuseSaying { err_msg, commit }) => {
                 self.commit_if(commit, number, &call);
                 (body(Deed::refused(err_msg)), Manner::Whole)
@@ -211,7 +286,7 @@ impl Platform {
         let line = Line { infno: "echo".to_string(), ..self.line(request) };
         let mut books = self.books();
         let number = books.register.arrive(line, &request.body);
-        books.register.perform(number, false, true, None);
+        books.register.perform(number, &Deed::echoed());
         number
     }
 
@@ -234,7 +309,8 @@ impl Platform {
         };
         let mut books = self.books();
         let number = books.register.arrive(line, &request.body);
-        let fault = books.script.strike(call);
+        let scripted = books.script.strike(call);
+        let fault = scripted.or_else(|| books.temper.as_mut().and_then(|temper| temper.strike(call)));
         if let Some(fault) = &fault {
             books.register.strike(number, fault.name());
         }
@@ -252,15 +328,16 @@ impl Platform {
                 call.fixmedins_code
             ))
         };
-        books.register.perform(number, deed.committed, deed.result.is_ok(), deed.setl_id.clone());
+        books.register.perform(number, &deed);
         self.performed.notify_waiters();
         deed
     }
 
     fn spare(&self, number: u64, err_msg: &str) -> Deed {
-        self.books().register.perform(number, false, false, None);
+        let deed = Deed::refused(err_msg);
+        self.books().register.perform(number, &deed);
         self.performed.notify_waiters();
-        Deed::refused(err_msg)
+        deed
     }
 
     fn commit_if(&self, commit: bool, number: u64, call: &Call) {
@@ -268,6 +345,17 @@ impl Platform {
             self.commit(number, call);
         } else {
             self.spare(number, "");
+        }
+    }
+
+    /// The answer of a deed: an envelope, or the bare file.
+    fn reply(&self, deed: Deed, number: u64, arrived: Moment) -> Reply {
+        match deed.file {
+            Some(file) => {
+                let headers = vec![("Content-Type".to_string(), "application/octet-stream".to_string())];
+                Reply { status: 200, headers, body: Content::Bytes(file), manner: Manner::Whole }
+            }
+            None => json_reply(self.envelope(&deed, number, arrived), Manner::Whole),
         }
     }
 
@@ -284,7 +372,8 @@ impl Platform {
 impl Books {
     fn new(settings: &Settings, opened: Moment) -> Books {
         let ledger = Ledger::new(settings.seed, settings.habits, opened);
-        Books { ledger, script: Script::default(), register: Register::default() }
+        let temper = settings.temper.map(Temper::of);
+        Books { ledger, script: Script::default(), register: Register::default(), temper }
     }
 }
 

@@ -6,10 +6,14 @@ use bytes::Bytes;
 use serde::Serialize;
 use sm3::{Digest, Sm3};
 
+use super::ledger::Deed;
+
 /// Lines kept; older ones go, the counts stay.
 const LINES_MAX: usize = 500_000;
 /// Newest lines that still show their headers.
 const HEADERS_LINES_MAX: usize = 20_000;
+/// Characters of a refusal that are kept.
+const SAID_CHARS_MAX: usize = 200;
 /// Bodies kept, in bytes; older ones go.
 const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -42,6 +46,8 @@ pub struct Line {
     pub setl_id: Option<String>,
     /// Whether infcode 0 was (or would have been) the answer.
     pub granted: bool,
+    /// The refusal, shortened.
+    pub said: String,
     /// Answer bytes written to the socket, head included; `None` until the writing ended.
     pub answered_bytes: Option<u64>,
 }
@@ -88,10 +94,14 @@ impl Register {
     }
 
     /// Notes what the ledger did; ends the waiting for it.
-    pub fn perform(&mut self, number: u64, committed: bool, granted: bool, setl_id: Option<String>) {
+    pub fn perform(&mut self, number: u64, deed: &Deed) {
         self.pending = self.pending.saturating_sub(1);
         if let Some(line) = self.line(number) {
-            (line.committed, line.granted, line.setl_id) = (Some(committed), granted, setl_id);
+            (line.committed, line.granted) = (Some(deed.committed), deed.result.is_ok());
+            line.setl_id.clone_from(&deed.setl_id);
+            if let Err(said) = &deed.result {
+                line.said = said.chars().take(SAID_CHARS_MAX).collect();
+            }
         }
     }
 
@@ -125,6 +135,11 @@ impl Register {
     /// Lines after arrival number `after`, at most `lines_max`.
     pub fn lines(&self, after: u64, lines_max: usize) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(move |line| line.number > after).take(lines_max)
+    }
+
+    /// The newest lines, newest first.
+    pub fn newest(&self, lines_max: usize) -> impl Iterator<Item = &Line> {
+        self.lines.iter().rev().take(lines_max)
     }
 
     /// A body by its SM3, if it is still kept.

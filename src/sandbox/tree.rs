@@ -13,6 +13,10 @@ pub enum Node {
     Count(i64),
     /// An amount of money in yuan.
     Money(Decimal),
+    /// A count, price or ratio, with as many decimals as it has.
+    Number(Decimal),
+    /// True or false.
+    Flag(bool),
     /// Members in order.
     Object(Vec<(&'static str, Node)>),
     /// Rows.
@@ -34,12 +38,28 @@ impl Node {
         Node::Text(text.into())
     }
 
+    /// Without the members that are null, at any depth.
+    #[must_use]
+    pub fn without_nulls(self) -> Node {
+        match self {
+            Node::Object(members) => {
+                let filled = members.into_iter().filter(|(_, node)| *node != Node::Null);
+                Node::Object(filled.map(|(name, node)| (name, node.without_nulls())).collect())
+            }
+            Node::List(rows) => Node::List(rows.into_iter().map(Node::without_nulls).collect()),
+            other => other,
+        }
+    }
+
     /// Appends this value as JSON.
     pub fn write(&self, money: MoneyStyle, out: &mut Vec<u8>) {
         match self {
             Node::Null => out.extend_from_slice(b"null"),
             Node::Text(text) => quote(text, out),
             Node::Count(count) => out.extend_from_slice(count.to_string().as_bytes()),
+            Node::Number(number) if money == MoneyStyle::Text => quote(&number.to_string(), out),
+            Node::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Node::Flag(flag) => out.extend_from_slice(flag.to_string().as_bytes()),
             Node::Money(amount) => write_money(*amount, money, out),
             Node::Object(members) => between(members, *b"{}", out, |(name, value), out| {
                 quote(name, out);

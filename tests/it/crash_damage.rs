@@ -27,7 +27,7 @@ struct Stopped {
 
 impl Stopped {
     async fn new() -> Stopped {
-        let settings = Settings { habits: Habits { lenient: true, settles_twice: false }, ..Settings::default() };
+        let settings = Settings { habits: Habits { lenient: true, ..Habits::default() }, ..Settings::default() };
         let clock = Arc::new(SystemClock::start());
         let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap(), settings, clock).await.unwrap();
         Stopped { data: tempfile::tempdir().unwrap(), sandbox }

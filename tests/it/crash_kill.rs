@@ -8,7 +8,7 @@ use medgate::journal::verify::{End, verify};
 use medgate::journal::{Journal, Settings};
 use medgate::sandbox::Sandbox;
 use medgate::sandbox::callers::post::Heard;
-use medgate::sandbox::dice::Dice;
+use medgate::sandbox::draw::Draw;
 use medgate::sandbox::ledger::Habits;
 use medgate::sandbox::platform;
 use serde_json::json;
@@ -30,8 +30,8 @@ struct Call {
 
 impl Call {
     /// Money, fee lines and queries; some large one way or the other.
-    fn draw(dice: &mut Dice, name: &str) -> Call {
-        let seed = dice.next_u64();
+    fn draw(dice: &mut Draw, name: &str) -> Call {
+        let seed = dice.bits();
         let mut call = |infno: &str, filler: usize| Call {
             target: format!("/fsi/api/hsa/hgs/{infno}"),
             body: body(infno, name, &letters(dice, filler)),
@@ -67,10 +67,10 @@ fn body(infno: &str, name: &str, filler: &str) -> Vec<u8> {
 }
 
 /// Letters that do not compress well.
-fn letters(dice: &mut Dice, count: usize) -> String {
+fn letters(dice: &mut Draw, count: usize) -> String {
     let mut text = String::with_capacity(count + 8);
     while text.len() < count {
-        text.extend(dice.next_u64().to_le_bytes().map(|byte| char::from(b'0' + byte % 64)));
+        text.extend(dice.bits().to_le_bytes().map(|byte| char::from(b'0' + byte % 64)));
     }
     text.truncate(count);
     // Characters that JSON would escape.
@@ -86,7 +86,7 @@ struct Completed {
 
 /// One client: call after call, until nobody listens any more.
 async fn call_until_killed(gateway: std::net::SocketAddr, seed: u64, name: String) -> Vec<Completed> {
-    let mut dice = Dice::new(seed);
+    let mut dice = Draw::from_seed(seed);
     let mut post = medgate::sandbox::callers::post::Post::new(&format!("http://{gateway}"), PATIENCE).unwrap();
     let mut heard = Vec::new();
     let mut silent = false;
@@ -109,7 +109,7 @@ async fn call_until_killed(gateway: std::net::SocketAddr, seed: u64, name: Strin
 /// One data folder, one stand-in platform, many kills.
 struct Chapter {
     seed: u64,
-    dice: Dice,
+    dice: Draw,
     data: tempfile::TempDir,
     sandbox: Sandbox,
     evidence: Evidence,
@@ -120,14 +120,23 @@ struct Chapter {
 
 impl Chapter {
     async fn begin(seed: u64) -> Chapter {
-        let habits = Habits { lenient: true, settles_twice: false };
+        let habits = Habits { lenient: true, ..Habits::default() };
         let settings = platform::Settings { habits, ..platform::Settings::default() };
         let clock = std::sync::Arc::new(medgate::domain::clock::SystemClock::start());
         let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap(), settings, clock).await.unwrap();
         let data = tempfile::tempdir().unwrap();
         let evidence = Evidence::of(data.path());
         let (requests_checked, sent_once) = (0, HashSet::new());
-        Chapter { seed, dice: Dice::new(seed), data, sandbox, evidence, requests_checked, sent_once, completed: 0 }
+        Chapter {
+            seed,
+            dice: Draw::from_seed(seed),
+            data,
+            sandbox,
+            evidence,
+            requests_checked,
+            sent_once,
+            completed: 0,
+        }
     }
 
     fn serve(&self) -> Serve {

@@ -35,7 +35,8 @@ pub fn settlement(msgid: &str, mdtrt_id: &str, sending: u32) -> Vec<u8> {
 
 /// A stand-in that knows everybody, with a script of faults.
 async fn sandbox(script: &str) -> Sandbox {
-    let settings = Settings { habits: Habits { lenient: true, settles_twice: true }, ..Settings::default() };
+    let settings =
+        Settings { habits: Habits { lenient: true, settles_twice: true, ..Habits::default() }, ..Settings::default() };
     let sandbox =
         Sandbox::start("127.0.0.1:0".parse().unwrap(), settings, Arc::new(SystemClock::start())).await.unwrap();
     sandbox.platform().play_script(Script::read(script.as_bytes()).unwrap());

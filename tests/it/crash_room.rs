@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use medgate::domain::outcome::Outcome;
 use medgate::journal::verify::{End, verify};
 use medgate::sandbox::callers::post::Answer;
-use medgate::sandbox::dice::Dice;
+use medgate::sandbox::draw::Draw;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -129,8 +129,8 @@ fn settled(msgid: &str) -> String {
 }
 
 fn letters(seed: &str, count: usize) -> String {
-    let mut dice = Dice::new(u64::from(crc32c::crc32c(seed.as_bytes())));
-    let text: Vec<u8> = (0..count.div_ceil(8)).flat_map(|_| dice.next_u64().to_le_bytes()).collect();
+    let mut dice = Draw::from_seed(u64::from(crc32c::crc32c(seed.as_bytes())));
+    let text: Vec<u8> = (0..count.div_ceil(8)).flat_map(|_| dice.bits().to_le_bytes()).collect();
     text.into_iter().map(|byte| char::from(b'A' + byte % 26)).collect()
 }
 

@@ -39,6 +39,8 @@ mod money_rows; // The key table, row by row.
 mod money_settled_before; // Old successes are asked for first.
 mod money_silence; // What is not said is not known.
 
+mod sandbox_conformance; // Every transaction against the specification, by a table.
 mod sandbox_day; // Simulated HIS callers against the stand-in.
 mod sandbox_faults; // What a client hears of each fault, and what the ledger holds.
 mod sandbox_ledger; // The stand-in performs, over every URL style.
+mod sandbox_whole; // The stand-in over more than one call.

@@ -150,6 +150,7 @@ async fn a_second_settlement_in_a_stay_is_no_repeat() {
     // The settlement at the end of the stay has a key of its own.
     delivered(&gate, "2304").await;
     stay.charge(&gate, "").await;
+    granted(&gate, "2402", &stay.named("")).await;
     his::setl_id(&his::call(&gate, "2304", &stay.with("mid_setl_flag", "0")).await);
     assert_eq!(generations(&gate, "2304"), [0, 1, 0]);
     assert_eq!(gate.arrived("2304"), 3);

@@ -115,7 +115,7 @@ async fn a_call_that_never_left_holds_no_key() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gate = TestGateway::before(&format!("http://{port}"), |_| {}).await;
     let lenient = medgate::sandbox::platform::Settings {
-        habits: medgate::sandbox::ledger::Habits { lenient: true, settles_twice: false },
+        habits: medgate::sandbox::ledger::Habits { lenient: true, ..Default::default() },
         ..Default::default()
     };
     let bill = Bill {

@@ -203,7 +203,7 @@ async fn institutions_that_are_not_sandbox_ones_are_taught() {
 #[tokio::test]
 async fn a_lenient_stand_in_settles_without_a_visit_and_one_that_sleeps_settles_twice() {
     for (settles_twice, expected) in [(false, -1), (true, 0)] {
-        let habits = Habits { lenient: true, settles_twice };
+        let habits = Habits { lenient: true, settles_twice, ..Habits::default() };
         let mut bench =
             Bench::with(Settings { habits, shape: Shape::named("zhejiang").unwrap(), ..Settings::default() }).await;
         let person = bench.somebody();

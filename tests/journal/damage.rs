@@ -4,14 +4,14 @@ use medgate::journal::open::OpenError;
 use medgate::journal::recovery::RecoverError;
 use medgate::journal::segment;
 use medgate::journal::verify::{End, verify_disk};
-use medgate::sandbox::dice::Dice;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally};
 
 /// A journal with several segments whose last batch has a witness, then the power cut.
 fn grown(seed: u64) -> (SimDisk, Tally, u32, u64) {
-    let mut dice = Dice::new(seed);
+    let mut dice = Draw::from_seed(seed);
     let disk = SimDisk::new(seed, Faults::default());
     let mut life = Life::open(&disk, 1, Tally::default()).expect("a calm disk opens");
     let records = loop {
@@ -43,7 +43,7 @@ fn damaged_file(disk: &SimDisk, tally: Tally) -> Option<String> {
 fn a_flipped_bit_in_a_witnessed_record_is_refused() {
     for seed in 0..60 {
         let (disk, tally, segment_no, end) = grown(seed);
-        let mut dice = Dice::new(!seed);
+        let mut dice = Draw::from_seed(!seed);
         let name = segment::path(segment_no);
         disk.flip(&name, dice.below(end) as usize, dice.below(8) as u8);
         let before = disk.files();
@@ -57,7 +57,7 @@ fn a_flipped_bit_in_a_witnessed_record_is_refused() {
 fn a_flipped_bit_in_a_sealed_segment_is_found_by_verify_and_by_a_rebuild() {
     for seed in 0..30 {
         let (disk, tally, _, _) = grown(seed);
-        let mut dice = Dice::new(!seed);
+        let mut dice = Draw::from_seed(!seed);
         let name = segment::path(2);
         let len = disk.files()[&name].len() as u64;
         disk.flip(&name, 4096 + dice.below(len - 4096) as usize, dice.below(8) as u8);

@@ -3,14 +3,14 @@
 use medgate::journal::facts::Fact;
 use medgate::journal::place::Record;
 use medgate::journal::record::Kind;
-use medgate::sandbox::dice::Dice;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally};
 
 const TURNS: u32 = 120;
 
-fn live(disk: &SimDisk, dice: &mut Dice) -> Life {
+fn live(disk: &SimDisk, dice: &mut Draw) -> Life {
     let mut life = Life::open(disk, 1, Tally::default()).expect("a calm disk opens");
     for _ in 0..TURNS {
         life.turn(dice);
@@ -39,11 +39,11 @@ fn waiting_came_first(records: &[Record], waiting: &[u64]) -> bool {
 #[test]
 fn a_failed_sync_loses_nothing_that_was_acknowledged() {
     let calm = SimDisk::new(3, Faults::default());
-    live(&calm, &mut Dice::new(3));
+    live(&calm, &mut Draw::from_seed(3));
     let (mut failures, mut waited) = (0, 0);
     for sync_fails_at in 3..calm.syncs() {
         let disk = SimDisk::new(3, Faults { sync_fails_at: Some(sync_fails_at), ..Faults::default() });
-        let mut dice = Dice::new(3);
+        let mut dice = Draw::from_seed(3);
         let mut life = live(&disk, &mut dice);
         while life.core.writer.is_failed() {
             life.chores();

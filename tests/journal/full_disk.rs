@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use medgate::sandbox::dice::Dice;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally};
 
@@ -11,7 +11,7 @@ const TURNS: u32 = 150;
 
 /// Lives a whole life with a disk that is full from a write on and gets room back later.
 fn live_full(full_from: u64, copies_on_write: bool) -> Tally {
-    let mut dice = Dice::new(5);
+    let mut dice = Draw::from_seed(5);
     let faults = Faults { full_from: Some(full_from), copies_on_write, ..Faults::default() };
     let disk = SimDisk::new(5, Faults::default());
     let mut life = Life::open(&disk, 1, Tally::default()).expect("a calm disk opens");
@@ -47,7 +47,7 @@ fn live_full(full_from: u64, copies_on_write: bool) -> Tally {
 }
 
 fn writes_of_a_calm_life() -> u64 {
-    let mut dice = Dice::new(5);
+    let mut dice = Draw::from_seed(5);
     let disk = SimDisk::new(5, Faults::default());
     let mut life = Life::open(&disk, 1, Tally::default()).expect("a calm disk opens");
     for _ in 0..TURNS {

@@ -22,8 +22,8 @@ use medgate::journal::settings::Bounds;
 use medgate::journal::shelf::Store;
 use medgate::journal::verify::verify_disk;
 use medgate::journal::worker::do_chores;
-use medgate::sandbox::dice::Dice;
 use medgate::sandbox::disk::SimDisk;
+use medgate::sandbox::draw::Draw;
 use tokio::sync::oneshot;
 
 pub const BOUNDS: Bounds = Bounds {
@@ -118,7 +118,7 @@ impl Life {
     }
 
     /// One turn: a few callers, one look of the writer, sometimes a Mark, a chore or an attempt to reopen.
-    pub fn turn(&mut self, dice: &mut Dice) {
+    pub fn turn(&mut self, dice: &mut Draw) {
         for _ in 0..dice.below(6) {
             match dice.below(10) {
                 0..4 => self.intend(dice.below(900) as usize),
@@ -152,7 +152,7 @@ impl Life {
         }
     }
 
-    fn settle(&mut self, dice: &mut Dice) {
+    fn settle(&mut self, dice: &mut Draw) {
         if self.open.is_empty() {
             return;
         }
@@ -164,7 +164,7 @@ impl Life {
     }
 
     /// Settles all that is open.
-    pub fn settle_all(&mut self, dice: &mut Dice) {
+    pub fn settle_all(&mut self, dice: &mut Draw) {
         while !self.open.is_empty() {
             self.settle(dice);
         }

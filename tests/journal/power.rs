@@ -1,13 +1,13 @@
 //! Power cuts at any operation: nothing acknowledged is lost, and a torn tail is never taken for damage.
 
 use medgate::journal::open::OpenError;
-use medgate::sandbox::dice::Dice;
 use medgate::sandbox::disk::{Faults, SimDisk};
+use medgate::sandbox::draw::Draw;
 
 use crate::life::{Life, Tally, seeds};
 
 /// Lives until the power goes; returns what was promised by then.
-fn live(disk: &SimDisk, opening_no: u32, tally: Tally, dice: &mut Dice) -> Result<Tally, String> {
+fn live(disk: &SimDisk, opening_no: u32, tally: Tally, dice: &mut Draw) -> Result<Tally, String> {
     let mut life = match Life::open(disk, opening_no, tally.clone()) {
         Ok(life) => life,
         // The power went while it was opening.
@@ -26,7 +26,7 @@ fn live(disk: &SimDisk, opening_no: u32, tally: Tally, dice: &mut Dice) -> Resul
 }
 
 /// Each life draws its own: some are calm until the power goes, some are cruel.
-fn cruelty(disk: &SimDisk, dice: &mut Dice) -> Faults {
+fn cruelty(disk: &SimDisk, dice: &mut Draw) -> Faults {
     let mut sometimes = |percent, at| dice.chance(percent).then_some(at);
     let fails = sometimes(25, disk.syncs());
     let full = sometimes(20, disk.writes());
@@ -42,8 +42,8 @@ fn cruelty(disk: &SimDisk, dice: &mut Dice) -> Faults {
 
 /// Several lives on one disk, each ended by a power cut or a kill, each followed by an audit.
 fn lives(seed: u64, faults: Faults) -> Result<SimDisk, String> {
-    let mut dice = Dice::new(seed);
-    let disk = SimDisk::new(dice.next_u64(), faults);
+    let mut dice = Draw::from_seed(seed);
+    let disk = SimDisk::new(dice.bits(), faults);
     let mut tally = Tally::default();
     for opening_no in 0..3 {
         let cruelty = cruelty(&disk, &mut dice);
@@ -77,7 +77,7 @@ fn no_acknowledged_record_is_lost_at_a_power_cut() {
 /// A calm life over several segments that ends at an operation; true when it had so many.
 fn dies_at(end_at: u64, by_kill: bool) -> Result<bool, String> {
     let disk = SimDisk::new(8, Faults { power_cut_at: Some(end_at), ..Faults::default() });
-    let mut dice = Dice::new(8);
+    let mut dice = Draw::from_seed(8);
     let mut tally = Tally::default();
     if let Ok(mut life) = Life::open(&disk, 0, tally.clone()) {
         (0..70).for_each(|_| life.turn(&mut dice));

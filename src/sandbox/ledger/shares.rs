@@ -3,26 +3,36 @@
 //! total = fund + person's part + hospital's part; person's part = account + cash; every amount exact to the fen.
 
 use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
 
-use crate::sandbox::people::Person;
-use crate::sandbox::tree::Node;
+use super::tariff::Tariff;
+use crate::sandbox::record::Record;
+use crate::sandbox::yuan;
 
 /// How much of a fee the insurance looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scope {
     /// Sum of the fee.
+    #[serde(with = "yuan")]
     pub sum: Decimal,
     /// 全自费: class C items.
+    #[serde(with = "yuan")]
     pub own: Decimal,
     /// 超限价自费: above the price ceiling.
+    #[serde(with = "yuan")]
     pub over: Decimal,
     /// 先行自付: first share of class B items.
+    #[serde(with = "yuan")]
     pub first: Decimal,
 }
 
 impl Scope {
     /// Splits one fee line. The stand-in's catalogue tells the class from the code's last character.
     pub fn of_line(med_list_codg: &str, price: Decimal, count: Decimal, sum: Decimal) -> Scope {
+        if sum < Decimal::ZERO {
+            // A returned line takes back what the line before gave.
+            return Scope::default().minus(Scope::of_line(med_list_codg, price, -count, -sum));
+        }
         match Level::of_code(med_list_codg) {
             Level::A => {
                 let over = ((price - PRICE_CEILING).max(Decimal::ZERO) * count).min(sum);
@@ -45,6 +55,17 @@ impl Scope {
             own: self.own + other.own,
             over: self.over + other.over,
             first: self.first + other.first,
+        }
+    }
+}
+
+impl Scope {
+    fn minus(self, other: Scope) -> Scope {
+        Scope {
+            sum: self.sum - other.sum,
+            own: self.own - other.own,
+            over: self.over - other.over,
+            first: self.first - other.first,
         }
     }
 }
@@ -73,6 +94,15 @@ impl Level {
         }
     }
 
+    /// The person's first share, as `selfpay_prop` says it.
+    pub fn own_share(self) -> Decimal {
+        match self {
+            Level::A => Decimal::ZERO,
+            Level::B => Decimal::new(1, 1),
+            Level::C => Decimal::ONE,
+        }
+    }
+
     /// The code of `chrgitm_lv`.
     pub fn code(self) -> &'static str {
         match self {
@@ -84,45 +114,74 @@ impl Level {
 }
 
 /// The shares of one settlement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Shares {
     /// What the insurance looked at.
     pub scope: Scope,
     /// 起付线.
+    #[serde(with = "yuan")]
     pub dedc: Decimal,
     /// 统筹基金.
+    #[serde(with = "yuan")]
     pub pool: Decimal,
     /// 职工大额.
+    #[serde(with = "yuan")]
     pub large: Decimal,
+    /// 公务员医疗补助.
+    #[serde(with = "yuan")]
+    pub civil: Decimal,
+    /// 医疗救助.
+    #[serde(with = "yuan")]
+    pub aid: Decimal,
     /// 医院负担.
+    #[serde(with = "yuan")]
     pub hospital: Decimal,
     /// 个人账户.
+    #[serde(with = "yuan")]
     pub account: Decimal,
     /// 现金.
+    #[serde(with = "yuan")]
     pub cash: Decimal,
 }
 
+/// What a person has behind them and is entitled to when a bill is split.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Entitled {
+    /// Deductible already paid, as the law counts it.
+    pub dedc_paid: Decimal,
+    /// What the pool has paid in this year.
+    pub pool_paid: Decimal,
+    /// Civil servants get a tenth of what is left.
+    pub civil: bool,
+    /// Persons in need get half of what is left.
+    pub aided: bool,
+    /// What the personal account may pay.
+    pub balance: Decimal,
+}
+
 impl Shares {
-    /// Settles a scope for a person whose account holds `balance`.
-    pub fn split(scope: Scope, insutype: &str, balance: Decimal) -> Shares {
-        let dedc = scope.inside().min(Decimal::from(20));
+    /// Settles a scope by a law.
+    pub fn split(scope: Scope, law: &Tariff, entitled: &Entitled) -> Shares {
+        let percent = |amount: Decimal, of_hundred: i64| fen(amount * Decimal::new(of_hundred, 2));
+        let dedc = scope.inside().min((Decimal::from(law.deductible) - entitled.dedc_paid).max(Decimal::ZERO));
         let rest = scope.inside() - dedc;
-        let reached = fen(rest * pool_rate(insutype));
+        let ceiling = (Decimal::from(law.ceiling) - entitled.pool_paid).max(Decimal::ZERO);
+        let reached = percent(rest, law.rate).min(ceiling);
         // Above 100 yuan the hospital carries one in a hundred, so that the third part of the sum is not always zero.
-        let hospital = if reached > Decimal::ONE_HUNDRED { fen(reached / Decimal::ONE_HUNDRED) } else { Decimal::ZERO };
-        let large = match insutype {
-            "310" if rest > Decimal::from(200) => fen((rest - reached) / Decimal::from(4)),
-            _ => Decimal::ZERO,
-        };
+        let hospital = if reached > Decimal::ONE_HUNDRED { percent(reached, law.hospital) } else { Decimal::ZERO };
+        let large = if rest > Decimal::from(200) { percent(rest - reached, law.large) } else { Decimal::ZERO };
+        let left = rest - reached - large;
+        let civil = if entitled.civil { percent(left, 10) } else { Decimal::ZERO };
+        let aid = if entitled.aided { percent(left - civil, 50) } else { Decimal::ZERO };
         let pool = reached - hospital;
-        let person = scope.sum - pool - large - hospital;
-        let account = person.min(balance);
-        Shares { scope, dedc, pool, large, hospital, account, cash: person - account }
+        let person = scope.sum - pool - large - civil - aid - hospital;
+        let account = person.min(entitled.balance);
+        Shares { scope, dedc, pool, large, civil, aid, hospital, account, cash: person - account }
     }
 
     /// 基金支付总额.
     pub fn fund(&self) -> Decimal {
-        self.pool + self.large
+        self.pool + self.large + self.civil + self.aid
     }
 
     /// 个人负担总金额.
@@ -132,20 +191,21 @@ impl Shares {
 
     /// The same with every sign turned: the row of a cancellation.
     pub fn negated(&self) -> Shares {
-        let Scope { sum, own, over, first } = self.scope;
         Shares {
-            scope: Scope { sum: -sum, own: -own, over: -over, first: -first },
+            scope: Scope::default().minus(self.scope),
             dedc: -self.dedc,
             pool: -self.pool,
             large: -self.large,
+            civil: -self.civil,
+            aid: -self.aid,
             hospital: -self.hospital,
             account: -self.account,
             cash: -self.cash,
         }
     }
 
-    /// The amounts of `setlinfo`, in the specification's order, with the balance that is left.
-    pub fn members(&self, insutype: &str, balance: Decimal, cash_name: &'static str) -> Vec<(&'static str, Node)> {
+    /// The amounts of a settlement under every name that a table gives them.
+    pub fn facts(&self) -> Record {
         let amounts = [
             ("medfee_sumamt", self.scope.sum),
             ("fulamt_ownpay_amt", self.scope.own),
@@ -153,67 +213,52 @@ impl Shares {
             ("preselfpay_amt", self.scope.first),
             ("inscp_scp_amt", self.scope.inside()),
             ("act_pay_dedc", self.dedc),
+            ("crt_dedc", self.dedc),
             ("hifp_pay", self.pool),
-            ("pool_prop_selfpay", pool_rate(insutype)),
-            ("cvlserv_pay", Decimal::ZERO),
+            ("cvlserv_pay", self.civil),
             ("hifes_pay", Decimal::ZERO),
             ("hifmi_pay", Decimal::ZERO),
             ("hifob_pay", self.large),
-            ("maf_pay", Decimal::ZERO),
+            ("maf_pay", self.aid),
             ("hifdm_pay", Decimal::ZERO),
             ("oth_pay", Decimal::ZERO),
             ("fund_pay_sumamt", self.fund()),
             ("psn_part_amt", self.person()),
+            ("psn_pay", self.person()),
             ("acct_pay", self.account),
-            (cash_name, self.cash),
+            ("psn_cash_pay", self.cash),
+            ("pdn_cash_pay", self.cash),
+            ("cash_payamt", self.cash),
             ("hosp_part_amt", self.hospital),
-            ("balc", balance),
             ("acct_mulaid_pay", Decimal::ZERO),
+            ("pref_fund_pay", Decimal::ZERO),
         ];
-        amounts.into_iter().map(|(name, amount)| (name, Node::Money(amount))).collect()
+        amounts.into_iter().fold(Record::new(), |facts, (name, amount)| facts.with_amount(name, amount))
     }
 
-    /// The rows of `setldetail`: one for each fund that pays.
-    pub fn detail(&self, insutype: &str) -> Node {
-        let pool = if insutype == "310" {
+    /// `setldetail`: one row for each fund that pays.
+    pub fn funds(&self, insutype: &str) -> Vec<Record> {
+        let basic = if insutype == "310" {
             ("310100", "城镇职工基本医疗保险统筹基金")
         } else {
             ("390100", "城乡居民基本医疗保险基金")
         };
-        let funds = [(pool, self.pool), (("330100", "大额医疗费用补助基金"), self.large)];
-        let rows = funds.into_iter().filter(|(_, paid)| !paid.is_zero()).map(|((code, name), paid)| {
-            Node::Object(vec![
-                ("fund_pay_type", Node::text(code)),
-                ("inscp_scp_amt", Node::Money(self.scope.inside())),
-                ("crt_payb_lmt_amt", Node::Money(Decimal::from(100_000))),
-                ("fund_payamt", Node::Money(paid)),
-                ("fund_pay_type_name", Node::text(name)),
-                ("setl_proc_info", Node::text("")),
-            ])
-        });
-        Node::List(rows.collect())
+        let row = |(code, name): (&str, &str), amount: Decimal| {
+            Record::new()
+                .with("fund_pay_type", code)
+                .with_amount("inscp_scp_amt", self.scope.inside())
+                .with_amount("crt_payb_lmt_amt", self.scope.inside())
+                .with_amount("fund_payamt", amount)
+                .with("fund_pay_type_name", name)
+        };
+        let others = [
+            (("330100", "大额医疗费用补助基金"), self.large),
+            (("320100", "公务员医疗补助基金"), self.civil),
+            (("610100", "医疗救助基金"), self.aid),
+        ];
+        let paying = others.into_iter().filter(|(_, amount)| !amount.is_zero());
+        std::iter::once(row(basic, self.pool)).chain(paying.map(|(fund, amount)| row(fund, amount))).collect()
     }
-}
-
-/// The person's part of an answer, with what the request said where nobody is known.
-pub fn person_members(person: &Person) -> Vec<(&'static str, Node)> {
-    vec![
-        ("psn_no", Node::text(&person.psn_no)),
-        ("psn_name", Node::text(&person.psn_name)),
-        ("psn_cert_type", Node::text("01")),
-        ("certno", Node::text(&person.certno)),
-        ("gend", Node::text(person.gend)),
-        ("naty", Node::text("01")),
-        ("brdy", Node::text(&person.brdy)),
-        ("age", Node::Count(2025 - person.brdy.get(..4).and_then(|year| year.parse().ok()).unwrap_or(2025))),
-        ("insutype", Node::text(person.insutype)),
-        ("psn_type", Node::text(person.psn_type)),
-        ("cvlserv_flag", Node::text("0")),
-    ]
-}
-
-fn pool_rate(insutype: &str) -> Decimal {
-    if insutype == "310" { Decimal::new(70, 2) } else { Decimal::new(55, 2) }
 }
 
 /// Down to the fen, always to the payer's advantage.
@@ -225,20 +270,38 @@ fn fen(amount: Decimal) -> Decimal {
 mod tests {
     use super::*;
     use crate::sandbox::draw::Draw;
+    use crate::sandbox::ledger::Care;
 
     #[test]
     fn shares_add_up() {
         let mut draw = Draw::from_seed(3);
         let mut amount = |limit| Decimal::new(i64::try_from(draw.below(limit)).unwrap_or(0), 2);
         for round in 0..2000 {
-            let (price, count) = (amount(90_000), Decimal::from(1 + round % 5));
+            let (price, count) = (amount(90_000), Decimal::from(1 + round as i64 % 5));
             let code = format!("X{}", round % 10);
             let scope =
                 Scope::of_line(&code, price, count, price * count).plus(Scope::of_line("X1", price, count, price));
             let insutype = if round % 2 == 0 { "310" } else { "390" };
-            let shares = Shares::split(scope, insutype, amount(30_000));
+            let care = [Care::Clinic, Care::Chronic, Care::Stay, Care::Pharmacy][round % 4];
+            let entitled = Entitled {
+                civil: round % 3 == 0,
+                aided: round % 5 == 0,
+                balance: amount(30_000),
+                pool_paid: amount(30_000_000),
+                dedc_paid: amount(100_000),
+            };
+            let shares = Shares::split(scope, Tariff::of(insutype, care, u8::try_from(round % 4).unwrap()), &entitled);
             assert_eq!(shares.scope.sum, shares.fund() + shares.person() + shares.hospital);
-            for part in [scope.inside(), shares.pool, shares.large, shares.hospital, shares.account, shares.cash] {
+            for part in [
+                scope.inside(),
+                shares.pool,
+                shares.large,
+                shares.civil,
+                shares.aid,
+                shares.hospital,
+                shares.account,
+                shares.cash,
+            ] {
                 assert!(part >= Decimal::ZERO && part.scale() <= 2, "{shares:?}");
             }
             let back = shares.negated();
@@ -251,7 +314,8 @@ mod tests {
         // 300.00 of class A for an employee: 20 deductible, 280 × 0.70 = 196.00 reached, of it 1.96 the hospital's;
         // (280 − 196) / 4 = 21.00 from the large-amount fund; 300 − 194.04 − 21.00 − 1.96 = 83.00 the person's.
         let scope = Scope::of_line("X1", Decimal::from(300), Decimal::ONE, Decimal::from(300));
-        let shares = Shares::split(scope, "310", Decimal::from(50));
+        let entitled = Entitled { balance: Decimal::from(50), ..Entitled::default() };
+        let shares = Shares::split(scope, Tariff::of("310", Care::Clinic, 3), &entitled);
         assert_eq!(shares.pool, Decimal::new(19404, 2));
         assert_eq!(shares.large, Decimal::from(21));
         assert_eq!(shares.hospital, Decimal::new(196, 2));

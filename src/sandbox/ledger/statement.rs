@@ -51,6 +51,13 @@ impl Ledger {
         json!({
             "visits": self.visits.len(),
             "fee_lines": self.visits.values().map(|visit| visit.rows.len()).sum::<usize>(),
+            "filings": self.filings_standing(),
+            "mappings": self.mapped(),
+            "goods": self.goods.len(),
+            "lists": self.lists_uploaded(),
+            "files": self.files_kept(),
+            "verdicts": self.verdicts_given(),
+            "days_closed": self.days_closed(),
             "settlements_count": self.settlements.len(),
             "totals": self.totals(None),
             "settlements": rows,
