@@ -1,4 +1,4 @@
-//! A stay: admission, fees, now and then a settlement in the middle, the last settlement, discharge.
+//! A stay: admission, fees, now and then a settlement in the middle, discharge, the last settlement.
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ impl Caller {
         }
         let sum = self.upload(&patient).await?;
         let taken_back = self.draw.below(5) == 0;
+        self.discharge(&patient).await?;
         self.settle_stay(&patient, sum, "0").await?;
         if taken_back {
             let mut bill = self.books.bills.pop()?;
@@ -33,7 +34,6 @@ impl Caller {
             }
             self.settle_stay(&patient, sum, "0").await?;
         }
-        self.discharge(&patient).await;
         Some(())
     }
 
@@ -105,7 +105,7 @@ impl Caller {
     }
 
     /// 2402.
-    async fn discharge(&mut self, patient: &Patient) {
+    async fn discharge(&mut self, patient: &Patient) -> Option<()> {
         let now = self.desk.now().second();
         let mut diagnosis = diagnosis(&patient.psn_no, &now);
         diagnosis["mdtrt_id"] = json!(patient.mdtrt_id);
@@ -116,7 +116,11 @@ impl Caller {
             },
             "diseinfo": [diagnosis],
         });
-        self.insist("2402", &patient.insuplc_admdvs, &input).await;
+        match self.insist("2402", &patient.insuplc_admdvs, &input).await {
+            Told::Granted(_) => Some(()),
+            Told::Refused(err_msg) if err_msg.contains("已出院") => Some(()),
+            _ => None,
+        }
     }
 }
 
