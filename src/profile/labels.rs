@@ -90,7 +90,8 @@ impl Labels {
     /// it or any other transaction says of that name.
     pub fn of(&self, infno: &str, side: Side, node: &str, field: &str) -> Option<Label> {
         let own = self.exact.get(&(if node.is_empty() { "*" } else { infno }, side));
-        let named = |((node, name), label): (&(&'static str, &'static str), _)| (*name == field).then_some((*node, label));
+        let named =
+            |((node, name), label): (&(&'static str, &'static str), _)| (*name == field).then_some((*node, label));
         let elsewhere = || own?.iter().filter_map(named).min_by_key(|(node, _)| *node).map(|(_, label)| label);
         own.and_then(|own| own.get(&(node, field))).or_else(elsewhere).or_else(|| self.any.get(field)).copied()
     }
@@ -103,7 +104,8 @@ impl Labels {
     /// Whether the value of a field must be hidden from whoever may not see personal data.
     pub fn is_personal(&self, field: &str, label: Option<Label>) -> bool {
         let Some(label) = label else { return true };
-        self.personal_names.contains(&plain(field)) || self.personal_labels.iter().any(|part| label.label.contains(part))
+        self.personal_names.contains(&plain(field))
+            || self.personal_labels.iter().any(|part| label.label.contains(part))
     }
 }
 
