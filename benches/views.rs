@@ -46,7 +46,9 @@ fn main() -> ExitCode {
     let slowest = fill(&dir, exchanges, &tokens);
     let worst = questions(&dir, exchanges, &tokens);
     let good = worst <= P99_MAX && PER_SECOND_MIN <= slowest;
-    println!("\nworst p99 {worst:?} (at most {P99_MAX:?}), last tenth {slowest:.0} exchanges/s (at least {PER_SECOND_MIN})");
+    println!(
+        "\nworst p99 {worst:?} (at most {P99_MAX:?}), last tenth {slowest:.0} exchanges/s (at least {PER_SECOND_MIN})"
+    );
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -63,7 +65,7 @@ fn fill(dir: &Path, exchanges: u64, tokens: &Tokens) -> f64 {
             store.commit(Seq(seq)).expect("a batch is committed");
         }
         spent += began.elapsed();
-        if (number + 1) % (exchanges / 10) == 0 {
+        if (number + 1).is_multiple_of(exchanges / 10) {
             rate = (exchanges / 10) as f64 / spent.as_secs_f64();
             let files = std::fs::read_dir(dir).expect("the folder");
             let bytes: u64 = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).sum();
@@ -106,9 +108,11 @@ fn records(number: u64, seq: &mut u64, tokens: &Tokens) -> [Record; 3] {
         record.facts.number(Fact::HttpStatus, 200);
         record.facts.number(Fact::HeardAt, at(number).cast_unsigned());
         record.facts.bytes(Fact::Told, [Told::Success as u8]);
-        if number % 6 == 0 {
+        if number.is_multiple_of(6) {
             record.facts.text(Fact::SetlId, &settlement(number));
-            for name in ["medfee_sumamt", "fund_pay_sumamt", "psn_part_amt", "acct_pay", "psn_cash_pay", "hifp_pay", "balc"] {
+            for name in
+                ["medfee_sumamt", "fund_pay_sumamt", "psn_part_amt", "acct_pay", "psn_cash_pay", "hifp_pay", "balc"]
+            {
                 record.facts.named(Fact::Amount, name, format!("{}.{:02}", number % 900, number % 100).as_bytes());
             }
             record.facts.named(Fact::Dimension, "insutype", b"310");
@@ -185,7 +189,9 @@ struct Question {
 }
 
 fn indexed(column: &str, value: String) -> String {
-    format!("SELECT * FROM exchange INDEXED BY exchange_by_{column} WHERE {column} = {value} ORDER BY id DESC LIMIT 50;")
+    format!(
+        "SELECT * FROM exchange INDEXED BY exchange_by_{column} WHERE {column} = {value} ORDER BY id DESC LIMIT 50;"
+    )
 }
 
 fn marked(column: &str, values: &[String]) -> String {

@@ -139,7 +139,7 @@ impl Lookup for Books {
         };
         let gauges = follower.gauges();
         ViewsState {
-            state: gauges.state().word(),
+            state: follower.state().word(),
             position: gauges.position.load(Ordering::Relaxed),
             durable,
             rebuilds: gauges.rebuilds.load(Ordering::Relaxed),

@@ -35,11 +35,14 @@ pub struct Label {
     pub table: &'static str,
 }
 
+/// Node and field to label.
+type ByPlace = HashMap<(&'static str, &'static str), Label>;
+
 /// The labels of every transaction.
 pub struct Labels {
     tables: HashMap<&'static str, HashMap<&'static str, &'static str>>,
     /// Transaction and side, then node and field.
-    exact: HashMap<(&'static str, Side), HashMap<(&'static str, &'static str), Label>>,
+    exact: HashMap<(&'static str, Side), ByPlace>,
     /// The first transaction that names the field.
     any: HashMap<&'static str, Label>,
     personal_names: HashSet<String>,

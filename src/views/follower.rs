@@ -144,6 +144,12 @@ impl Follower {
         &self.shared.gauges
     }
 
+    /// What it is doing, or was just asked to do.
+    pub fn state(&self) -> State {
+        let asked = self.shared.rebuild.load(Ordering::SeqCst);
+        if asked { State::Rebuilding } else { self.shared.gauges.state() }
+    }
+
     /// Has the views built anew from the first record.
     pub fn rebuild(&self) {
         self.shared.rebuild.store(true, Ordering::SeqCst);
@@ -199,6 +205,8 @@ impl Work {
         };
         if anew {
             tracing::warn!(reason = %ended, "the views are built anew from the journal");
+            self.shared.gauges.set(State::Rebuilding);
+            self.shared.gauges.position.store(0, Ordering::Relaxed);
             self.shared.gauges.rebuilds.fetch_add(1, Ordering::Relaxed);
             self.anew_until = Some(self.durable());
             match Store::wipe(&self.dir) {
@@ -223,7 +231,9 @@ impl Work {
         let mut reader = self.journal.records(Seq(store.position().0 + 1));
         let mut stop_by = None;
         loop {
-            if self.shared.rebuild.swap(false, Ordering::SeqCst) {
+            if self.shared.rebuild.load(Ordering::SeqCst) {
+                self.shared.gauges.set(State::Rebuilding);
+                self.shared.rebuild.store(false, Ordering::SeqCst);
                 return Err(Ended::Asked);
             }
             if !store.still_stands() {

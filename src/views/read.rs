@@ -95,7 +95,11 @@ impl Views {
         let connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(LOCK_WAIT)?;
         let found: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if found == version() { Ok(Some(connection)) } else { Err(ReadTrouble::Version) }
+        match found {
+            0 => Ok(None), // It is being made.
+            found if found == version() => Ok(Some(connection)),
+            _ => Err(ReadTrouble::Version),
+        }
     }
 
     /// Everything up to this record is in the views; none when there are no files.

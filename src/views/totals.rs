@@ -113,7 +113,7 @@ impl Views {
 
 type Lines = BTreeMap<Vec<String>, (Vec<Value>, Line)>;
 
-fn line<'a>(lines: &'a mut Lines, key: Vec<Value>) -> &'a mut Line {
+fn line(lines: &mut Lines, key: Vec<Value>) -> &mut Line {
     let sorted = key.iter().map(sortable).collect();
     &mut lines.entry(sorted).or_insert_with(|| (key, Line::default())).1
 }
