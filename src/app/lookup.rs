@@ -53,11 +53,7 @@ impl Books {
             records.extend(notes.into_iter().filter(|(_, record)| record.header.parent_id == id));
         }
         for look in self.views.looks(id).unwrap_or_default() {
-            // The views know where it stands; the record itself comes from the journal.
-            let mut reader = self.journal.records(Seq(look.seq));
-            if let Ok(Some(record)) = reader.next_record() {
-                records.insert(record.header.seq, record);
-            }
+            records.insert(Seq(look.seq), look::record(id, &look));
         }
         match records.is_empty() {
             true => Err(Trouble::NotFound(format!("there is no exchange {id}"))),

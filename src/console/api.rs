@@ -130,13 +130,20 @@ async fn unknowns(State(console): State<Console>) -> Json<Unknowns> {
     Json(Unknowns { count: unknowns.len(), unknowns })
 }
 
-type Pairs = Query<Vec<(String, String)>>;
+type Asked = Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>;
 
-async fn exchanges(State(console): State<Console>, Query(asked): Pairs) -> Result<Json<Exchanges>, Failed> {
+fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Failed> {
+    let wrong = |_| Failed::new(StatusCode::BAD_REQUEST, "query", "the query cannot be read", "name=value&name=value");
+    asked.map(|Query(pairs)| pairs).map_err(wrong)
+}
+
+async fn exchanges(State(console): State<Console>, asked: Asked) -> Result<Json<Exchanges>, Failed> {
+    let asked = pairs(asked)?;
     off(&console, move |lookup| lookup.exchanges(&asked)).await.map(Json)
 }
 
-async fn totals(State(console): State<Console>, Query(asked): Pairs) -> Result<Json<Totals>, Failed> {
+async fn totals(State(console): State<Console>, asked: Asked) -> Result<Json<Totals>, Failed> {
+    let asked = pairs(asked)?;
     off(&console, move |lookup| lookup.totals(&asked)).await.map(Json)
 }
 

@@ -247,6 +247,38 @@ async fn views_can_be_deleted_and_rebuilt() {
     assert_eq!(digest(&output(&["views", "digest"], &program.data())), before);
 }
 
+#[tokio::test]
+async fn views_that_cannot_be_written_do_not_touch_the_line() {
+    let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let sandbox = Sandbox::start(loopback, Settings::default(), Arc::new(SystemClock::start())).await.unwrap();
+    let program = Program::start(&format!("http://{}", sandbox.addr()), &[("VIEWS__RETRY_MS", "100")]).await;
+    let views = program.data().join("views");
+    caught_up(&program).await;
+    // A file where the folder should be: nothing can be written there.
+    std::fs::remove_dir_all(&views).unwrap();
+    std::fs::write(&views, "").unwrap();
+    let mut talk = program.talk().await;
+    let ask = |number: u32| {
+        let body = format!(
+            "{{\"infno\":\"9001\",\"msgid\":\"H{number}\",\"fixmedins_code\":\"H44010100001\",\"input\":{{}}}}"
+        );
+        post("/fsi/api", "Content-Type: application/json\r\n", &body)
+    };
+    let mut sent = 0;
+    while json(&program, "/api/v1/views").await["state"] != "failing" {
+        sent += 1;
+        talk.say(ask(sent)).await;
+        assert!(answer(&mut talk).await.head.starts_with("HTTP/1.1 200"));
+    }
+    let (status, said) = self::ask(&program, "admin.token", "GET", "/api/v1/exchanges").await;
+    assert_eq!(status, 503, "{said}");
+    assert!(program.look("/readyz?verbose").await.ends_with("\nready\n"), "the line does not need the views");
+    assert!(program.look("/metrics").await.contains("medgate_views_state{state=\"failing\"} 1"));
+    std::fs::remove_file(&views).unwrap();
+    caught_up(&program).await;
+    assert_eq!(walk(&program, "&infno=9001", 500).await.len(), sent as usize);
+}
+
 #[test]
 fn shells_and_man_know_every_command() {
     let print = |arguments: &[&str]| {
