@@ -256,11 +256,10 @@ fn questions(dir: &Path, exchanges: u64, tokens: &Tokens) -> Duration {
     let mut times = Vec::new();
     for _ in 0..20 {
         let began = Instant::now();
-        views.totals(&Summed::read([]).expect("a question")).expect("totals");
+        views.totals(&Summed::read([("by", "day,infno,outcome")]).expect("a question")).expect("totals");
         times.push(began.elapsed());
     }
-    report("totals of the month", times, None);
-    worst
+    worst.max(report("totals of the month", times, None))
 }
 
 fn report(name: &str, mut times: Vec<Duration>, shell: Option<Duration>) -> Duration {
