@@ -87,7 +87,7 @@ fn records(number: u64, seq: &mut u64, tokens: &Tokens) -> [Record; 3] {
         change(&mut record);
         record
     };
-    let class = Class::ALL[(number % 10) as usize] as u8;
+    let class = Class::ALL[(mixed(number) % 40 % 10) as usize] as u8; // A transaction has one class.
     let intent = record(Kind::Intent, &|record| {
         record.header.class = class;
         record.header.fence_token = tokens.of("person", &format!("{}\n{}", institution(number), person(number)));
@@ -259,7 +259,8 @@ fn questions(dir: &Path, exchanges: u64, tokens: &Tokens) -> Duration {
         views.totals(&Summed::read([("by", "day,infno,outcome")]).expect("a question")).expect("totals");
         times.push(began.elapsed());
     }
-    worst.max(report("totals of the month", times, None))
+    report("totals of the month", times, None); // No filter: the bar is not for it.
+    worst
 }
 
 fn report(name: &str, mut times: Vec<Duration>, shell: Option<Duration>) -> Duration {
