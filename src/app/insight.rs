@@ -13,8 +13,9 @@ use crate::journal::facts::Fact;
 use crate::journal::gauges::Gauges;
 use crate::journal::record::Kind;
 use crate::journal::{Health, OpenExchange};
-use crate::telemetry::metrics::{JournalMetrics, Metrics};
+use crate::telemetry::metrics::{JournalMetrics, Metrics, ViewsMetrics};
 use crate::telemetry::sampled::follow;
+use crate::views::follower::{self, Follower, State};
 
 /// Rows of one listing.
 const UNKNOWNS_MAX: usize = 10_000;
@@ -23,12 +24,13 @@ const UNKNOWNS_MAX: usize = 10_000;
 pub(super) struct Inside {
     line: Arc<Line>,
     door: Arc<Door<Arc<Line>>>,
+    follower: Option<Arc<Follower>>,
     started_mono_ns: u64,
 }
 
 impl Inside {
-    pub(super) fn new(line: Arc<Line>, door: Arc<Door<Arc<Line>>>) -> Inside {
-        Inside { started_mono_ns: line.clock.mono_ns(), line, door }
+    pub(super) fn new(line: Arc<Line>, door: Arc<Door<Arc<Line>>>, follower: Option<Arc<Follower>>) -> Inside {
+        Inside { started_mono_ns: line.clock.mono_ns(), line, door, follower }
     }
 
     fn row(&self, open: &OpenExchange) -> UnknownRow {
@@ -142,7 +144,24 @@ impl Insight for Inside {
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
         metrics.journal.room_bytes.set(i64::try_from(journal.room_free()).unwrap_or(i64::MAX));
         sample_journal(&metrics.journal, journal.gauges());
+        if let Some(follower) = &self.follower {
+            sample_views(&metrics.views, follower.gauges(), journal.durable().borrow().0);
+        }
     }
+}
+
+fn sample_views(metrics: &ViewsMetrics, gauges: &follower::Gauges, durable: u64) {
+    let total = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let shown = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let position = total(&gauges.position);
+    metrics.position.set(shown(position));
+    metrics.lag.set(shown(durable.saturating_sub(position)));
+    follow(&metrics.records, total(&gauges.records));
+    metrics.busy.inc_by((total(&gauges.busy_ns) as f64 / 1e9 - metrics.busy.get()).max(0.0));
+    metrics.capacity.set(gauges.capacity());
+    follow(&metrics.failures, total(&gauges.failures));
+    follow(&metrics.rebuilds, total(&gauges.rebuilds));
+    metrics.set_state(gauges.state().word(), &State::ALL.map(State::word));
 }
 
 fn sample_journal(metrics: &JournalMetrics, gauges: &Gauges) {

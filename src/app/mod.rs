@@ -2,6 +2,7 @@
 
 mod build; // From settings to policy and line.
 mod insight; // What the admin port is told.
+mod lookup; // What it may look up of single exchanges.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,19 +10,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::console::token::{AdminToken, TokenError};
-use crate::console::{self, Console};
+use crate::console::token::{self, AdminToken, TokenError};
+use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
 use crate::exchange::{Line, deliveries};
 use crate::inbound::Door;
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::outbound;
+use crate::views::read::Views;
+use crate::views::{self, Follower};
 
 use insight::Inside;
+use lookup::Books;
 
 /// How long the last lines may take to settle after they were cut.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
@@ -39,6 +44,7 @@ pub struct Gateway {
     inbound: JoinHandle<()>,
     admin_task: JoinHandle<io::Result<()>>,
     deliveries: JoinHandle<()>,
+    follower: Option<Arc<Follower>>,
 }
 
 impl Gateway {
@@ -53,15 +59,27 @@ impl Gateway {
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
         let his = bind(&settings.inbound.listen).await?;
         let admin = bind(&settings.admin.listen).await?;
-        let token = AdminToken::open(&data)?;
+        let token = AdminToken::open(&data, token::FILE_NAME)?;
+        let clear_token = AdminToken::open(&data, token::CLEAR_FILE_NAME)?;
         let journal = open_journal(&settings, &clock).await?;
-        let (line, reported) = build::line(&settings, journal, clock).await?;
+        let (line, reported) = build::line(&settings, journal, Arc::clone(&clock)).await?;
+        let follower = follower(&settings, &line)?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, stop_doors.clone());
-        let inside = Inside::new(Arc::clone(&line), Arc::clone(&door));
-        let console = Console { insight: Arc::new(inside), metrics: Arc::clone(&line.metrics), token: Arc::new(token) };
+        let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone());
+        let views = Views::at(&data.join(views::FOLDER));
+        let books =
+            Books { journal: line.journal.clone(), views, follower: follower.clone(), data: data.clone(), clock };
+        let console = Console {
+            insight: Arc::new(inside),
+            lookup: Arc::new(books),
+            metrics: Arc::clone(&line.metrics),
+            token: Arc::new(token),
+            clear_token: Arc::new(clear_token),
+            turns: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+        };
         let (listen, admin_at) = (his.local_addr()?, admin.local_addr()?);
         let admin_task = tokio::spawn(console::serve(admin, console, stop_admin.clone()));
         tracing::info!(%listen, admin = %admin_at, data = %data.display(), "medgate takes calls");
@@ -75,6 +93,7 @@ impl Gateway {
             inbound: tokio::spawn(door.serve(his)),
             admin_task,
             deliveries,
+            follower,
         })
     }
 
@@ -102,10 +121,25 @@ impl Gateway {
         drop(self.line);
         // The line held the last reporter; its receipts may linger in a connection that does not close.
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.deliveries).await;
-        journal.close().await?;
+        let closed = journal.close().await;
+        if let Some(follower) = self.follower {
+            // What it does not take up now it takes up at the next start.
+            let _in_time =
+                tokio::time::timeout(SETTLE_WITHIN, tokio::task::spawn_blocking(move || follower.stop())).await;
+        }
+        closed?;
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>>> {
+    if !settings.views.follow {
+        return Ok(None);
+    }
+    let dir = settings.gateway.data.join(views::FOLDER);
+    let clock = Arc::clone(&line.clock);
+    Follower::start(line.journal.clone(), dir, settings.views.clone(), clock).map(|follower| Some(Arc::new(follower)))
 }
 
 async fn bind(address: &str) -> Result<TcpListener, StartError> {

@@ -147,6 +147,8 @@ fn where_to_look(day: &Day, data: &Path, out: &mut dyn Write) -> io::Result<()> 
             "未知 / unknowns",
             format!("curl -H \"Authorization: Bearer $(cat {data}/admin.token)\" {admin}/api/v1/unknowns"),
         ),
+        ("查询交易 / find", format!("medgate exchange find --infno 2207 --data {data}")),
+        ("查看一笔 / show one", format!("medgate exchange show ID --data {data}")),
         ("日志账 / journal", format!("medgate journal show --data {data}")),
         ("程序日志 / log", format!("{data}/demo.log")),
     ] {

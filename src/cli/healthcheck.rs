@@ -1,16 +1,13 @@
 //! `medgate healthcheck`: asks /readyz of a running gateway.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::config;
 
+use super::admin_port::Call;
 use super::exit::Exit;
 use super::told::{FileArg, complain};
-
-/// An answer of /readyz is a few lines.
-const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Ask a running gateway whether it is ready. 健康检查
 ///
@@ -45,31 +42,12 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
 
 /// Status and body of /readyz?verbose.
 fn ask(listen: &str, patience: Duration) -> io::Result<(u16, String)> {
-    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP");
-    let address = listen.to_socket_addrs()?.next().ok_or_else(|| io::Error::other("no such address"))?;
-    let mut stream = TcpStream::connect_timeout(&reachable(address), patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
-    stream.write_all(b"GET /readyz?verbose HTTP/1.1\r\nHost: medgate\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
-    let status = answer.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(malformed)?;
-    Ok((status, body.to_owned()))
-}
-
-/// A port that listens on every address is asked on this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
+    Call { listen, method: "GET", target: "/readyz?verbose", token: None, body: "", patience }.ask()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::net::TcpListener;
 
     use super::*;

@@ -1,17 +1,22 @@
 //! The commands of `medgate`: arguments in, one exit code out. What people read is printed here and nowhere else.
 
+mod admin_port; // Asks a running gateway.
 mod check; // medgate check
 mod demo; // medgate demo
+mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
 mod journal; // medgate journal show | tail | verify
+mod look; // A look at personal data, journaled before it is taken.
+mod manual; // medgate completions, medgate man
 mod serve; // medgate serve
 mod told; // Arguments that say where settings come from.
+mod views; // medgate views rebuild | digest
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::Exit;
 
@@ -24,6 +29,7 @@ use exit::Exit;
     after_help = "EXAMPLES:\n  \
         medgate serve --upstream http://10.0.0.5:8080 --listen 0.0.0.0:8080 --data /var/lib/medgate\n  \
         medgate check --config medgate.toml\n  \
+        medgate exchange find --infno 2207\n  \
         medgate journal show --last 20\n\n\
         EXIT CODES:\n  0 done   1 failed or not healthy   2 wrong arguments   78 wrong settings",
     disable_help_subcommand = true
@@ -39,13 +45,23 @@ enum Command {
     Serve(serve::Args),
     /// Check the settings and print every complaint with its place and cure. 检查配置
     Check(check::Args),
+    /// Find and show exchanges. 查询与查看交易
+    #[command(subcommand)]
+    Exchange(exchange::Command),
     /// Read the journal, also while the gateway runs. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
     /// Play a day at six sandbox institutions, on this machine alone. 演示
     Demo(demo::Args),
+    /// Build the views anew, or say their digest. 查询库
+    #[command(subcommand)]
+    Views(views::Command),
     /// Ask a running gateway whether it is ready; for service managers and containers. 健康检查
     Healthcheck(healthcheck::Args),
+    /// Print completions for a shell. 命令补全
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page. 手册页
+    Man(manual::ManArgs),
 }
 
 /// Reads the command line, runs the command and says how it ended.
@@ -57,15 +73,17 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args, &mut out),
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
+        Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
+        Command::Views(command) => views::run(command, &mut out, &mut err),
         Command::Healthcheck(args) => healthcheck::run(args, &mut out, &mut err),
+        Command::Completions(args) => manual::completions(&args, Line::command(), &mut out),
+        Command::Man(_) => manual::man(Line::command(), &mut out),
     };
     ended.and_then(|exit| out.flush().map(|()| exit)).unwrap_or_else(Exit::of_print_error).into()
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use crate::config::complaint::Complaint;
 use super::exit::Exit;
 
 /// The settings file. Environment variables MEDGATE__SECTION__KEY win over it, flags win over both.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct FileArg {
     /// Settings file; what it leaves out has its default (config/medgate.toml lists every key).
     #[arg(long, value_name = "FILE", env = "MEDGATE_CONFIG")]

@@ -44,6 +44,21 @@ pub fn load(told: &Told) -> Result<Loaded, Vec<Complaint>> {
     load_texts(read(told)?.as_ref().map(|(path, text)| (*path, text.as_str())), told)
 }
 
+/// The settings as they are, for commands that start nothing; how they relate is not checked.
+///
+/// # Errors
+/// Every complaint about single settings.
+pub fn look_at_all(told: &Told) -> Result<Settings, Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let file = read(told)?;
+    let merged = merged(file.as_ref().map(|(path, text)| (*path, text.as_str())), told, &mut complaints);
+    match merged.read() {
+        Ok(settings) if complaints.is_empty() => Ok(settings),
+        Ok(_) => Err(complaints),
+        Err(complaint) => Err(complaints.into_iter().chain([complaint]).collect()),
+    }
+}
+
 /// One text setting, for commands that need no more; how settings relate is not checked.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::exchange::settings::{Route, WhenUnknown};
 use crate::telemetry::log;
-use crate::{exchange, inbound, journal, outbound};
+use crate::{exchange, inbound, journal, outbound, views};
 
 /// All settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// `[journal]`
     pub journal: journal::Settings,
+    /// `[views]`
+    pub views: views::Settings,
     /// `[line]`
     pub line: exchange::settings::Settings,
     /// `[log]`

@@ -1,48 +1,236 @@
-//! /api/v1: every call carries the admin token, as `Authorization: Bearer …`.
+//! /api/v1: every call carries a token, as `Authorization: Bearer …`. The table of calls makes the routes and the document.
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::HttpMethod;
 
 use crate::domain::moment::china_time;
 
-use super::Console;
+use super::answer::Failed;
 use super::insight::{Status, UnknownRow};
+use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
+use super::{Console, openapi};
+
+/// Longest name of who looks.
+const WHO_MAX: usize = 60;
+
+/// One call of the API.
+pub(super) struct Call {
+    pub(super) method: HttpMethod,
+    /// Below /api/v1.
+    pub(super) path: &'static str,
+    pub(super) about: &'static str,
+    pub(super) asks: Asks,
+    /// Name of the shape of the answer; empty: the shape of one exchange, which the gateway names.
+    pub(super) answers: &'static str,
+    route: fn() -> MethodRouter<Console>,
+}
+
+/// What a call may say beside its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    Nothing,
+    Exchanges,
+    Totals,
+    Reveal,
+    Look,
+}
+
+/// Every call.
+#[rustfmt::skip]
+pub(super) const CALLS: &[Call] = &[
+    Call { method: HttpMethod::Get, path: "/status", asks: Asks::Nothing, answers: "Status", route: || get(status),
+        about: "What runs, and how it is doing" },
+    Call { method: HttpMethod::Get, path: "/unknowns", asks: Asks::Nothing, answers: "Unknowns", route: || get(unknowns),
+        about: "Exchanges whose outcome is unknown, oldest first; 结果未知的交易" },
+    Call { method: HttpMethod::Get, path: "/exchanges", asks: Asks::Exchanges, answers: "Exchanges", route: || get(exchanges),
+        about: "Search exchanges, page by page; 查询交易" },
+    Call { method: HttpMethod::Get, path: "/exchanges/{id}", asks: Asks::Reveal, answers: "", route: || get(exchange),
+        about: "One exchange raw and decoded, with its timeline; the look is journaled; 交易详情" },
+    Call { method: HttpMethod::Post, path: "/exchanges/{id}/looks", asks: Asks::Look, answers: "Noted", route: || post(look),
+        about: "Journal a look that is about to be taken by other means; needs the token that may see personal data" },
+    Call { method: HttpMethod::Get, path: "/totals", asks: Asks::Totals, answers: "Totals", route: || get(totals),
+        about: "Sums by day, transaction, class and outcome, money exact; 汇总" },
+    Call { method: HttpMethod::Get, path: "/views", asks: Asks::Nothing, answers: "ViewsState", route: || get(views),
+        about: "How far the views follow the journal" },
+    Call { method: HttpMethod::Post, path: "/views/rebuild", asks: Asks::Nothing, answers: "ViewsState", route: || post(rebuild),
+        about: "Build the views anew from the journal" },
+    Call { method: HttpMethod::Get, path: "/openapi.json", asks: Asks::Nothing, answers: "Document", route: || get(document),
+        about: "This document" },
+];
 
 /// The routes below /api/v1; an unknown path asks for the token too.
 pub(super) fn router(console: Console) -> Router<Console> {
-    Router::new()
-        .route("/status", get(status))
-        .route("/unknowns", get(unknowns))
-        .fallback(nothing)
-        .layer(middleware::from_fn_with_state(console, guard))
+    let routes = CALLS.iter().fold(Router::new(), |router, call| router.route(call.path, (call.route)()));
+    routes.fallback(nothing).method_not_allowed_fallback(nothing).layer(middleware::from_fn_with_state(console, guard))
 }
 
-async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
+/// What the token of a call may do.
+#[derive(Debug, Clone, Copy)]
+struct Bearer {
+    name: &'static str,
+    clear: bool,
+}
+
+async fn guard(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let said = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    let token = said.and_then(|said| said.strip_prefix(b"Bearer ".as_slice()));
-    if token.is_some_and(|token| console.token.opens(token)) {
-        return next.run(request).await;
-    }
-    let how = "this call needs the token of DATA/admin.token as Authorization: Bearer TOKEN";
-    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], Json(json!({ "error": how }))).into_response()
+    let token = said.and_then(|said| said.strip_prefix(b"Bearer ".as_slice())).unwrap_or_default();
+    // Both are compared, so that the time tells nothing.
+    let bearer = match (console.token.opens(token), console.clear_token.opens(token)) {
+        (_, true) => Bearer { name: "admin-clear", clear: true },
+        (true, false) => Bearer { name: "admin", clear: false },
+        (false, false) => {
+            let cure = "send the token of DATA/admin.token as Authorization: Bearer TOKEN";
+            return Failed::new(StatusCode::UNAUTHORIZED, "header Authorization", "this call needs a token", cure)
+                .into_response();
+        }
+    };
+    request.extensions_mut().insert(bearer);
+    next.run(request).await
+}
+
+/// Runs a question off the runtime, a few at a time.
+async fn off<T: Send + 'static>(
+    console: &Console,
+    question: impl FnOnce(&dyn Lookup) -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Failed> {
+    let panicked = || Failed::from(Trouble::NotNow("the question could not be answered".to_owned()));
+    let turn = std::sync::Arc::clone(&console.turns).acquire_owned().await.map_err(|_| panicked())?;
+    let lookup = std::sync::Arc::clone(&console.lookup);
+    let answered = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        question(&*lookup)
+    });
+    answered.await.map_err(|_| panicked())?.map_err(Failed::from)
 }
 
 async fn status(State(console): State<Console>) -> Json<Status> {
     Json(console.insight.status())
 }
 
-async fn unknowns(State(console): State<Console>) -> Json<Value> {
-    let rows: Vec<Value> = console.insight.unknowns().iter().map(row).collect();
-    Json(json!({ "count": rows.len(), "unknowns": rows }))
+/// Exchanges whose outcome is unknown.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Unknowns {
+    /// How many are listed.
+    count: usize,
+    /// One object each: `seq`, `exchange`, `infno`, `class`, `cause`, `msgid`, `at`, `age_seconds`.
+    #[schema(value_type = Vec<Object>)]
+    unknowns: Vec<Value>,
 }
 
-async fn nothing() -> (StatusCode, Json<Value>) {
-    (StatusCode::NOT_FOUND, Json(json!({ "error": "no such call; there are /api/v1/status and /api/v1/unknowns" })))
+async fn unknowns(State(console): State<Console>) -> Json<Unknowns> {
+    let unknowns: Vec<Value> = console.insight.unknowns().iter().map(row).collect();
+    Json(Unknowns { count: unknowns.len(), unknowns })
+}
+
+type Asked = Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>;
+
+fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Failed> {
+    let wrong = |_| Failed::new(StatusCode::BAD_REQUEST, "query", "the query cannot be read", "name=value&name=value");
+    asked.map(|Query(pairs)| pairs).map_err(wrong)
+}
+
+async fn exchanges(State(console): State<Console>, asked: Asked) -> Result<Json<Exchanges>, Failed> {
+    let asked = pairs(asked)?;
+    off(&console, move |lookup| lookup.exchanges(&asked)).await.map(Json)
+}
+
+async fn totals(State(console): State<Console>, asked: Asked) -> Result<Json<Totals>, Failed> {
+    let asked = pairs(asked)?;
+    off(&console, move |lookup| lookup.totals(&asked)).await.map(Json)
+}
+
+#[derive(Deserialize)]
+struct Reveal {
+    #[serde(default)]
+    reveal: bool,
+}
+
+async fn exchange(
+    State(console): State<Console>,
+    Extension(bearer): Extension<Bearer>,
+    Path(id): Path<String>,
+    asked: Result<Query<Reveal>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Failed> {
+    let Ok(Query(Reveal { reveal })) = asked else {
+        return Err(Failed::new(
+            StatusCode::BAD_REQUEST,
+            "reveal",
+            "`reveal` is neither true nor false",
+            "reveal=true",
+        ));
+    };
+    may_reveal(bearer, reveal)?;
+    let looker = Looker { who: bearer.name.to_owned(), reveal };
+    off(&console, move |lookup| lookup.exchange(&id, &looker)).await.map(Json)
+}
+
+fn may_reveal(bearer: Bearer, reveal: bool) -> Result<(), Failed> {
+    let cure = "use the token of DATA/admin-clear.token; each look is journaled";
+    match reveal && !bearer.clear {
+        true => Err(Failed::new(StatusCode::FORBIDDEN, "reveal", "this token may not see personal data", cure)),
+        false => Ok(()),
+    }
+}
+
+/// Who is about to look.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Look {
+    /// The person at the command line.
+    who: String,
+}
+
+/// The look is in the journal.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Noted {
+    /// Number of its record.
+    seq: u64,
+}
+
+async fn look(
+    State(console): State<Console>,
+    Extension(bearer): Extension<Bearer>,
+    Path(id): Path<String>,
+    asked: Result<Json<Look>, axum::extract::rejection::JsonRejection>,
+) -> Result<Json<Noted>, Failed> {
+    may_reveal(bearer, true)?;
+    let plain = |who: &str| {
+        let simple = who.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
+        simple && !who.is_empty() && who.len() <= WHO_MAX
+    };
+    let Some(Json(Look { who })) = asked.ok().filter(|Json(look)| plain(&look.who)) else {
+        let cure = "{\"who\": \"name\"}, letters, digits and -_.@ only";
+        return Err(Failed::new(StatusCode::BAD_REQUEST, "body", "the body does not say who looks", cure));
+    };
+    let looker = Looker { who: format!("{} {who}", bearer.name), reveal: true };
+    off(&console, move |lookup| lookup.note_look(&id, &looker)).await.map(|seq| Json(Noted { seq }))
+}
+
+async fn views(State(console): State<Console>) -> Json<ViewsState> {
+    Json(console.lookup.views())
+}
+
+async fn rebuild(State(console): State<Console>) -> Result<Json<ViewsState>, Failed> {
+    match console.lookup.rebuild_views() {
+        true => Ok(Json(console.lookup.views())),
+        false => Err(Trouble::NotNow("this gateway keeps no views (views.follow = false)".to_owned()).into()),
+    }
+}
+
+async fn document(State(console): State<Console>) -> Json<utoipa::openapi::OpenApi> {
+    Json(openapi::document(&console.lookup.described()))
+}
+
+async fn nothing() -> Failed {
+    let calls: Vec<_> = CALLS.iter().map(|call| format!("/api/v1{}", call.path)).collect();
+    Failed::new(StatusCode::NOT_FOUND, "path", "there is no such call", &format!("there are: {}", calls.join(", ")))
 }
 
 fn row(unknown: &UnknownRow) -> Value {

@@ -1,6 +1,7 @@
 //! What the gateway tells the admin port. The wiring implements it, so that the console knows no other part.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::telemetry::metrics::Metrics;
 
@@ -49,7 +50,7 @@ pub struct UnknownRow {
 }
 
 /// What runs, and how it is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Status {
     /// Version of the program.
     pub version: &'static str,

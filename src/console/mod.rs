@@ -1,12 +1,15 @@
 //! Door: the admin port. Is it alive, is it ready, what does it count, what is open; loopback unless a site says otherwise.
 //!
-//! Has no state and no rules of its own: everything it shows comes through [`Insight`].
+//! Has no state and no rules of its own: everything it shows comes through [`Insight`] and [`Lookup`].
 
-mod api; // /api/v1: behind the token.
+mod answer; // Errors of the API as JSON.
+mod api; // /api/v1: behind the tokens.
 pub mod insight; // What the gateway tells the admin port.
 mod listener; // A bounded number of connections.
+pub mod lookup; // What may be looked up of single exchanges.
+mod openapi; // The document of /api/v1.
 mod probes; // /livez, /readyz, /metrics.
-pub mod token; // The token file that opens /api.
+pub mod token; // The token files that open /api.
 
 use std::io;
 use std::sync::Arc;
@@ -14,12 +17,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::metrics::Metrics;
 
 use insight::Insight;
+use lookup::Lookup;
 use token::AdminToken;
+
+/// Questions that wait for the disk at the same time; the next one waits its turn.
+pub const QUESTIONS_MAX: usize = 4;
 
 /// What the admin port shows.
 #[derive(Clone)]
@@ -28,8 +36,14 @@ pub struct Console {
     pub insight: Arc<dyn Insight>,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Single exchanges.
+    pub lookup: Arc<dyn Lookup>,
     /// Opens /api.
     pub token: Arc<AdminToken>,
+    /// Opens /api and personal data.
+    pub clear_token: Arc<AdminToken>,
+    /// Questions that may wait for the disk: [`QUESTIONS_MAX`].
+    pub turns: Arc<Semaphore>,
 }
 
 /// Serves until `stop`.

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::insight::{Check, Status, UnknownRow};
+use super::lookup::{Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
 use super::*;
 
 #[derive(Default)]
@@ -52,10 +53,50 @@ impl Insight for Gateway {
     }
 }
 
+impl Lookup for Gateway {
+    fn exchanges(&self, asked: &[(String, String)]) -> Result<Exchanges, Trouble> {
+        match asked {
+            [] => Ok(Exchanges { exchanges: Vec::new(), next: None, position: 9 }),
+            [(place, _), ..] => Err(Trouble::Asked { place: place.clone(), what: "bad".into(), cure: "good".into() }),
+        }
+    }
+
+    fn totals(&self, _: &[(String, String)]) -> Result<Totals, Trouble> {
+        Err(Trouble::NotNow("no views".to_owned()))
+    }
+
+    fn exchange(&self, id: &str, looker: &Looker) -> Result<serde_json::Value, Trouble> {
+        match id {
+            "019a" => Ok(serde_json::json!({ "who": looker.who, "revealed": looker.reveal })),
+            _ => Err(Trouble::NotFound("nobody".to_owned())),
+        }
+    }
+
+    fn note_look(&self, _: &str, looker: &Looker) -> Result<u64, Trouble> {
+        assert_eq!(looker.who, "admin-clear wang");
+        Ok(11)
+    }
+
+    fn views(&self) -> ViewsState {
+        ViewsState { state: "following", position: 9, durable: 9, rebuilds: 0, capacity_records_per_second: 1 }
+    }
+
+    fn rebuild_views(&self) -> bool {
+        true
+    }
+
+    fn described(&self) -> Described {
+        let infno = Parameter { name: "infno", about: "number".to_owned(), words: Vec::new() };
+        let shape = utoipa::openapi::ObjectBuilder::new().into();
+        Described { exchanges: vec![infno], totals: Vec::new(), exchange: "One", shapes: vec![("One".into(), shape)] }
+    }
+}
+
 struct Running {
     at: std::net::SocketAddr,
     gateway: Arc<Gateway>,
     token: String,
+    clear: String,
     stop: CancellationToken,
     task: JoinHandle<io::Result<()>>,
 }
@@ -63,21 +104,32 @@ struct Running {
 impl Running {
     async fn start() -> Running {
         let data = tempfile::tempdir().unwrap();
-        let token = Arc::new(AdminToken::open(data.path()).unwrap());
-        let text = std::fs::read_to_string(data.path().join(token::FILE_NAME)).unwrap();
+        let open = |name| Arc::new(AdminToken::open(data.path(), name).unwrap());
+        let (token, clear_token) = (open(token::FILE_NAME), open(token::CLEAR_FILE_NAME));
+        let text = |name| std::fs::read_to_string(data.path().join(name)).unwrap().trim().to_owned();
+        let (text, clear) = (text(token::FILE_NAME), text(token::CLEAR_FILE_NAME));
         let gateway = Arc::new(Gateway::default());
         let metrics = Arc::new(Metrics::new("baseline", ["2207"]));
-        let console = Console { insight: gateway.clone(), metrics, token };
+        let (insight, lookup) = (gateway.clone(), gateway.clone());
+        let turns = Arc::new(Semaphore::new(QUESTIONS_MAX));
+        let console = Console { insight, lookup, metrics, token, clear_token, turns };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (at, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let task = tokio::spawn(serve(listener, console, stop.clone()));
-        Running { at, gateway, token: text.trim().to_owned(), stop, task }
+        Running { at, gateway, token: text, clear, stop, task }
     }
 
     /// Status and whole answer of one GET.
     async fn ask(&self, target: &str, authorization: &str) -> (u16, String) {
+        self.say("GET", target, authorization, "").await
+    }
+
+    async fn say(&self, method: &str, target: &str, authorization: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.at).await.unwrap();
-        let head = format!("GET {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{authorization}\r\n");
+        let length = body.len();
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{authorization}\r\n{body}"
+        );
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -132,6 +184,60 @@ async fn the_api_opens_to_its_token_only() {
     assert!(status == 200 && answer.contains(r#""durable_seq":9"#), "{answer}");
     assert_eq!(running.ask("/api/v1/other", &right).await.0, 404);
     running.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_told_its_place_and_cure() {
+    let running = Running::start().await;
+    let right = format!("authorization: Bearer {}\r\n", running.token);
+    let rows = [
+        ("/api/v1/exchanges", 200, "\"position\":9"),
+        ("/api/v1/exchanges?class=x", 400, r#"{"error":"bad","place":"class","cure":"good"}"#),
+        ("/api/v1/exchanges/none", 404, r#""place":"path""#),
+        ("/api/v1/exchanges/019a?reveal=maybe", 400, r#""place":"reveal""#),
+        ("/api/v1/totals", 503, "no views"),
+        ("/api/v1/nothing", 404, "/api/v1/openapi.json"),
+    ];
+    for (target, status, part) in rows {
+        let (got, answer) = running.ask(target, &right).await;
+        assert!(got == status && answer.contains(part), "{target}: {answer}");
+    }
+    assert_eq!(running.say("POST", "/api/v1/status", &right, "").await.0, 404, "a method that is not there");
+    assert!(running.say("POST", "/api/v1/views/rebuild", &right, "").await.1.contains("following"));
+    running.end().await;
+}
+
+#[tokio::test]
+async fn only_the_token_that_may_see_personal_data_reveals() {
+    let running = Running::start().await;
+    let right = |token: &str| format!("authorization: Bearer {token}\r\n");
+    let (plain, clear) = (right(&running.token), right(&running.clear));
+    let one = "/api/v1/exchanges/019a";
+    assert!(running.ask(one, &plain).await.1.contains(r#"{"who":"admin","revealed":false}"#));
+    assert!(running.ask(one, &clear).await.1.contains(r#"{"who":"admin-clear","revealed":false}"#));
+    let revealing = format!("{one}?reveal=true");
+    assert!(running.ask(&revealing, &clear).await.1.contains(r#"{"who":"admin-clear","revealed":true}"#));
+    assert_eq!(running.ask(&revealing, &plain).await.0, 403);
+    let looks = format!("{one}/looks");
+    assert!(running.say("POST", &looks, &clear, r#"{"who":"wang"}"#).await.1.contains(r#"{"seq":11}"#));
+    assert_eq!(running.say("POST", &looks, &clear, r#"{"who":"a b"}"#).await.0, 400);
+    assert_eq!(running.say("POST", &looks, &plain, r#"{"who":"wang"}"#).await.0, 403);
+    running.end().await;
+}
+
+#[test]
+fn the_document_holds_every_call_and_every_shape_that_it_names() {
+    let document = serde_json::to_value(openapi::document(&Gateway::default().described())).unwrap();
+    let calls: Vec<String> = api::CALLS.iter().map(|call| format!("/api/v1{}", call.path)).collect();
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(calls.len(), paths.len());
+    assert!(calls.iter().all(|call| paths.contains(&call)), "{paths:?}");
+    assert_eq!(document["paths"]["/api/v1/exchanges"]["get"]["parameters"][0]["name"], "infno");
+    let text = document.to_string();
+    for part in text.split("#/components/schemas/").skip(1) {
+        let name = part.split('"').next().unwrap();
+        assert!(document["components"]["schemas"][name].is_object(), "no shape {name}");
+    }
 }
 
 #[tokio::test]

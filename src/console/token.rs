@@ -7,20 +7,22 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-/// Name of the file in the data folder.
+/// Name of the file in the data folder that opens /api; personal data stays hidden.
 pub const FILE_NAME: &str = "admin.token";
+/// Name of the file whose token may also see personal data.
+pub const CLEAR_FILE_NAME: &str = "admin-clear.token";
 const RANDOM_BYTES: usize = 32;
 
 /// The secret behind /api. Never printed.
 pub struct AdminToken(Zeroizing<String>);
 
 impl AdminToken {
-    /// Reads the token of a data folder, or makes it.
+    /// Reads a token of a data folder, or makes it.
     ///
     /// # Errors
     /// When it cannot be read or made, is too short to be a secret, or is readable by others.
-    pub fn open(data: &Path) -> Result<AdminToken, TokenError> {
-        let path = data.join(FILE_NAME);
+    pub fn open(data: &Path, file_name: &str) -> Result<AdminToken, TokenError> {
+        let path = data.join(file_name);
         let trouble = |source| TokenError::File { path: path.clone(), source };
         match fs::metadata(&path) {
             Ok(found) if found.permissions().mode() & 0o077 != 0 => return Err(TokenError::Readable(path)),
@@ -86,18 +88,20 @@ mod tests {
     #[test]
     fn a_token_is_made_once_and_opens_only_for_itself() {
         let data = tempfile::tempdir().unwrap();
-        let token = AdminToken::open(data.path()).unwrap();
+        let token = AdminToken::open(data.path(), FILE_NAME).unwrap();
         let text = fs::read_to_string(data.path().join(FILE_NAME)).unwrap();
         let text = text.trim();
         assert_eq!(text.len(), 2 * RANDOM_BYTES);
-        assert!(token.opens(text.as_bytes()) && AdminToken::open(data.path()).unwrap().opens(text.as_bytes()));
+        assert!(
+            token.opens(text.as_bytes()) && AdminToken::open(data.path(), FILE_NAME).unwrap().opens(text.as_bytes())
+        );
         let mut other = text.as_bytes().to_vec();
         other[63] ^= 1;
         for wrong in [&other, &text.as_bytes()[..63], b"", &[text.as_bytes(), b"0"].concat()] {
             assert!(!token.opens(wrong));
         }
         assert!(
-            !AdminToken::open(tempfile::tempdir().unwrap().path()).unwrap().opens(text.as_bytes()),
+            !AdminToken::open(tempfile::tempdir().unwrap().path(), CLEAR_FILE_NAME).unwrap().opens(text.as_bytes()),
             "never the same twice"
         );
     }
@@ -105,12 +109,12 @@ mod tests {
     #[test]
     fn a_token_that_is_no_secret_is_refused() {
         let data = tempfile::tempdir().unwrap();
-        AdminToken::open(data.path()).unwrap();
+        AdminToken::open(data.path(), FILE_NAME).unwrap();
         let path = data.path().join(FILE_NAME);
         fs::write(&path, "1234").unwrap();
-        assert!(matches!(AdminToken::open(data.path()), Err(TokenError::Short(_))));
+        assert!(matches!(AdminToken::open(data.path(), FILE_NAME), Err(TokenError::Short(_))));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(AdminToken::open(data.path()), Err(TokenError::Readable(_))));
-        assert!(matches!(AdminToken::open(&data.path().join("none")), Err(TokenError::File { .. })));
+        assert!(matches!(AdminToken::open(data.path(), FILE_NAME), Err(TokenError::Readable(_))));
+        assert!(matches!(AdminToken::open(&data.path().join("none"), FILE_NAME), Err(TokenError::File { .. })));
     }
 }

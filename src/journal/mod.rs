@@ -28,6 +28,7 @@ pub mod tokens; // Keyed tokens under the index secret.
 
 pub mod bodies; // Large bodies in files of their own.
 pub mod body_file; // The form of such a file.
+pub mod body_front; // Its front, for people's tools.
 
 pub mod place; // Where a record stands, and a record read back.
 pub mod table; // Open exchanges and snapshots in force.

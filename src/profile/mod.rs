@@ -20,6 +20,7 @@ pub mod envelope; // What a request and a reply say of themselves.
 pub mod identity; // Which transaction a request is.
 pub mod inquiry; // Whether a recorded settlement still stands.
 pub mod key; // The business key of a request.
+pub mod labels; // What fields are called, and which are personal.
 pub mod refusal; // The gateway's own words, in the platform's shape.
 
 mod canonical; // One spelling for compared values.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
 };
 use prometheus::{Opts, Registry, TextEncoder, core::Collector};
 
@@ -67,6 +67,28 @@ pub struct Metrics {
     pub unknown_oldest_age: Gauge,
     /// What the journal counts.
     pub journal: JournalMetrics,
+    /// What the views count.
+    pub views: ViewsMetrics,
+}
+
+/// What the views count.
+#[derive(Clone)]
+pub struct ViewsMetrics {
+    /// The last record taken up.
+    pub position: IntGauge,
+    /// Durable records not taken up yet.
+    pub lag: IntGauge,
+    /// Records taken up.
+    pub records: IntCounter,
+    /// Time spent on them, seconds.
+    pub busy: Counter,
+    /// Records per second without rests.
+    pub capacity: Gauge,
+    /// Failures.
+    pub failures: IntCounter,
+    /// Times they were built anew.
+    pub rebuilds: IntCounter,
+    state: GaugeVec,
 }
 
 /// What the journal counts.
@@ -140,6 +162,7 @@ impl Metrics {
             unknown_open: make.gauge(&names::UNKNOWN_OPEN),
             unknown_oldest_age: make.kept(&names::UNKNOWN_OLDEST_AGE, Gauge::with_opts),
             journal: make.journal(),
+            views: make.views(),
             scraping: Mutex::default(),
             registry,
         }
@@ -207,6 +230,15 @@ impl JournalMetrics {
     }
 }
 
+impl ViewsMetrics {
+    /// Says what they are doing: one of these words is true.
+    pub fn set_state(&self, state: &str, of: &[&str]) {
+        for known in of {
+            self.state.with_label_values(&[known]).set(f64::from(u8::from(*known == state)));
+        }
+    }
+}
+
 impl UpstreamMetrics {
     /// A send was not answered completely.
     pub fn silence(&self, cause: Cause) {
@@ -266,6 +298,19 @@ impl Maker<'_> {
         journal.set_health("open");
         journal
     }
+
+    fn views(&self) -> ViewsMetrics {
+        ViewsMetrics {
+            position: self.gauge(&names::VIEWS_POSITION),
+            lag: self.gauge(&names::VIEWS_LAG),
+            records: self.counter(&names::VIEWS_RECORDS),
+            busy: self.kept(&names::VIEWS_BUSY, Counter::with_opts),
+            capacity: self.kept(&names::VIEWS_CAPACITY, Gauge::with_opts),
+            failures: self.counter(&names::VIEWS_FAILURES),
+            rebuilds: self.counter(&names::VIEWS_REBUILDS),
+            state: self.kept(&names::VIEWS_STATE, |opts| GaugeVec::new(opts, names::VIEWS_STATE.labels)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -288,6 +333,7 @@ mod tests {
         upstream.duration.observe(0.2);
         upstream.silence(Cause::TimedOut);
         metrics.journal.set_health("no_room");
+        metrics.views.set_state("following", &["following"]);
         metrics
     }
 

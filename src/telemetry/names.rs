@@ -83,6 +83,22 @@ names! {
         "Number of the last durable record.";
     JOURNAL_ROOM_BYTES = "medgate_journal_room_bytes" []
         "Room that intents can still reserve.";
+    VIEWS_STATE = "medgate_views_state" ["state"]
+        "1 for what the views are doing: following, rebuilding, failing or stopped.";
+    VIEWS_POSITION = "medgate_views_position_seq" []
+        "Number of the last journal record that the views have taken up.";
+    VIEWS_LAG = "medgate_views_lag_records" []
+        "Durable journal records that the views have not taken up yet.";
+    VIEWS_RECORDS = "medgate_views_records_total" []
+        "Journal records that the views have taken up.";
+    VIEWS_BUSY = "medgate_views_busy_seconds_total" []
+        "Time that the views have spent on taking up records, without rests.";
+    VIEWS_CAPACITY = "medgate_views_capacity_records_per_second" []
+        "Records per second that the views take up when they do not rest.";
+    VIEWS_FAILURES = "medgate_views_failures_total" []
+        "Times that the views failed and tried again; calls go on.";
+    VIEWS_REBUILDS = "medgate_views_rebuilds_total" []
+        "Times that the views were built anew from the journal.";
     INFLIGHT_BODY_BYTES = "medgate_inflight_body_bytes" []
         "Bytes of bodies held in memory.";
 }

@@ -29,6 +29,7 @@ mod program_day; // A day through the program: its metrics, and nobody's data an
 mod program_large; // Answers of 100 MB and the program's memory.
 mod program_rig; // `medgate serve` as its own process.
 mod program_stop; // SIGTERM.
+mod program_views; // Views, API and the commands over them.
 
 mod rig; // A whole gateway in this process.
 

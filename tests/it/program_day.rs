@@ -19,7 +19,7 @@ use crate::program_rig::{Program, output};
 use crate::rig::SOON;
 
 /// Plays a day with faults in front of a stand-in.
-async fn played(visits: u32, settings: &[(&str, &str)]) -> (Program, Sandbox, DayReport) {
+pub async fn played(visits: u32, settings: &[(&str, &str)]) -> (Program, Sandbox, DayReport) {
     let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let sandbox = Sandbox::start(loopback, Settings::default(), Arc::new(SystemClock::start())).await.unwrap();
     let program = Program::start(&format!("http://{}", sandbox.addr()), settings).await;
@@ -101,10 +101,11 @@ async fn metrics_of_a_day_are_what_promtool_takes() {
 }
 
 /// What no place but a sealed part may hold: numbers and names of everybody, in every encoding they travel in.
-struct Persons(HashSet<Vec<u8>>);
+pub struct Persons(HashSet<Vec<u8>>);
 
 impl Persons {
-    fn everybody() -> Persons {
+    /// Everybody of the stand-in.
+    pub fn everybody() -> Persons {
         let people = Population::from_seed(1);
         let mut needles = HashSet::new();
         for person in people.all() {
@@ -119,7 +120,7 @@ impl Persons {
     }
 
     /// The first that stands in these bytes.
-    fn found_in(&self, bytes: &[u8]) -> Option<String> {
+    pub fn found_in(&self, bytes: &[u8]) -> Option<String> {
         // Every needle begins with one of these, so that only their places are looked at.
         let beginnings: [&[u8]; 4] = [b"990000", "沙箱".as_bytes(), b"\xc9\xb3\xcf\xe4", b"\\u6c99\\u7bb1"];
         let lengths: HashSet<usize> = self.0.iter().map(Vec::len).collect();
@@ -136,7 +137,8 @@ impl Persons {
     }
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+/// All files in a folder and below.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -174,7 +176,9 @@ async fn no_secret_or_person_field_reaches_a_log_unmasked() {
     let carried = bodies.iter().filter(|body| persons.found_in(body).is_some()).count();
     assert!(carried > 100, "the day does carry people: {carried} of {}", bodies.len());
 
-    for target in ["/metrics", "/readyz?verbose", "/api/v1/unknowns", "/api/v1/status"] {
+    let targets =
+        ["/metrics", "/readyz?verbose", "/api/v1/unknowns", "/api/v1/status", "/api/v1/exchanges", "/api/v1/totals"];
+    for target in targets {
         let said = program.look(target).await;
         assert_eq!(persons.found_in(said.as_bytes()), None, "{target}");
     }
@@ -185,12 +189,16 @@ async fn no_secret_or_person_field_reaches_a_log_unmasked() {
     assert!(["GW101", "a connection was ended", "stopped"].iter().all(|said| log.contains(said)), "{log}");
     assert_eq!(persons.found_in(log.as_bytes()), None, "the log");
     assert!(!log.contains(token.trim()), "the admin token in the log");
+    let clear = std::fs::read_to_string(program.data().join("admin-clear.token")).unwrap();
+    assert!(!log.contains(clear.trim()), "the token for personal data in the log");
     let shown = output(&["journal", "show", "--last", "100000", "--all"], &program.data());
     assert!(shown.len() > 10_000);
     assert_eq!(persons.found_in(&shown), None, "journal show");
 
     let files = files_below(&program.data());
-    assert!(files.iter().any(|file| file.starts_with(program.data().join("journal"))), "{files:?}");
+    for folder in ["journal", "views"] {
+        assert!(files.iter().any(|file| file.starts_with(program.data().join(folder))), "{files:?}");
+    }
     for file in files {
         assert_eq!(persons.found_in(&std::fs::read(&file).unwrap()), None, "{}", file.display());
     }

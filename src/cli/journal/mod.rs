@@ -2,7 +2,7 @@
 
 mod detail; // Facts and, when asked for, the sealed part of one exchange.
 mod facts; // How each fact is written.
-mod folder; // The records of a data folder.
+pub(super) mod folder; // The records of a data folder.
 mod row; // One record on one line.
 mod show; // medgate journal show
 mod tail; // medgate journal tail
@@ -14,10 +14,12 @@ mod sample; // A small journal for the tests of the commands.
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::config;
+use crate::config::{self, Settings, Told};
+use crate::domain::exchange::{ExchangeId, Seq};
 
 use self::folder::Folder;
 use super::exit::Exit;
+use super::look;
 use super::told::{FileArg, complain};
 
 /// Commands over the journal.
@@ -39,20 +41,67 @@ pub(super) struct Place {
     /// The data folder; by default the one of the settings.
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+    /// The admin port of the gateway that runs on it; by default the one of the settings.
+    #[arg(long, value_name = "HOST:PORT")]
+    admin: Option<String>,
+}
+
+/// Whether personal data is shown.
+#[derive(clap::Args)]
+pub(super) struct Reveal {
+    /// Show request and answer in clear; the look is journaled first. 显示明文（含个人信息，查看会被记账）
+    #[arg(long)]
+    pub(super) reveal: bool,
+}
+
+impl Reveal {
+    /// The data folder, once the look is in the journal; or how the command ends because it cannot be.
+    pub(super) fn announced(
+        &self,
+        place: &Place,
+        exchange: Option<ExchangeId>,
+        err: &mut dyn Write,
+    ) -> io::Result<Result<PathBuf, Exit>> {
+        let (true, Some(exchange)) = (self.reveal, exchange) else { return place.data(err) };
+        let settings = match place.settings(err)? {
+            Ok(settings) => settings,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        match look::announce(&settings, &settings.gateway.data, exchange) {
+            Ok(()) => Ok(Ok(settings.gateway.data)),
+            Err(why) => {
+                writeln!(err, "nothing is shown, because the look cannot be journaled: {why}")?;
+                Ok(Err(Exit::Failed))
+            }
+        }
+    }
 }
 
 impl Place {
+    fn told(&self) -> Told {
+        let flags = [("--data", "gateway.data", &self.data), ("--admin", "admin.listen", &self.admin)];
+        let given = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value.clone()?)));
+        self.file.clone().told(given.collect())
+    }
+
     /// The data folder, or how the command ends because the settings do not name one.
-    fn data(self, err: &mut dyn Write) -> io::Result<Result<PathBuf, Exit>> {
-        let flags = self.data.map(|data| ("--data", "gateway.data", data)).into_iter().collect();
-        match config::look(&self.file.told(flags), "gateway.data") {
+    pub(super) fn data(&self, err: &mut dyn Write) -> io::Result<Result<PathBuf, Exit>> {
+        match config::look(&self.told(), "gateway.data") {
             Ok(data) => Ok(Ok(PathBuf::from(data))),
             Err(complaints) => complain(&complaints, err).map(Err),
         }
     }
 
+    /// All settings, or how the command ends because of a complaint.
+    pub(super) fn settings(&self, err: &mut dyn Write) -> io::Result<Result<Settings, Exit>> {
+        match config::look_at_all(&self.told()) {
+            Ok(settings) => Ok(Ok(settings)),
+            Err(complaints) => complain(&complaints, err).map(Err),
+        }
+    }
+
     /// Opens the journal, or says on `err` why not.
-    fn open(self, err: &mut dyn Write) -> io::Result<Result<Folder, Exit>> {
+    fn open(&self, err: &mut dyn Write) -> io::Result<Result<Folder, Exit>> {
         let data = match self.data(err)? {
             Ok(data) => data,
             Err(exit) => return Ok(Err(exit)),
@@ -62,6 +111,11 @@ impl Place {
             Err(why) => unreadable(&data.display(), &why, err).map(Err),
         }
     }
+}
+
+/// The number of the last record.
+pub(super) fn last_seq(folder: &Folder) -> Result<Seq, String> {
+    show::last(folder, 1, &|_, _| true).map(|(_, next)| Seq(next.0.saturating_sub(1)))
 }
 
 fn unreadable(data: &dyn std::fmt::Display, why: &str, err: &mut dyn Write) -> io::Result<Exit> {

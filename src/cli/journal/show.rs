@@ -9,12 +9,12 @@ use crate::journal::Record;
 
 use super::folder::Folder;
 use super::row::{Row, is_upkeep};
-use super::{Place, detail, stopped};
+use super::{Place, Reveal, detail, stopped};
 use crate::cli::exit::Exit;
 
 /// Show the last records, or all that belongs to one exchange. 查看交易
 ///
-/// Personal data stays masked; --reveal shows it where the keys are at hand.
+/// Personal data stays masked; with ID, --reveal shows it where the keys are at hand, once the look is journaled.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate journal show --last 50\n  \
@@ -36,9 +36,8 @@ pub(in crate::cli) struct Args {
     /// One JSON object per line.
     #[arg(long, conflicts_with = "reveal")]
     json: bool,
-    /// With ID: show request and answer in clear. 显示明文（含个人信息）
-    #[arg(long, requires = "id")]
-    reveal: bool,
+    #[command(flatten)]
+    reveal: Reveal,
     #[command(flatten)]
     place: Place,
 }
@@ -57,13 +56,26 @@ fn wanted(text: &str) -> Result<Wanted, String> {
 }
 
 pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    if args.reveal.reveal && args.id.is_none() {
+        writeln!(err, "--reveal shows one exchange: write its ID too")?;
+        return Ok(Exit::Failed);
+    }
     let folder = match args.place.open(err)? {
         Ok(folder) => folder,
         Err(exit) => return Ok(exit),
     };
+    if let (true, Some(id)) = (args.reveal.reveal, args.id) {
+        let exchange = match exchange_of(&folder, id) {
+            Ok(exchange) => exchange,
+            Err(why) => return stopped(&why, err),
+        };
+        if let Err(exit) = args.reveal.announced(&args.place, exchange, err)? {
+            return Ok(exit);
+        }
+    }
     let form = if args.json { Form::Json } else { Form::Lines };
     match args.id {
-        Some(id) => show_exchange(&folder, id, form, args.reveal, out, err),
+        Some(id) => show_exchange(&folder, id, form, args.reveal.reveal, out, err),
         None => {
             let infno = args.infno.as_deref();
             let wants = |record: &Record, row: &Row| {

@@ -1,0 +1,60 @@
+//! Asks the admin port of a running gateway: one connection, one call, a bounded answer.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+/// Longest answer that is read.
+const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// One call.
+pub(super) struct Call<'a> {
+    pub(super) listen: &'a str,
+    pub(super) method: &'a str,
+    pub(super) target: &'a str,
+    pub(super) token: Option<&'a str>,
+    pub(super) body: &'a str,
+    pub(super) patience: Duration,
+}
+
+impl Call<'_> {
+    /// Status and body of the answer.
+    pub(super) fn ask(&self) -> io::Result<(u16, String)> {
+        let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP");
+        let address = self.listen.to_socket_addrs()?.next().ok_or_else(|| io::Error::other("no such address"))?;
+        let mut stream = TcpStream::connect_timeout(&reachable(address), self.patience)?;
+        stream.set_read_timeout(Some(self.patience))?;
+        stream.set_write_timeout(Some(self.patience))?;
+        let Call { method, target, token, body, .. } = self;
+        let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let length = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+        };
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: medgate\r\nConnection: close\r\n{token}{length}\r\n");
+        stream.write_all(format!("{head}{body}").as_bytes())?;
+        let mut answer = String::new();
+        stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+        let status = answer.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
+        let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(malformed)?;
+        Ok((status, body.to_owned()))
+    }
+}
+
+/// The token in a file of the data folder.
+pub(super) fn token(data: &Path, file_name: &str) -> Result<String, String> {
+    let path = data.join(file_name);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// A port that listens on every address is asked on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,104 @@
+//! `medgate exchange find`: a page of exchanges, as a table or as JSON.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::asked::Asked;
+use super::failed;
+use crate::cli::exit::Exit;
+use crate::cli::journal::Place;
+use crate::journal::entropy::SystemEntropy;
+use crate::journal::tokens::Tokens;
+use crate::views;
+use crate::views::query::{Page, Wanted};
+use crate::views::read::{ReadTrouble, Views, json_of};
+
+/// Find exchanges in the views, newest first. 查询交易
+///
+/// Several values of a filter stand between commas; all filters must hold. A person is found by psn_no or certno, which is
+/// turned into a token with the keys of the data folder. Works without a running gateway.
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES:\n  \
+    medgate exchange find --infno 2207 --outcome unknown,refused\n  \
+    medgate exchange find --person 44000000000001 --from 2026-11-01 --until 2026-12-01\n  \
+    medgate exchange find --setl_id 20261121000001 --json")]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    asked: Asked,
+    /// One JSON document: exchanges, next, position.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Column of the table: heading, name, width.
+const TABLE: &[(&str, &str, usize)] = &[
+    ("TIME", "at", 29),
+    ("INFNO", "infno", 6),
+    ("CLASS", "class", 12),
+    ("OUTCOME", "outcome", 9),
+    ("TOLD", "delivered", 13),
+    ("MDTRT_ID", "mdtrt_id", 16),
+    ("SETL_ID", "setl_id", 16),
+    ("AMOUNT", "medfee_sumamt", 10),
+    ("MSGID", "msgid", 30),
+    ("ID", "id", 36),
+];
+
+pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let data = match args.place.data(err)? {
+        Ok(data) => data,
+        Err(exit) => return Ok(exit),
+    };
+    match find(&data, &args.asked) {
+        Ok((page, position)) => print(&page, position, args.json, out),
+        Err(ReadTrouble::Asked { place, what, cure }) => {
+            writeln!(err, "--{place}: {what}\n    cure: {cure}")?;
+            Ok(Exit::Failed)
+        }
+        Err(error) => failed(&error.to_string(), err),
+    }
+}
+
+fn find(data: &Path, asked: &Asked) -> Result<(Page, u64), ReadTrouble> {
+    let views = Views::at(&data.join(views::FOLDER));
+    let position = views.position()?.ok_or(ReadTrouble::None)?;
+    let names_person = asked.0.iter().any(|(name, _)| name == "person");
+    let tokens = names_person.then(|| Tokens::open(&data.join("keys"), false, &SystemEntropy).ok()).flatten();
+    let pairs = asked.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let wanted = Wanted::read(pairs, &views, tokens.as_ref())?;
+    Ok((views.find(&wanted)?, position.0))
+}
+
+fn print(page: &Page, position: u64, as_json: bool, out: &mut dyn Write) -> io::Result<Exit> {
+    let next = page.next.map(|id| id.to_string());
+    let rows: Vec<Map<String, Value>> = page.rows.iter().map(json_of).collect();
+    if as_json {
+        let page = json!({ "exchanges": rows, "next": next, "position": position });
+        return writeln!(out, "{page}").map(|()| Exit::Done);
+    }
+    line(out, TABLE.iter().map(|(heading, _, width)| ((*heading).to_owned(), *width)))?;
+    for row in &rows {
+        line(out, TABLE.iter().map(|(_, name, width)| (cell(row, name), *width)))?;
+    }
+    if let Some(next) = next {
+        writeln!(out, "more: --after {next}")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn line(out: &mut dyn Write, cells: impl Iterator<Item = (String, usize)>) -> io::Result<()> {
+    let cells: Vec<String> = cells.map(|(text, width)| format!("{text:<width$}")).collect();
+    writeln!(out, "{}", cells.join(" ").trim_end())
+}
+
+fn cell(row: &Map<String, Value>, name: &str) -> String {
+    let value = row.get(name).or_else(|| row.get("amounts")?.get(name));
+    let text = value.and_then(Value::as_str).unwrap_or_default();
+    // What a client sent must not move the cursor of a terminal.
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.is_empty() { "-".to_owned() } else { text }
+}
