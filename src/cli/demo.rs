@@ -13,6 +13,7 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::journal::verify::{Report, verify};
 use crate::sandbox::day::{self, Day, DayError};
 use crate::sandbox::ledger::Habits;
+use crate::sandbox::temper::Temper;
 use crate::sandbox::{Sandbox, platform};
 use crate::telemetry::log;
 
@@ -78,9 +79,11 @@ fn played(
     let explained = runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let loopback: SocketAddr = LOOPBACK.parse().expect("the constant is an address");
-        // It does not notice when it is asked to settle twice: only the gateway is there to prevent that.
-        let habits = Habits { settles_twice: true, ..Habits::default() };
-        let stand_in = platform::Settings { seed: args.seed, habits, ..platform::Settings::default() };
+        // What provinces leave open is drawn; and it does not notice when it is asked to settle twice: only the gateway is
+        // there to prevent that.
+        let Temper { habits, shape, .. } = Temper::of(args.seed);
+        let habits = Habits { settles_twice: true, replays: false, ..habits };
+        let stand_in = platform::Settings { seed: args.seed, shape, habits, ..platform::Settings::default() };
         let sandbox = Sandbox::start(loopback, stand_in, Arc::clone(&clock)).await.map_err(Failed::Sandbox)?;
         let settings = match settings(format!("http://{}", sandbox.addr())) {
             Ok(settings) => settings,
