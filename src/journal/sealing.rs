@@ -110,7 +110,7 @@ impl Sealer {
         }
         let part = sealed.map(|sealed| self.begin_part(&mut header, &sealed)).transpose()?;
         let counter_len = if part.is_some() { COUNTER_ENTRY_LEN } else { 0 };
-        header.facts_len = length(facts.0.encoded_len() + counter_len)?;
+        header.facts_len = length(facts.0.stored().len() + counter_len)?;
         Ok(Begun { header, facts, counter: part.as_ref().map(|part| part.counter), part })
     }
 
@@ -165,7 +165,7 @@ impl Sealer {
             // First, so that facts copied from another record cannot hide it.
             tlv::put(&mut bytes, Fact::NonceCounter as u16, &[&counter.to_le_bytes()]);
         }
-        begun.facts.0.encode_into(&mut bytes);
+        bytes.extend_from_slice(begun.facts.0.stored());
         if let Some(((key, codec, packed), counter)) = part.zip(begun.counter) {
             header.codec = codec as u8;
             let sealed_at = bytes.len();
