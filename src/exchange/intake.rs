@@ -108,7 +108,7 @@ impl Arriving {
             Kept::Nothing => (Body::Buffered(Bytes::new()), 0),
             Kept::One(all) => (Body::Buffered(all), 0),
             Kept::Many(all) => (Body::Buffered(all.freeze()), 0),
-            Kept::OnDisk { writer, key_slot } => match writer.finish().await {
+            Kept::OnDisk { writer, key_slot } => match Box::pin(writer.finish()).await {
                 Ok(file) => (Body::Spooled(Arc::new(file)), key_slot),
                 Err(_) => return Err((self.line, self.head, Refusal::NotStored)),
             },

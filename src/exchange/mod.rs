@@ -110,7 +110,7 @@ impl Line {
             }
         };
 
-        // From here on every path settles: there is no `?` below this line.
+        // From here on every path settles: there is no `?` below this line. Rare ways stand in boxes: this future is moved.
         let call = performing.intended.call();
         let patience = patience(&call.client, &call.upstream);
         let mut hearing = std::pin::pin!(self.send(&performing.intended));
@@ -121,13 +121,13 @@ impl Line {
             () = self.cut.cancelled() => Report::silent(Cause::Stop),
         };
         if let Report::Streaming(replied) = report {
-            return self.stream(performing, *replied, hearer).await;
+            return Box::pin(self.stream(performing, *replied, hearer)).await;
         }
         let verdict = self.judge(performing.intended.call(), &report);
         let hears = self.finish(&mut performing.intended, verdict, report).await;
         hearer.hear(hears);
         if verdict.cause == Cause::TimedOut {
-            self.listen_on(performing, hearing).await;
+            Box::pin(self.listen_on(performing, hearing)).await;
         }
     }
 

@@ -74,10 +74,16 @@ impl Sealer {
     /// # Errors
     /// When the record is too large or there is no key.
     pub async fn frame(&self, draft: Draft) -> Result<Frame, FrameError> {
-        let mut begun = self.begin(draft)?;
-        let Some(part) = begun.part.take_if(|part| part.plain.len() > SLICE_BYTES) else {
-            return self.finish_at_once(begun);
-        };
+        let begun = self.begin(draft)?;
+        match &begun.part {
+            // In a box, so that the future of every other record stays small.
+            Some(part) if part.plain.len() > SLICE_BYTES => Box::pin(self.finish_in_slices(begun)).await,
+            _ => self.finish_at_once(begun),
+        }
+    }
+
+    async fn finish_in_slices(&self, mut begun: Begun) -> Result<Frame, FrameError> {
+        let Some(part) = begun.part.take() else { return self.finish_at_once(begun) };
         begun.header.plain_commit = digest_in_slices(&part.plain).await;
         let (codec, packed) = pack::pack_in_slices(self.level, part.plain).await?;
         let bytes = self.assemble(&mut begun, Some((part.key, codec, packed)))?;
