@@ -59,6 +59,9 @@ async fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
         }
     }
     report::print(&measured, &plan.connections, &plan.kinds, &floors);
+    let mut call = Vec::new();
+    calls.write_next(&mut call);
+    report::print_sealing(&floor::sealing(&call, platform::reply(1, "").as_bytes())?);
     Ok(())
 }
 

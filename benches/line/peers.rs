@@ -1,4 +1,4 @@
-//! What stands between clients and platform: nothing, nginx in three forms, medgate. Each is a process of its own.
+//! What stands between clients and platform: nothing, nginx in three forms, medgate in two. Each is a process of its own.
 
 use std::error::Error;
 use std::fs;
@@ -16,7 +16,7 @@ const CHECK_LUA: &str = include_str!("check.lua");
 const START_TRIES: u32 = 100;
 
 /// The kinds, in the order of the table.
-pub const KINDS: [Kind; 5] = [Kind::Direct, Kind::Nginx, Kind::Lua, Kind::LuaSync, Kind::Medgate];
+pub const KINDS: [Kind; 6] = [Kind::Direct, Kind::Nginx, Kind::Lua, Kind::LuaSync, Kind::Medgate, Kind::MedgateAes];
 
 /// What stands between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum Kind {
     LuaSync,
     /// medgate.
     Medgate,
+    /// medgate with AES-256-GCM, which processors help with, in place of SM4-GCM, which they do not.
+    MedgateAes,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Kind::Lua => "nginx+lua",
             Kind::LuaSync => "nginx+lua+sync",
             Kind::Medgate => "medgate",
+            Kind::MedgateAes => "medgate+aes",
         }
     }
 }
@@ -63,7 +66,7 @@ impl Peer {
         let peer = match kind {
             Kind::Direct => Peer { kind, at: platform, process: None },
             Kind::Nginx | Kind::Lua | Kind::LuaSync => nginx(kind, platform, &folder)?,
-            Kind::Medgate => medgate(platform, &folder)?,
+            Kind::Medgate | Kind::MedgateAes => medgate(kind, platform, &folder)?,
         };
         for _ in 0..START_TRIES {
             if TcpStream::connect(peer.at).await.is_ok() {
@@ -144,13 +147,16 @@ fn nginx(kind: Kind, platform: SocketAddr, folder: &Path) -> Result<Peer, Box<dy
 
 const LUA_MODULES: &str = "load_module /usr/lib/nginx/modules/ndk_http_module.so;\nload_module /usr/lib/nginx/modules/ngx_http_lua_module.so;";
 
-fn medgate(platform: SocketAddr, folder: &Path) -> Result<Peer, Box<dyn Error>> {
+fn medgate(kind: Kind, platform: SocketAddr, folder: &Path) -> Result<Peer, Box<dyn Error>> {
     let (at, admin) = (free_port()?, free_port()?);
     let mut command = Command::new(env!("CARGO_BIN_EXE_medgate"));
     command.arg("serve").args(["--upstream", &format!("http://{platform}"), "--listen", &at.to_string()]);
     command.args(["--admin", &admin.to_string(), "--data"]).arg(folder.join("data")).env("RUST_LOG", "warn");
+    if kind == Kind::MedgateAes {
+        command.env("MEDGATE__JOURNAL__CIPHER", "aes-256-gcm");
+    }
     let process = spawn(&mut command, folder)?;
-    Ok(Peer { kind: Kind::Medgate, at, process: Some(process) })
+    Ok(Peer { kind, at, process: Some(process) })
 }
 
 fn spawn(command: &mut Command, folder: &Path) -> Result<Child, Box<dyn Error>> {

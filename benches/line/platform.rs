@@ -75,7 +75,8 @@ fn msgid(body: &[u8]) -> &str {
     body.get(at..at + 30).and_then(|msgid| std::str::from_utf8(msgid).ok()).unwrap_or("")
 }
 
-fn reply(number: u64, msgid: &str) -> String {
+/// A whole answer.
+pub fn reply(number: u64, msgid: &str) -> String {
     let body = format!(
         r#"{{"infcode":0,"inf_refmsgid":"430000202611211000{number:012}","refmsg_time":"20261121100000123","respond_time":"20261121100000456","err_msg":"","warn_info":null,"output":{{"setlinfo":{{"mdtrt_id":"MZ{number:016}","setl_id":"S{number:016}","psn_no":"43000000{number:016}","psn_name":"测试","psn_cert_type":"01","certno":"43{number:016}","gend":"1","naty":"01","brdy":"1980-01-01","age":46.8,"insutype":"310","psn_type":"11","cvlserv_flag":"0","setl_time":"2026-11-21 10:00:00","mdtrt_cert_type":"02","med_type":"11","medfee_sumamt":100.00,"fulamt_ownpay_amt":0,"overlmt_selfpay":0,"preselfpay_amt":0,"inscp_scp_amt":100.00,"act_pay_dedc":0,"hifp_pay":60.00,"pool_prop_selfpay":0.6,"cvlserv_pay":0,"hifes_pay":0,"hifmi_pay":0,"hifob_pay":0,"maf_pay":0,"oth_pay":0,"fund_pay_sumamt":60.00,"psn_part_amt":40.00,"acct_pay":30.00,"psn_cash_pay":10.00,"hosp_part_amt":0,"balc":512.30,"acct_mulaid_pay":0,"medins_setl_id":"{msgid}","clr_optins":"430100","clr_way":"1","clr_type":"11"}},"setldetail":[]}}}}"#
     );

@@ -1,5 +1,6 @@
 //! The tables: medians over interleaved rounds, ratios taken within each round.
 
+use crate::floor::Sealing;
 use crate::load::Run;
 use crate::peers::Kind;
 
@@ -54,6 +55,16 @@ pub fn print(all: &[Measured], connections: &[usize], kinds: &[Kind], floors_us:
         let verdict = if times <= 2.5 { "holds" } else { "MISSED" };
         println!("added p50 at 1 connection: {added:.0} us = {times:.2} of that (bar 2.5: {verdict})");
     }
+}
+
+/// Prints the processor time that no gateway with this stored form goes below.
+#[expect(clippy::print_stdout, reason = "a bench prints its tables")]
+pub fn print_sealing(floor: &Sealing) {
+    let Sealing { zstd, sm3, sm4, aes } = floor;
+    println!(
+        "of cpu us, sealing one call's two records alone: zstd {zstd:.0} + SM3 {sm3:.0} + SM4-GCM {sm4:.0} = {:.0} (AES-256-GCM in place of SM4: {aes:.0})",
+        zstd + sm3 + sm4
+    );
 }
 
 #[expect(clippy::print_stdout, reason = "a bench prints its tables")]

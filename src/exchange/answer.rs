@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
@@ -31,22 +30,6 @@ const OK: Bytes = Bytes::from_static(b"OK");
 
 /// What the HIS hears; `None` closes the connection without an answer.
 pub type Hears = Option<Answer>;
-
-/// The one who waits for the answer; may be gone.
-pub struct Hearer(oneshot::Sender<Hears>);
-
-impl Hearer {
-    /// A hearer and where its answer arrives.
-    pub fn new() -> (Hearer, oneshot::Receiver<Hears>) {
-        let (tell, hears) = oneshot::channel();
-        (Hearer(tell), hears)
-    }
-
-    /// Gives the answer. When the HIS is gone the answer drops, and its receipt says so.
-    pub fn hear(self, answer: Hears) {
-        let _gone = self.0.send(answer);
-    }
-}
 
 /// What is to be said, before it is dressed as an answer.
 #[derive(Debug)]

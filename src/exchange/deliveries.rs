@@ -41,7 +41,8 @@ pub async fn write(journal: Journal, mut reported: mpsc::Receiver<Delivery>) {
         for delivery in batch.drain(..) {
             draft.facts.bytes(Fact::Delivery, delivery.encode());
         }
-        if let Err(error) = journal.append(draft).await {
+        // The next call's INTENT takes it along, so that it stands before whatever that call asks the journal.
+        if let Err(error) = journal.append_with_next(draft).await {
             tracing::error!(%error, "deliveries could not be journaled");
         }
     }

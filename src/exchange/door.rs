@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::domain::message::HeaderLines;
 use crate::outbound::Flow;
@@ -129,7 +129,7 @@ pub trait Intake: Send {
     /// Takes the next bytes. An `Answer` means that the exchange ends here, refused.
     fn feed(&mut self, chunk: Bytes) -> impl Future<Output = Result<(), Box<Answer>>> + Send;
 
-    /// The body is complete: starts the line in its own task, which goes on when the receiver is dropped.
-    /// `None` means: close the connection without an answer.
-    fn carry(self) -> oneshot::Receiver<Option<Answer>>;
+    /// The body is complete: carries the exchange to its answer, and goes on to its end by itself when the future is
+    /// dropped. `None` means: close the connection without an answer.
+    fn carry(self) -> impl Future<Output = Option<Answer>> + Send;
 }

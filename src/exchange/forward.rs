@@ -109,7 +109,10 @@ impl Line {
         match replied.body {
             ReplyBody::Whole(bytes) => Report::Reply(Box::new(heed(listening, replied.head, bytes))),
             ReplyBody::More { .. } if hearing.class.streams_large_answers() => Report::Streaming(Box::new(replied)),
-            ReplyBody::More { first, rest } => self.spool_reply(hearing, replied.head, listening, first, rest).await,
+            ReplyBody::More { first, rest } => {
+                // Rare and large: in a box, so that the future of every other call stays small.
+                Box::pin(self.spool_reply(hearing, replied.head, listening, first, rest)).await
+            }
         }
     }
 

@@ -137,7 +137,7 @@ impl Line {
                     return Ok(None);
                 }
                 Claimed::Others(waiting) => {
-                    if let Some(told) = self.join(call, waiting).await? {
+                    if let Some(told) = Box::pin(self.join(call, waiting)).await? {
                         return Ok(Some(told));
                     }
                 }
@@ -181,9 +181,9 @@ impl Line {
         });
         match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
             Step::Forward => self.like_unresolved(call).map(|()| None),
-            Step::Replay => self.replay_held(call, &history).await.map(Some),
+            Step::Replay => Box::pin(self.replay_held(call, &history)).await.map(Some),
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
-            Step::AskThenReplay => self.ask_then_replay(call, &history).await,
+            Step::AskThenReplay => Box::pin(self.ask_then_replay(call, &history)).await,
             Step::RefuseMoved => Err(refuse_moved(&history, &call.called.fingerprint)),
         }
     }
@@ -195,7 +195,7 @@ impl Line {
         history: &History,
     ) -> Result<Option<Hears>, Refusal> {
         let Some(held) = &history.holder else { return Err(Refusal::HistoryUnread) };
-        match Box::pin(self.inquire(call, held)).await {
+        match self.inquire(call, held).await {
             None => Err(Refusal::SettledBefore { setl_ids: held.setl_ids.clone() }),
             Some(Stands::Alive) => self.replay_held(call, history).await.map(Some),
             Some(Stands::Unproven) => Ok(Some(self.tell_unknown(call, Some(held)).await)),
@@ -244,12 +244,12 @@ impl Line {
         let freed = profile.frees(&call.identity.infno);
         let (kind, handle) = match freed.first() {
             None => return Ok(None),
-            Some((_, "mdtrt_id")) => (EntryKind::Visit, call.tokens.visit),
+            Some((_, by)) if by == "mdtrt_id" => (EntryKind::Visit, call.tokens.visit),
             Some(_) => (EntryKind::Settlement, call.tokens.handle),
         };
         let is_meant = |infno: &str| {
             let family = profile.transaction(infno).key.as_ref().map(|key| key.family.as_str());
-            freed.iter().any(|(freed, _)| family == Some(*freed))
+            freed.iter().any(|(freed, _)| family == Some(freed))
         };
         history::original_of(&self.journal, kind, handle, is_meant).map_err(|_| Refusal::HistoryUnread)
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::oneshot;
 
 use crate::domain::exchange::ExchangeId;
 use crate::domain::limits::BUFFERED_BYTES_MAX;
@@ -12,6 +11,7 @@ use crate::domain::scan::{Scanner, View};
 use crate::journal::bodies::{BodyWriter, Side};
 
 use super::Line;
+use super::carrying::Carrying;
 use super::door::{Answer, Intake, RequestHead};
 use super::policy::Policy;
 use super::refusal::Refusal;
@@ -108,7 +108,7 @@ impl Arriving {
             Kept::Nothing => (Body::Buffered(Bytes::new()), 0),
             Kept::One(all) => (Body::Buffered(all), 0),
             Kept::Many(all) => (Body::Buffered(all.freeze()), 0),
-            Kept::OnDisk { writer, key_slot } => match writer.finish().await {
+            Kept::OnDisk { writer, key_slot } => match Box::pin(writer.finish()).await {
                 Ok(file) => (Body::Spooled(Arc::new(file)), key_slot),
                 Err(_) => return Err((self.line, self.head, Refusal::NotStored)),
             },
@@ -143,15 +143,11 @@ impl Intake for Arriving {
         }
     }
 
-    fn carry(self) -> oneshot::Receiver<Option<Answer>> {
-        let (hearer, answer) = super::answer::Hearer::new();
-        let line = Arc::clone(&self.line);
-        line.tasks.spawn(async move {
-            match self.arrive().await {
-                Ok((line, arrival)) => line.carry(arrival, hearer).await,
-                Err((line, head, refusal)) => hearer.hear(Some(line.refuse_head(&head, &refusal))),
-            }
-        });
-        answer
+    fn carry(self) -> impl Future<Output = Option<Answer>> + Send {
+        let tasks = self.line.tasks.clone();
+        Carrying::begin(&tasks, async move |hearer| match self.arrive().await {
+            Ok((line, arrival)) => line.carry(arrival, hearer).await,
+            Err((line, head, refusal)) => hearer.hear(Some(line.refuse_head(&head, &refusal))),
+        })
     }
 }

@@ -4,6 +4,7 @@
 //! it every path settles. One exchange, one send. When the HIS hangs up the line goes on to its end.
 
 pub mod answer; // What the HIS hears.
+mod carrying; // Drives one exchange, whoever listens.
 pub mod check; // What is noticed or refused before anything is sent.
 pub mod deliveries; // Handed over or not.
 pub mod door; // What the line and a door say to each other.
@@ -41,7 +42,8 @@ use crate::domain::outcome::{Cause, Told};
 use crate::journal::{Health, Journal};
 use crate::telemetry::metrics::Metrics;
 
-use answer::{Hearer, Hears, Saying, saying};
+use answer::{Hears, Saying, saying};
+use carrying::Hearer;
 use deliveries::Deliveries;
 use door::{Answer, Bound, Exchanges, RequestHead};
 use forward::Report;
@@ -108,10 +110,10 @@ impl Line {
             }
         };
 
-        // From here on every path settles: there is no `?` below this line.
+        // From here on every path settles: there is no `?` below this line. Rare ways stand in boxes: this future is moved.
         let call = performing.intended.call();
         let patience = patience(&call.client, &call.upstream);
-        let mut hearing = Box::pin(self.send(&performing.intended));
+        let mut hearing = std::pin::pin!(self.send(&performing.intended));
         let report = tokio::select! {
             biased;
             report = &mut hearing => report,
@@ -119,13 +121,13 @@ impl Line {
             () = self.cut.cancelled() => Report::silent(Cause::Stop),
         };
         if let Report::Streaming(replied) = report {
-            return self.stream(performing, *replied, hearer).await;
+            return Box::pin(self.stream(performing, *replied, hearer)).await;
         }
         let verdict = self.judge(performing.intended.call(), &report);
         let hears = self.finish(&mut performing.intended, verdict, report).await;
         hearer.hear(hears);
         if verdict.cause == Cause::TimedOut {
-            self.listen_on(performing, hearing).await;
+            Box::pin(self.listen_on(performing, hearing)).await;
         }
     }
 

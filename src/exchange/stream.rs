@@ -14,7 +14,7 @@ use crate::domain::outcome::{Cause, Outcome, Told};
 use crate::journal::bodies::Side;
 use crate::outbound::{Flow, FlowBroken, Replied, ReplyBody, ReplyHead, forwardable};
 
-use super::answer::Hearer;
+use super::carrying::Hearer;
 use super::door::Answer;
 use super::flow::CHUNKS_WAITING_MAX;
 use super::forward::reply_of;

@@ -108,7 +108,7 @@ impl<E: Exchanges> Caller<E> {
         let read = self.read(&mut intake, first, body).await;
         if matches!(read, Read::Complete) {
             self.link.heard_all();
-            return intake.carry().await.ok().flatten().ok_or(Closed);
+            return intake.carry().await.ok_or(Closed);
         }
         drop(intake);
         let refuse = |bound| spare.as_ref().map(|head| self.door.exchanges.refuse_unheard(head, bound)).ok_or(Closed);

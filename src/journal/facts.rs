@@ -121,14 +121,14 @@ impl Facts {
     }
 
     /// Adds raw bytes.
-    pub fn bytes(&mut self, fact: Fact, value: impl Into<Vec<u8>>) {
+    pub fn bytes(&mut self, fact: Fact, value: impl AsRef<[u8]>) {
         self.0.add(fact as u16, value);
     }
 
     /// Adds text; an empty text adds nothing.
     pub fn text(&mut self, fact: Fact, value: &str) {
         if !value.is_empty() {
-            self.0.add(fact as u16, value.as_bytes());
+            self.0.add(fact as u16, value);
         }
     }
 
@@ -146,7 +146,7 @@ impl Facts {
 
     /// Adds `name`, 0, `value`.
     pub fn named(&mut self, fact: Fact, name: &str, value: &[u8]) {
-        self.0.add(fact as u16, [name.as_bytes(), &[0], value].concat());
+        self.0.add_parts(fact as u16, &[name.as_bytes(), &[0], value]);
     }
 
     /// First value as text.

@@ -137,6 +137,16 @@ impl Journal {
         Ok(self.0.running.append(frame).await?)
     }
 
+    /// Makes a record that nobody waits for durable together with the next one, or after the idle time: it costs no sync
+    /// of its own while there is work.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub async fn append_with_next(&self, draft: Draft) -> Result<Seq, AppendError> {
+        let frame = self.0.sealer.frame(draft).await?;
+        Ok(self.0.running.append_with_next(frame).await?)
+    }
+
     /// Hands a small record over without waiting; counted when it is dropped.
     pub fn append_unawaited(&self, draft: Draft) {
         match self.0.sealer.frame_at_once(draft) {

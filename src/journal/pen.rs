@@ -165,16 +165,15 @@ impl Pen {
 
 /// A frame with facts and nothing sealed.
 pub fn clear_frame(mut header: Header, facts: &Facts) -> Frame {
-    let mut payload = Vec::new();
-    facts.0.encode_into(&mut payload);
+    let payload = facts.0.stored();
     header.seq = Seq::NONE;
     header.payload_len = payload.len() as u32;
     header.facts_len = payload.len() as u32;
     header.frame_len = frame_len_for(payload.len()) as u32;
-    header.payload_digest = payload_digest(&payload);
+    header.payload_digest = payload_digest(payload);
     let mut bytes = Vec::with_capacity(header.frame_len as usize);
     bytes.extend_from_slice(&header.encode());
-    bytes.append(&mut payload);
+    bytes.extend_from_slice(payload);
     bytes.resize(header.frame_len as usize, 0);
     Frame { bytes, entries: Vec::new(), header }
 }

@@ -8,81 +8,12 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::domain::exchange::Seq;
 
+pub use super::pending::{Haste, NotWritten, Pending, Role, Written};
+
 use super::frame::Frame;
 use super::room::{Room, Spare};
 use super::settings::Bounds;
 use super::table::CARRY_ENTRY_LEN;
-
-/// What becomes of a record when the journal fails under it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Refused: nothing was sent yet.
-    Intent,
-    /// Kept and written first after reopening: the platform acted.
-    Outcome,
-    /// Refused.
-    Other,
-}
-
-/// A record on its way to the writer. Dropping the receiver withdraws nothing.
-#[derive(Debug)]
-pub struct Pending {
-    /// The record.
-    pub frame: Frame,
-    /// How it fails.
-    pub role: Role,
-    /// Bytes that the room account holds for it; 0 for what did not come through the queue.
-    pub charged: u64,
-    waiter: Option<oneshot::Sender<Written>>,
-}
-
-/// What a caller hears: the number of the durable record, or why there is none.
-pub type Written = Result<Seq, NotWritten>;
-
-/// Why a record is not durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotWritten {
-    /// It will not be written.
-    #[error("the journal is closed")]
-    Closed,
-    /// It waits in memory and is written first when the journal opens again.
-    #[error("the journal failed; the record waits in memory")]
-    Waiting,
-    /// The journal failed and too much waits already.
-    #[error("the journal failed, and too many records wait already")]
-    NotKept,
-    /// Larger than a frame may be.
-    #[error("the record is larger than a frame may be")]
-    TooLarge,
-    /// No room for it now.
-    #[error("no room on disk for the record and what must follow it")]
-    Full,
-}
-
-impl Pending {
-    /// A record of the journal's own: nobody waits for it, and the room account does not know it.
-    pub fn own(frame: Frame, role: Role) -> Pending {
-        Pending { frame, role, charged: 0, waiter: None }
-    }
-
-    /// Tells the caller.
-    pub fn answer(&mut self, written: Written) {
-        if let Some(waiter) = self.waiter.take() {
-            // A caller that went away withdrew nothing; there is just nobody to tell.
-            let _ = waiter.send(written);
-        }
-    }
-
-    /// Bytes of the frame.
-    pub fn len(&self) -> u64 {
-        self.frame.bytes.len() as u64
-    }
-
-    /// True for a frame without bytes, which nobody makes.
-    pub fn is_empty(&self) -> bool {
-        self.frame.bytes.is_empty()
-    }
-}
 
 /// Room that an admitted intent holds for its outcome; given back when dropped.
 #[derive(Debug)]
@@ -154,9 +85,20 @@ struct State {
     pending: VecDeque<Pending>,
     room: Room,
     door: Health,
-    writer_asleep: bool,
+    writer: WriterIs,
+    /// Someone waits for one of `pending`.
+    urgent: bool,
     stopping: bool,
     chore_wanted: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum WriterIs {
+    Awake,
+    /// Waiting, but not for long.
+    Dozing,
+    /// Waiting for the next record, however long that takes.
+    Asleep,
 }
 
 impl Queue {
@@ -166,7 +108,8 @@ impl Queue {
             pending: VecDeque::new(),
             room: Room::new(bounds),
             door: Health::Closed,
-            writer_asleep: false,
+            writer: WriterIs::Awake,
+            urgent: false,
             stopping: false,
             chore_wanted: false,
         };
@@ -183,7 +126,7 @@ impl Queue {
         frame: &mut Option<Frame>,
     ) -> Result<(oneshot::Receiver<Written>, OutcomeRoom), NotAdmitted> {
         let reserve = self.bounds.outcome_room_bytes + CARRY_ENTRY_LEN;
-        let receiver = self.push_if_it_fits(frame, reserve, Role::Intent)?;
+        let receiver = self.push_if_it_fits(frame, reserve, Role::Intent, Haste::Now)?;
         Ok((receiver, OutcomeRoom { queue: self.clone(), bytes: reserve }))
     }
 
@@ -191,8 +134,8 @@ impl Queue {
     ///
     /// # Errors
     /// Whether waiting may help.
-    pub fn offer(&self, frame: &mut Option<Frame>) -> Result<oneshot::Receiver<Written>, NotAdmitted> {
-        self.push_if_it_fits(frame, 0, Role::Other)
+    pub fn offer(&self, frame: &mut Option<Frame>, haste: Haste) -> Result<oneshot::Receiver<Written>, NotAdmitted> {
+        self.push_if_it_fits(frame, 0, Role::Other, haste)
     }
 
     fn push_if_it_fits(
@@ -200,6 +143,7 @@ impl Queue {
         frame: &mut Option<Frame>,
         reserve: u64,
         role: Role,
+        haste: Haste,
     ) -> Result<oneshot::Receiver<Written>, NotAdmitted> {
         let len = frame.as_ref().map_or(0, |frame| frame.bytes.len() as u64);
         if len > self.bounds.frame_bytes {
@@ -216,7 +160,7 @@ impl Queue {
             (false, Spare::Ready | Spare::Taken | Spare::Making) => return Err(NotAdmitted::Later),
         }
         let frame = frame.take().ok_or(NotAdmitted::Never(NotWritten::Closed))?;
-        Ok(self.push(state, frame, role))
+        Ok(self.push(state, frame, role, haste))
     }
 
     /// Admits an intent and waits until it is durable; waits for room at most `longest`.
@@ -244,15 +188,15 @@ impl Queue {
             return answered(Err(why));
         }
         state.room.redeem(reserve, len);
-        self.push(state, frame, Role::Outcome)
+        self.push(state, frame, Role::Outcome, Haste::Now)
     }
 
     /// Queues any other record and waits until it is durable; waits for room at most `longest`.
     ///
     /// # Errors
     /// `Full`, `Closed` or `TooLarge`.
-    pub async fn append(&self, frame: Frame, longest: Duration) -> Written {
-        let receiver = self.admitted(frame, longest, |frame| self.offer(frame)).await?;
+    pub async fn append(&self, frame: Frame, longest: Duration, haste: Haste) -> Written {
+        let receiver = self.admitted(frame, longest, |frame| self.offer(frame, haste)).await?;
         receiver.await.unwrap_or(Err(NotWritten::Closed))
     }
 
@@ -285,11 +229,25 @@ impl Queue {
         }
     }
 
-    fn push(&self, mut state: MutexGuard<'_, State>, frame: Frame, role: Role) -> oneshot::Receiver<Written> {
+    fn push(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        frame: Frame,
+        role: Role,
+        haste: Haste,
+    ) -> oneshot::Receiver<Written> {
         let (sender, receiver) = oneshot::channel();
         let charged = frame.bytes.len() as u64;
         state.pending.push_back(Pending { frame, role, charged, waiter: Some(sender) });
-        let wake = std::mem::take(&mut state.writer_asleep);
+        state.urgent |= haste == Haste::Now;
+        let wake = match state.writer {
+            WriterIs::Awake => false,
+            WriterIs::Dozing => haste == Haste::Now,
+            WriterIs::Asleep => true,
+        };
+        if wake {
+            state.writer = WriterIs::Awake;
+        }
         drop(state);
         if wake {
             self.arrived.notify_one();
@@ -326,12 +284,13 @@ impl Queue {
 
 /// The writer's side.
 impl Queue {
-    /// Swaps the queue with an empty one; waits for the first record, at most `longest`.
+    /// Swaps the queue with an empty one; waits for the first record that someone waits for, at most `longest`.
     pub fn take(&self, into: &mut VecDeque<Pending>, longest: Option<Duration>) -> Turn {
         let mut state = self.lock();
-        if state.pending.is_empty() && !state.stopping {
-            state.writer_asleep = true;
-            let idle = |state: &mut State| state.pending.is_empty() && !state.stopping;
+        let idle =
+            |state: &mut State| !state.stopping && !state.urgent && (longest.is_some() || state.pending.is_empty());
+        if idle(&mut state) {
+            state.writer = if longest.is_some() { WriterIs::Dozing } else { WriterIs::Asleep };
             state = match longest {
                 Some(longest) => {
                     let waited = self.arrived.wait_timeout_while(state, longest, idle);
@@ -339,8 +298,9 @@ impl Queue {
                 }
                 None => self.arrived.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
             };
-            state.writer_asleep = false;
+            state.writer = WriterIs::Awake;
         }
+        state.urgent = false;
         std::mem::swap(&mut state.pending, into);
         match (into.is_empty(), state.stopping) {
             (false, _) => Turn::Work,

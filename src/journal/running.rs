@@ -15,7 +15,7 @@ use super::frame::Frame;
 use super::gauges::Gauges;
 use super::lock::Lock;
 use super::open::{EntriesOf, Fresh, OpenError, Opening, open};
-use super::queue::{Health, NotWritten, OutcomeRoom, Queue, Written};
+use super::queue::{Haste, Health, NotWritten, OutcomeRoom, Queue, Written};
 use super::reader::Reader;
 use super::settings::Settings;
 use super::shelf::Store;
@@ -88,12 +88,20 @@ impl Running {
     /// # Errors
     /// `Full`, `Closed` or `TooLarge`.
     pub async fn append(&self, frame: Frame) -> Written {
-        self.queue.append(frame, self.room_wait).await
+        self.queue.append(frame, self.room_wait, Haste::Now).await
+    }
+
+    /// Makes a record durable together with the next one, or after the idle time.
+    ///
+    /// # Errors
+    /// `Full`, `Closed` or `TooLarge`.
+    pub async fn append_with_next(&self, frame: Frame) -> Written {
+        self.queue.append(frame, self.room_wait, Haste::WithNext).await
     }
 
     /// Hands a record over without waiting; counted when it is dropped for lack of room.
     pub fn append_unawaited(&self, frame: Frame) {
-        if self.queue.offer(&mut Some(frame)).is_err() {
+        if self.queue.offer(&mut Some(frame), Haste::Now).is_err() {
             self.gauges.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -74,10 +74,16 @@ impl Sealer {
     /// # Errors
     /// When the record is too large or there is no key.
     pub async fn frame(&self, draft: Draft) -> Result<Frame, FrameError> {
-        let mut begun = self.begin(draft)?;
-        let Some(part) = begun.part.take_if(|part| part.plain.len() > SLICE_BYTES) else {
-            return self.finish_at_once(begun);
-        };
+        let begun = self.begin(draft)?;
+        match &begun.part {
+            // In a box, so that the future of every other record stays small.
+            Some(part) if part.plain.len() > SLICE_BYTES => Box::pin(self.finish_in_slices(begun)).await,
+            _ => self.finish_at_once(begun),
+        }
+    }
+
+    async fn finish_in_slices(&self, mut begun: Begun) -> Result<Frame, FrameError> {
+        let Some(part) = begun.part.take() else { return self.finish_at_once(begun) };
         begun.header.plain_commit = digest_in_slices(&part.plain).await;
         let (codec, packed) = pack::pack_in_slices(self.level, part.plain).await?;
         let bytes = self.assemble(&mut begun, Some((part.key, codec, packed)))?;
@@ -110,7 +116,7 @@ impl Sealer {
         }
         let part = sealed.map(|sealed| self.begin_part(&mut header, &sealed)).transpose()?;
         let counter_len = if part.is_some() { COUNTER_ENTRY_LEN } else { 0 };
-        header.facts_len = length(facts.0.encoded_len() + counter_len)?;
+        header.facts_len = length(facts.0.stored().len() + counter_len)?;
         Ok(Begun { header, facts, counter: part.as_ref().map(|part| part.counter), part })
     }
 
@@ -165,7 +171,7 @@ impl Sealer {
             // First, so that facts copied from another record cannot hide it.
             tlv::put(&mut bytes, Fact::NonceCounter as u16, &[&counter.to_le_bytes()]);
         }
-        begun.facts.0.encode_into(&mut bytes);
+        bytes.extend_from_slice(begun.facts.0.stored());
         if let Some(((key, codec, packed), counter)) = part.zip(begun.counter) {
             header.codec = codec as u8;
             let sealed_at = bytes.len();

@@ -1,15 +1,18 @@
 //! Tag, length, value: the inner form of facts and sealed parts. Unknown tags are kept.
 
-/// Entries in the order they were written: tag u16, length u32, value.
+/// Entries in the order they were written: tag u16, length u32, value. Kept as they are stored; always whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tlv {
-    entries: Vec<(u16, Vec<u8>)>,
-}
+pub struct Tlv(Vec<u8>);
 
 impl Tlv {
     /// Adds an entry; a tag may stand several times.
-    pub fn add(&mut self, tag: u16, value: impl Into<Vec<u8>>) {
-        self.entries.push((tag, value.into()));
+    pub fn add(&mut self, tag: u16, value: impl AsRef<[u8]>) {
+        self.add_parts(tag, &[value.as_ref()]);
+    }
+
+    /// Adds an entry whose value is the parts, one after the other.
+    pub fn add_parts(&mut self, tag: u16, parts: &[&[u8]]) {
+        put(&mut self.0, tag, parts);
     }
 
     /// The first value of a tag.
@@ -19,30 +22,22 @@ impl Tlv {
 
     /// All values of a tag, in order.
     pub fn all(&self, tag: u16) -> impl Iterator<Item = &[u8]> {
-        self.entries.iter().filter(move |(t, _)| *t == tag).map(|(_, value)| value.as_slice())
+        self.entries().filter(move |(its_tag, _)| *its_tag == tag).map(|(_, value)| value)
     }
 
     /// Every entry, unknown tags included.
     pub fn entries(&self) -> impl Iterator<Item = (u16, &[u8])> {
-        self.entries.iter().map(|(tag, value)| (*tag, value.as_slice()))
+        read(&self.0).map_while(Result::ok)
     }
 
     /// True when there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.is_empty()
     }
 
-    /// Bytes that [`Tlv::encode_into`] will add.
-    pub fn encoded_len(&self) -> usize {
-        self.entries.iter().map(|(_, value)| 6 + value.len()).sum()
-    }
-
-    /// Appends the stored form.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        out.reserve(self.encoded_len());
-        for (tag, value) in &self.entries {
-            put(out, *tag, &[value]);
-        }
+    /// The stored form.
+    pub fn stored(&self) -> &[u8] {
+        &self.0
     }
 
     /// Reads the stored form back.
@@ -50,8 +45,8 @@ impl Tlv {
     /// # Errors
     /// When an entry does not fit the bytes.
     pub fn decode(bytes: &[u8]) -> Result<Tlv, CutTlv> {
-        let entries = read(bytes).map(|entry| entry.map(|(tag, value)| (tag, value.to_vec())));
-        entries.collect::<Result<_, _>>().map(|entries| Tlv { entries })
+        read(bytes).try_for_each(|entry| entry.map(drop))?;
+        Ok(Tlv(bytes.to_vec()))
     }
 }
 
@@ -109,11 +104,11 @@ mod tests {
             cut in any::<prop::sample::Index>(),
         ) {
             let mut tlv = Tlv::default();
-            entries.iter().for_each(|(tag, value)| tlv.add(*tag, value.clone()));
-            let mut stored = Vec::new();
-            tlv.encode_into(&mut stored);
-            prop_assert_eq!(stored.len(), tlv.encoded_len());
-            prop_assert_eq!(&Tlv::decode(&stored).unwrap(), &tlv);
+            entries.iter().for_each(|(tag, value)| tlv.add(*tag, value));
+            let stored = tlv.stored();
+            prop_assert_eq!(&Tlv::decode(stored).unwrap(), &tlv);
+            let read: Vec<_> = tlv.entries().map(|(tag, value)| (tag, value.to_vec())).collect();
+            prop_assert_eq!(&read, &entries);
             let kept = cut.index(stored.len() + 1);
             let whole_entries = (0..=entries.len())
                 .map(|n| entries[..n].iter().map(|(_, value)| 6 + value.len()).sum::<usize>());
@@ -123,9 +118,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(tlv) = Tlv::decode(&bytes) {
-                let mut again = Vec::new();
-                tlv.encode_into(&mut again);
-                prop_assert_eq!(again, bytes);
+                prop_assert_eq!(tlv.stored(), bytes);
             }
         }
     }

@@ -161,6 +161,20 @@ fn field_of(written: &str) -> Field {
     Field { names: names.split('|').map(str::to_owned).collect(), absent }
 }
 
+/// What each transaction frees, as the key rows of the others say it.
+pub(super) fn frees(transactions: &BTreeMap<String, Transaction>) -> BTreeMap<String, Vec<(String, String)>> {
+    let mut frees: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let keys = transactions.values().filter_map(|one| one.key.as_ref());
+    for (key, by) in keys.flat_map(|key| key.freed_by.iter().map(move |by| (key, by))) {
+        frees.entry(by.infno.clone()).or_default().push((key.family.clone(), by.by.clone()));
+    }
+    for freed in frees.values_mut() {
+        freed.sort_unstable();
+        freed.dedup();
+    }
+    frees
+}
+
 /// Keys whose values a request's scanner keeps.
 pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>) -> Wanted {
     let mut keys: Vec<&str> = rules

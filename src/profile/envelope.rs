@@ -172,10 +172,10 @@ impl Profile {
         // Neighbours stand in the same node: whether that is a row is found out once.
         let mut node = ("", false);
         for found in &view.found {
-            let key = found.key();
+            let key = &*found.key;
             let Some((roles, text)) = self.roles.get(key).zip(found.filled()) else { continue };
-            if node.0 != found.above() {
-                node = (found.above(), self.is_row(found.above()));
+            if node.0 != &*found.above {
+                node = (&found.above, self.is_row(&found.above));
             }
             for Role { slot, order } in roles {
                 match NAMES[*slot] {

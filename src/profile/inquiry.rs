@@ -92,7 +92,7 @@ impl Profile {
             if names("msgid", key) {
                 return Some(quoted(&msgid(asked)).into_bytes());
             }
-            let found = whole.found.iter().find(|found| found.at_top() && found.path == *key)?;
+            let found = whole.found.iter().find(|found| found.at_top() && *found.key == **key)?;
             raw(body, found).map(<[u8]>::to_vec)
         };
         let mut out = b"{".to_vec();
@@ -158,7 +158,9 @@ fn input(asked: &Asked<'_>, double_encoded: bool) -> String {
 
 /// Values inside a JSON text inside a string stand nowhere in the body.
 fn double_encoded(view: &View) -> bool {
-    view.found.iter().any(|found| found.path.starts_with("input.") && found.at.is_empty())
+    view.found
+        .iter()
+        .any(|found| (&*found.above == "input" || found.above.starts_with("input.")) && found.at.is_empty())
 }
 
 fn raw<'b>(body: &'b [u8], found: &Found) -> Option<&'b [u8]> {

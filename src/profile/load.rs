@@ -8,7 +8,7 @@ use toml_edit::Document;
 use crate::domain::class::Class;
 
 use super::Profile;
-use super::build::{Builder, reply_wanted, roles, wanted};
+use super::build::{Builder, frees, reply_wanted, roles, wanted};
 use super::complaint::{Complaint, nearest};
 use super::rules::{NAMES, Rules, UNKNOWN};
 use super::sheet::Sheet;
@@ -34,6 +34,7 @@ pub(super) fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>>
         name: name.to_owned(),
         wanted: Arc::new(wanted(&rules, &transactions)),
         reply_wanted: Arc::new(reply_wanted(&rules, &transactions)),
+        frees: frees(&transactions),
         unclassified: Transaction::plain("", "未知交易", Class::Unclassified),
         resolved,
         roles: roles(&rules),

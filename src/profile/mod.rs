@@ -51,6 +51,8 @@ pub struct Profile {
     reply_wanted: Arc<Wanted>,
     transactions: BTreeMap<String, Transaction>,
     unclassified: Transaction,
+    /// Transaction → (key family, field of its request that names the key's owner) that it frees when confirmed.
+    frees: BTreeMap<String, Vec<(String, String)>>,
     /// Key on the wire → what it is to us.
     roles: HashMap<String, Vec<envelope::Role>>,
     rules: Rules,
@@ -96,16 +98,8 @@ impl Profile {
     }
 
     /// The key families that a confirmed call of this transaction frees, and the field of its request that names the key's owner.
-    pub fn frees(&self, infno: &str) -> Vec<(&str, &str)> {
-        let mut frees: Vec<(&str, &str)> = Vec::new();
-        let rules = self.transactions.values().filter_map(|one| one.key.as_ref());
-        for (family, by) in rules.flat_map(|key| key.freed_by.iter().map(move |by| (key.family.as_str(), by))) {
-            if by.infno == infno && !frees.contains(&(family, by.by.as_str())) {
-                frees.push((family, &by.by));
-            }
-        }
-        frees.sort_unstable();
-        frees
+    pub fn frees(&self, infno: &str) -> &[(String, String)] {
+        self.frees.get(infno).map_or(&[], Vec::as_slice)
     }
 
     /// What an `err_msg` beside -1 means: texts that name the transaction are tried before texts for all.

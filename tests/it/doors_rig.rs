@@ -17,7 +17,7 @@ use medgate::outbound::{Flow, FlowBroken, Heard, Outgoing, Platform, ReplyBody, 
 use medgate::{inbound, outbound};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// One HTTP message as bytes.
@@ -314,11 +314,10 @@ impl Intake for Gathering {
         Ok(())
     }
 
-    fn carry(self) -> oneshot::Receiver<Option<Answer>> {
-        let (answer, heard) = oneshot::channel();
-        tokio::spawn(async move {
-            let Gathering { platform, mut head, body, told, .. } = self;
-            let receipt = Receipt::new(move |word| _ = told.send(word));
+    async fn carry(self) -> Option<Answer> {
+        let Gathering { platform, mut head, body, told, .. } = self;
+        let receipt = Receipt::new(move |word| _ = told.send(word));
+        let goes_on = async move {
             let out = Outgoing {
                 method: head.method,
                 target: rewrite_target(&head.target, platform.base_path()),
@@ -328,9 +327,9 @@ impl Intake for Gathering {
             };
             let said = relayed(platform.call(out).await, receipt);
             drop((head.permit, head.budget));
-            _ = answer.send(said);
-        });
-        heard
+            said
+        };
+        tokio::spawn(goes_on).await.ok().flatten()
     }
 }
 

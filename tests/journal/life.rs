@@ -15,7 +15,7 @@ use medgate::journal::frame::Frame;
 use medgate::journal::open::{Core, EntriesOf, Fresh, OpenError, Opening, open};
 use medgate::journal::pen::clear_frame;
 use medgate::journal::place::{Place, Record};
-use medgate::journal::queue::{Health, NotAdmitted, NotWritten, OutcomeRoom, Written};
+use medgate::journal::queue::{Haste, Health, NotAdmitted, NotWritten, OutcomeRoom, Written};
 use medgate::journal::reader::Reader;
 use medgate::journal::record::{Header, Kind, flag};
 use medgate::journal::settings::Bounds;
@@ -174,7 +174,7 @@ impl Life {
     fn note(&mut self, size: usize) {
         let frame = frame(Kind::Note, 0, size);
         let payload = frame.bytes[320..].to_vec();
-        if let Ok(receiver) = self.core.queue.offer(&mut Some(frame)) {
+        if let Ok(receiver) = self.core.queue.offer(&mut Some(frame), Haste::Now) {
             self.flying.push(Flying { receiver, payload, exchange: 0, intent: None, outcome: false });
         }
     }

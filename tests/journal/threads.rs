@@ -29,9 +29,33 @@ fn settings() -> Settings {
 }
 
 fn open(folder: &std::path::Path) -> Result<(Running, Opening), OpenError> {
+    open_with(folder, &settings())
+}
+
+fn open_with(folder: &std::path::Path, settings: &Settings) -> Result<(Running, Opening), OpenError> {
     let fresh = Fresh { journal_id: [1; 16], open_salt: 2 };
     let lock = Lock::take(folder)?;
-    Running::open(lock, &settings(), folder, fresh, Arc::new(SystemClock::start()), &entries_of())
+    Running::open(lock, settings, folder, fresh, Arc::new(SystemClock::start()), &entries_of())
+}
+
+#[tokio::test]
+async fn a_record_that_nobody_waits_for_goes_with_the_next_one_or_after_the_idle_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = open_with(folder.path(), &Settings { mark_idle_ms: 600_000, ..settings() }).unwrap();
+    let first = journal.append(frame(Kind::Note, 1, 100)).await.unwrap();
+    let rider = journal.append_with_next(frame(Kind::Note, 2, 100));
+    let (rider, next) = tokio::join!(rider, journal.append(frame(Kind::Note, 3, 100)));
+    assert_eq!((rider, next), (Ok(Seq(first.0 + 1)), Ok(Seq(first.0 + 2))));
+    let mut records = journal.records(Seq(first.0 + 1));
+    for _ in 0..2 {
+        assert_eq!(records.next_record().unwrap().unwrap().header.durable_seq, first, "one batch, one sync");
+    }
+    journal.close().await.unwrap();
+    drop(journal);
+    let (journal, _) = open(folder.path()).unwrap();
+    journal.append_with_next(frame(Kind::Note, 4, 100)).await.unwrap();
+    journal.append_with_next(frame(Kind::Note, 5, 100)).await.unwrap();
+    journal.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,14 +38,18 @@ struct Level {
     path_len: usize,
     /// Index in the innermost array.
     row: u32,
-    /// Scalars directly in it are kept (an array under a wanted key).
-    keep: bool,
+    /// The key that scalars directly in it are kept under (an array under a wanted key).
+    keep: Option<Arc<str>>,
+    /// Place of its members' path in `paths`, once one was kept.
+    members: Option<u32>,
 }
 
 /// A kept value, not yet decoded: the character set is known only at the end.
 #[derive(Debug)]
 struct Kept {
-    path: Vec<u8>,
+    /// Place in `paths` of what stands above the key.
+    above: u32,
+    key: Arc<str>,
     row: u32,
     kind: Scalar,
     raw: Vec<u8>,
@@ -61,9 +65,9 @@ pub(super) struct Machine {
     levels: Vec<Level>,
     path: Vec<u8>,
     key: Vec<u8>,
-    /// The current value: kept bytes, whether to keep them, whether they hold an escape or were cut.
+    /// The current value: kept bytes, the wanted key they are kept under, whether they hold an escape or were cut.
     raw: Vec<u8>,
-    keep: bool,
+    keep: Option<Arc<str>>,
     escaped: bool,
     cut: bool,
     /// The byte before was a backslash.
@@ -73,6 +77,10 @@ pub(super) struct Machine {
     inner: bool,
     kept: Vec<Kept>,
     kept_bytes: usize,
+    /// Paths of containers that hold a kept value, each kept once.
+    paths: Vec<Vec<u8>>,
+    /// What stands above the scalars of the innermost array, once one was kept.
+    above_array: Option<u32>,
     top_keys: Vec<Vec<u8>>,
 }
 
@@ -87,7 +95,7 @@ impl Machine {
             path: Vec::new(),
             key: Vec::new(),
             raw: Vec::new(),
-            keep: false,
+            keep: None,
             escaped: false,
             cut: false,
             after_backslash: false,
@@ -96,6 +104,8 @@ impl Machine {
             inner: false,
             kept: Vec::new(),
             kept_bytes: 0,
+            paths: Vec::new(),
+            above_array: None,
             top_keys: Vec::new(),
         }
     }
@@ -142,11 +152,10 @@ impl Machine {
         };
         let charset = if self.stepper.gbk() { Charset::Gbk } else { Charset::Utf8 };
         let top_keys = self.top_keys.into_iter().map(|key| decode(key, false, charset)).collect();
-        let found = self.kept.into_iter().map(|kept| {
-            let path = decode(kept.path, false, charset);
-            let key_at = path.rfind('.').map_or(0, |dot| dot + 1);
-            let text = decode(kept.raw, kept.escaped, charset);
-            Found { path, key_at, row: kept.row, kind: kept.kind, text, at: kept.at }
+        let paths: Vec<Arc<str>> = self.paths.into_iter().map(|path| decode(path, false, charset).into()).collect();
+        let found = self.kept.into_iter().map(|Kept { above, key, row, kind, raw, escaped, at }| {
+            let above = Arc::clone(&paths[above as usize]);
+            Found { above, key, row, kind, text: decode(raw, escaped, charset), at }
         });
         View { shape, charset, found: found.collect(), top_keys }
     }
@@ -187,10 +196,11 @@ impl Machine {
             return;
         }
         let path_len = self.path.len();
-        let (row, keep) = match self.levels.last() {
-            None => (0, false),
-            Some(parent) if parent.array => (parent.row, parent.keep),
-            Some(parent) => (parent.row, self.wanted.has(&self.key)),
+        // A list and its rows have one path.
+        let (row, keep, members) = match self.levels.last() {
+            None => (0, None, None),
+            Some(parent) if parent.array => (parent.row, parent.keep.clone(), parent.members),
+            Some(parent) => (parent.row, self.wanted.find(&self.key).cloned(), None),
         };
         if self.levels.last().is_some_and(|parent| !parent.array) && path_len + self.key.len() < PATH_BYTES_MAX {
             if path_len > 0 {
@@ -198,7 +208,14 @@ impl Machine {
             }
             self.path.extend_from_slice(&self.key);
         }
-        self.levels.push(Level { array, path_len, row: if array { 0 } else { row }, keep: array && keep });
+        self.above_array = None;
+        self.levels.push(Level {
+            array,
+            path_len,
+            row: if array { 0 } else { row },
+            keep: keep.filter(|_| array),
+            members,
+        });
         self.state = if array { State::ValueOrClose } else { State::KeyOrClose };
     }
 
@@ -206,10 +223,39 @@ impl Machine {
         match self.levels.pop() {
             Some(level) if level.array == array => {
                 self.path.truncate(level.path_len);
+                self.above_array = None;
                 self.after_value();
             }
             _ => self.state = State::Failed,
         }
+    }
+
+    /// Place in `paths` of what stands above the value that is kept now.
+    fn above(&mut self) -> u32 {
+        if self.levels.last().is_some_and(|level| level.array) {
+            let outermost = self.levels.iter().rev().take_while(|level| level.array).last();
+            let path_len = outermost.map_or(0, |array| array.path_len);
+            let place = self.above_array.unwrap_or_else(|| self.keep_path(path_len));
+            self.above_array = Some(place);
+            return place;
+        }
+        if let Some(known) = self.levels.last().and_then(|level| level.members) {
+            return known;
+        }
+        let place = self.keep_path(self.path.len());
+        for level in self.levels.iter_mut().rev() {
+            level.members = Some(place);
+            if level.path_len < self.path.len() {
+                break;
+            }
+        }
+        place
+    }
+
+    fn keep_path(&mut self, len: usize) -> u32 {
+        self.kept_bytes += len;
+        self.paths.push(self.path[..len].to_vec());
+        self.paths.len() as u32 - 1
     }
 
     fn after_value(&mut self) {

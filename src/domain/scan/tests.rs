@@ -59,7 +59,8 @@ fn render(view: &View) -> String {
     let keys: Vec<String> = view.top_keys.iter().map(|key| short(key)).collect();
     text.push_str(&format!("keys {}\n", keys.join(" ")));
     for found in &view.found {
-        let path = if found.path.len() > 60 { short(&found.path) } else { found.path.clone() };
+        let path = if found.at_top() { found.key.to_string() } else { format!("{}.{}", found.above, found.key) };
+        let path = if path.len() > 60 { short(&path) } else { path };
         let at = format!("{}..{}", found.at.start, found.at.end);
         text.push_str(&format!("{path}[{}] {:?} {at} = {}\n", found.row, found.kind, short(&found.text)));
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The character set a body was stepped in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +55,10 @@ pub enum Scalar {
 /// One kept value. `Debug` masks the text: it may be a person's.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Keys from the top, joined by dots (`input.feedetail.chrg_bchno`); arrays add nothing.
-    pub path: String,
-    /// Where the last key begins in `path`.
-    pub(super) key_at: usize,
+    /// Keys from the top without the last one, joined by dots (`input.feedetail`); arrays add nothing. Empty at the top.
+    pub above: Arc<str>,
+    /// The last key.
+    pub key: Arc<str>,
     /// Index in the innermost array; 0 outside of any.
     pub row: u32,
     /// Its kind.
@@ -69,24 +70,24 @@ pub struct Found {
 }
 
 impl Found {
-    /// The last key of the path.
-    pub fn key(&self) -> &str {
-        self.path.get(self.key_at..).unwrap_or(&self.path)
-    }
-
-    /// The path without the last key; empty at the top.
-    pub fn above(&self) -> &str {
-        self.path.get(..self.key_at).unwrap_or_default().trim_end_matches('.')
-    }
-
     /// The key above the last one: the node that holds the value; empty at the top.
     pub fn node(&self) -> &str {
-        self.above().rsplit('.').next().unwrap_or_default()
+        self.above.rsplit('.').next().unwrap_or_default()
     }
 
     /// True when it stands in the outermost object.
     pub fn at_top(&self) -> bool {
-        self.key_at == 0
+        self.above.is_empty()
+    }
+
+    /// True when it stands in this node or below it; the top is no node.
+    fn is_under(&self, node: &str) -> bool {
+        let rest = if node.is_empty() { None } else { self.above.strip_prefix(node) };
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    fn depth(&self) -> usize {
+        if self.at_top() { 0 } else { 1 + self.above.matches('.').count() }
     }
 
     /// The trimmed text; `None` for what stands for nothing: JSON null, blanks, the text "null" (`wire.md` §2.5).
@@ -98,7 +99,7 @@ impl Found {
 
 impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}] {:?} *** at {:?}", self.path, self.row, self.kind, self.at)
+        write!(f, "{} {}[{}] {:?} *** at {:?}", self.above, self.key, self.row, self.kind, self.at)
     }
 }
 
@@ -127,8 +128,8 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The first filled value of `key` that stands directly in the row.
     pub fn text(&self, key: &str) -> Option<&'a str> {
-        let depth = self.fields.first()?.path.matches('.').count();
-        let direct = |found: &&Found| found.key() == key && found.path.matches('.').count() == depth;
+        let depth = self.fields.first()?.depth();
+        let direct = |found: &&Found| *found.key == *key && found.depth() == depth;
         self.fields.iter().filter(direct).find_map(Found::filled)
     }
 }
@@ -141,17 +142,24 @@ impl View {
 
     /// The first filled value of a key of the outermost object.
     pub fn top(&self, key: &str) -> Option<&str> {
-        self.found.iter().filter(|found| found.path == key).find_map(Found::filled)
+        self.all(key).filter(|found| found.at_top()).find_map(Found::filled)
     }
 
     /// The first filled value of a key: of the outermost object if it has one, else of anywhere.
     pub fn text(&self, key: &str) -> Option<&str> {
-        self.top(key).or_else(|| self.all(key).find_map(Found::filled))
+        let mut below = None;
+        for (found, text) in self.all(key).filter_map(|found| Some((found, found.filled()?))) {
+            if found.at_top() {
+                return Some(text);
+            }
+            below = below.or(Some(text));
+        }
+        below
     }
 
     /// Every value of a key, duplicates and empty ones included.
     pub fn all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a Found> {
-        self.found.iter().filter(move |found| found.key() == key)
+        self.found.iter().filter(move |found| *found.key == *key)
     }
 
     /// The rows of every list (or single object) named `node` that hold a kept value directly.
@@ -166,7 +174,7 @@ impl View {
                 continue;
             };
             let first = &self.found[from];
-            let goes_on = if belongs { found.row == first.row } else { under(&found.path, &first.path) };
+            let goes_on = if belongs { found.row == first.row } else { found.is_under(&first.above) };
             if !goes_on {
                 rows.push(row(from, index));
                 open = belongs.then_some(index);
@@ -175,10 +183,4 @@ impl View {
         rows.extend(open.map(|from| row(from, self.found.len())));
         rows
     }
-}
-
-/// True when `path` stands below the node that holds `field`.
-fn under(path: &str, field: &str) -> bool {
-    let node = field.rsplit_once('.').map_or("", |(node, _)| node);
-    path.strip_prefix(node).is_some_and(|rest| rest.starts_with('.'))
 }

@@ -1,30 +1,34 @@
 //! The set of keys whose values are worth keeping, made to be asked once per key of a body.
 
-/// Key names, grouped by their length so that most unwanted keys are dismissed by one look.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+use std::sync::Arc;
+
+/// Key names in buckets by length, first and last byte, so that most unwanted keys are dismissed by one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    by_len: Vec<Vec<Box<[u8]>>>,
+    buckets: Vec<Vec<Arc<str>>>,
 }
+
+const BUCKETS: usize = 256;
 
 impl Wanted {
     /// A set of last-key names, compared exactly.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Wanted {
-        let mut by_len: Vec<Vec<Box<[u8]>>> = Vec::new();
+        let mut wanted = Wanted { buckets: vec![Vec::new(); BUCKETS] };
         for key in keys {
-            let key = key.as_bytes();
-            if by_len.len() <= key.len() {
-                by_len.resize(key.len() + 1, Vec::new());
-            }
-            let group = &mut by_len[key.len()];
-            if !group.iter().any(|known| known.as_ref() == key) {
-                group.push(key.into());
+            if wanted.find(key.as_bytes()).is_none() {
+                wanted.buckets[bucket(key.as_bytes())].push(key.into());
             }
         }
-        Wanted { by_len }
+        wanted
     }
 
-    /// True when the value of `key` is to be kept.
-    pub fn has(&self, key: &[u8]) -> bool {
-        self.by_len.get(key.len()).is_some_and(|group| group.iter().any(|known| known.as_ref() == key))
+    /// The one copy of a wanted key; `None` when its value is not to be kept.
+    pub fn find(&self, key: &[u8]) -> Option<&Arc<str>> {
+        self.buckets[bucket(key)].iter().find(|known| known.as_bytes() == key)
     }
+}
+
+fn bucket(key: &[u8]) -> usize {
+    let (first, last) = (key.first().copied().unwrap_or(0), key.last().copied().unwrap_or(0));
+    (key.len() * 37 + usize::from(first) * 11 + usize::from(last)) % BUCKETS
 }

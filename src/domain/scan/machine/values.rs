@@ -13,9 +13,9 @@ const DOUBLE_ENCODED: [&[u8]; 2] = [b"input", b"output"];
 impl Machine {
     fn begin_value(&mut self, here: u64) {
         self.keep = match self.levels.last() {
-            Some(level) if level.array => level.keep,
-            Some(_) => self.wanted.has(&self.key),
-            None => false,
+            Some(level) if level.array => level.keep.clone(),
+            Some(_) => self.wanted.find(&self.key).cloned(),
+            None => None,
         };
         self.value_at = here;
         self.escaped = false;
@@ -28,7 +28,7 @@ impl Machine {
         self.state = State::Text;
         let top_member = !self.inner && self.levels.len() == 1 && !self.levels[0].array;
         if top_member && DOUBLE_ENCODED.contains(&self.key.as_slice()) {
-            self.keep = false;
+            self.keep = None;
             self.nested = Some(Box::new(Nested::new(self.below())));
         }
     }
@@ -122,7 +122,7 @@ impl Machine {
         let (into, room) = match (self.state, &mut self.nested) {
             (State::Key, _) => (&mut self.key, KEY_BYTES_MAX + 1), // one more than fits says "too long"
             (_, Some(nested)) => return nested.plain(bytes),
-            _ if !self.keep => return,
+            _ if self.keep.is_none() => return,
             _ => (&mut self.raw, VALUE_BYTES_MAX),
         };
         let fits = bytes.len().min(room.saturating_sub(into.len()));
@@ -162,7 +162,9 @@ impl Machine {
         let Some(nested) = self.nested.take() else { return };
         let inner = nested.machine;
         self.kept_bytes = inner.kept_bytes;
-        self.kept.extend(inner.kept.into_iter().map(|kept| Kept { at: 0..0, ..kept }));
+        let before = self.paths.len() as u32;
+        self.paths.extend(inner.paths);
+        self.kept.extend(inner.kept.into_iter().map(|kept| Kept { above: before + kept.above, at: 0..0, ..kept }));
         if inner.state == State::Overflown || self.kept.len() > FOUND_MAX {
             self.kept.truncate(FOUND_MAX);
             self.state = State::Overflown;
@@ -170,26 +172,16 @@ impl Machine {
     }
 
     fn keep_value(&mut self, kind: Scalar, end: u64) {
-        if !self.keep {
-            return;
-        }
-        let in_object = self.levels.last().is_some_and(|level| !level.array);
-        let mut path = Vec::with_capacity(self.path.len() + 1 + self.key.len());
-        path.extend_from_slice(&self.path);
-        if in_object {
-            if !path.is_empty() {
-                path.push(b'.');
-            }
-            path.extend_from_slice(&self.key);
-        }
-        self.kept_bytes += path.len() + self.raw.len();
+        let Some(key) = self.keep.take() else { return };
+        let above = self.above();
+        self.kept_bytes += key.len() + self.raw.len();
         if self.kept.len() == FOUND_MAX || self.kept_bytes > KEPT_BYTES_MAX {
             self.state = State::Overflown;
             return;
         }
         let row = self.levels.last().map_or(0, |level| level.row);
         let at = self.value_at..end;
-        self.kept.push(Kept { path, row, kind, raw: self.raw.clone(), escaped: self.escaped, at });
+        self.kept.push(Kept { above, key, row, kind, raw: self.raw.clone(), escaped: self.escaped, at });
     }
 }
 
