@@ -86,7 +86,9 @@ impl Line {
             let sent_mono_ns = line.clock.mono_ns();
             let heard = upstream.platform.call(outgoing).await;
             let took = Duration::from_nanos(line.clock.mono_ns().saturating_sub(sent_mono_ns));
-            upstream.metrics.duration.observe(took.as_secs_f64());
+            if !matches!(heard, Heard::NeverSent(_)) {
+                upstream.metrics.duration.observe(took.as_secs_f64());
+            }
             match heard {
                 Heard::NeverSent(never) => Report::NeverSent { why: never.why.to_string() },
                 Heard::Silence(silence) => {

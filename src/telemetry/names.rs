@@ -50,7 +50,7 @@ names! {
     UNKNOWN_OLDEST_AGE = "medgate_unknown_oldest_age_seconds" []
         "Age of the oldest exchange whose outcome is unknown; 0 when there is none.";
     PLATFORM_DURATION = "medgate_platform_duration_seconds" ["upstream"]
-        "From the first byte sent to the platform to its complete reply.";
+        "From the first byte sent to the platform to its complete reply, or to giving up on one.";
     PLATFORM_SILENCES = "medgate_platform_silences_total" ["upstream", "cause"]
         "Sends that were not answered completely.";
     CONNECTIONS_OPENED = "medgate_platform_connections_opened_total" ["upstream"]

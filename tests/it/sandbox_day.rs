@@ -64,7 +64,7 @@ async fn on_a_calm_day_the_books_agree_in_every_shape() {
 #[tokio::test]
 async fn a_lost_answer_without_a_gateway_is_a_finding_and_with_its_list_is_explained() {
     let script = r#"[{"infno":"2207","nth":3,"fault":"commit_then_drop"},{"infno":"1101","nth":2,"fault":"page_502"}]"#;
-    let (books, done) = play(Settings::default(), 5, script).await;
+    let (books, done) = play(Settings::default(), 9, script).await;
     let explained = explain(&books, &done, &[]);
     assert_eq!(explained.findings.len(), 2, "{:?}", explained.findings);
     assert!(explained.findings[0].contains("not in the gateway's list"), "{:?}", explained.findings);
@@ -83,7 +83,7 @@ async fn a_lost_answer_without_a_gateway_is_a_finding_and_with_its_list_is_expla
 async fn a_platform_that_does_not_notice_settles_twice_and_is_found() {
     let habits = Habits { settles_twice: true, ..Habits::default() };
     let script = r#"[{"infno":"2207","nth":3,"fault":"commit_then_drop"}]"#;
-    let (books, done) = play(Settings { habits, ..Settings::default() }, 5, script).await;
+    let (books, done) = play(Settings { habits, ..Settings::default() }, 9, script).await;
     let explained = explain(&books, &done, &[]);
     assert!(explained.findings[0].contains("settled more than once"), "{:?}", explained.findings);
 }
