@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use medgate::domain::clock::SystemClock;
 use medgate::sandbox::callers::Caller;
-use medgate::sandbox::callers::books::Books;
+use medgate::sandbox::callers::books::{Belief, Books};
 use medgate::sandbox::callers::dialect::DIALECTS;
 use medgate::sandbox::day::explain::{Explained, Witnesses};
 use medgate::sandbox::day::witness::{Counted, Counts, Done, Unknown};
@@ -71,9 +71,8 @@ async fn a_lost_answer_without_a_gateway_is_a_finding_and_with_its_list_is_expla
     assert!(explained.findings[1].contains("sums differ"), "{:?}", explained.findings);
     assert_eq!(books[0].repeats, 2, "once for the page, once for the lost answer");
 
-    let lost =
-        done.settlements.iter().find(|row| !books[0].bills.iter().any(|bill| bill.msgids.last() == Some(&row.msgid)));
-    let lost = lost.filter(|row| row.fixmedins_code == "H99000000001").unwrap();
+    let pending = books[0].bills.iter().find(|bill| bill.belief == Belief::Pending).unwrap();
+    let lost = done.settlements.iter().find(|row| pending.msgids.contains(&row.msgid)).unwrap();
     let unknown = Unknown { msgid: Some(lost.msgid.clone()), infno: Some("2207".to_string()) };
     let explained = explain(&books, &done, &[unknown]);
     assert_eq!((explained.unknown_done.len(), &explained.findings), (1, &Vec::new()));

@@ -50,13 +50,15 @@ impl Caller {
     pub(super) async fn take_back(&mut self, infno: &'static str, patient: &Patient, bill: &mut Bill) {
         let Belief::Charged { setl_id, mdtrt_id, paid } = bill.belief.clone() else { return };
         let input = json!({"data": {"setl_id": setl_id, "mdtrt_id": mdtrt_id, "psn_no": patient.psn_no}});
-        bill.belief = Belief::CancelPending { setl_id: setl_id.clone(), paid };
+        let charged = std::mem::replace(&mut bill.belief, Belief::CancelPending { setl_id: setl_id.clone(), paid });
         let mut message = self.desk.wrap(infno, &patient.insuplc_admdvs, input.clone());
-        for _ in 0..TRIES {
+        for attempt in 1..=TRIES {
             bill.msgids.insert(message.msgid.clone());
             match self.send(infno, &message).await {
                 Told::Granted(_) => bill.belief = Belief::Cancelled { setl_id },
                 Told::Refused(err_msg) if err_msg.contains("已撤销") => bill.belief = Belief::Cancelled { setl_id },
+                Told::Refused(_) if attempt == 1 => bill.belief = charged,
+                // What became of the tries before is not known.
                 Told::Refused(_) => {}
                 Told::Unknown | Told::Silence => {
                     self.books.repeats += 1;
