@@ -43,8 +43,8 @@ fn struck(dialect: &Dialect, visits: u64, draw: &mut Draw) -> (&'static str, u64
 
 fn fault(day: &Day, dialect: &Dialect, draw: &mut Draw) -> Fault {
     let patience = u64::try_from(day.patience.as_millis()).unwrap_or(u64::MAX);
-    // Whoever gives up early must meet an answer that comes too late for him alone.
-    let late = if dialect.habit == Habit::GivesUpEarly { patience / 3 * 2 } else { patience.saturating_add(1500) };
+    // Late for the first try, in time for the second; whoever gives up early waits a third as long.
+    let late = if dialect.habit == Habit::GivesUpEarly { patience / 2 } else { patience.saturating_add(1500) };
     match draw.below(10) {
         0 => Fault::Refuse,
         1 | 2 => Fault::CommitThenDrop,
