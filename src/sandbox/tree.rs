@@ -2,6 +2,8 @@
 
 use rust_decimal::Decimal;
 
+use super::yuan;
+
 /// One value of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
@@ -78,8 +80,8 @@ pub fn quote(text: &str, out: &mut Vec<u8>) {
 
 fn write_money(amount: Decimal, style: MoneyStyle, out: &mut Vec<u8>) {
     let text = match style {
-        MoneyStyle::Number(decimals) => format!("{amount:.*}", decimals as usize),
-        MoneyStyle::Text => format!("\"{amount:.2}\""),
+        MoneyStyle::Number(decimals) => yuan::digits(amount, decimals as usize),
+        MoneyStyle::Text => format!("\"{}\"", yuan::text(amount)),
     };
     out.extend_from_slice(text.as_bytes());
 }

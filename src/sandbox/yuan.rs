@@ -5,7 +5,13 @@ use serde::{Deserialize, Deserializer, Serializer, de};
 
 /// `12.50`.
 pub fn text(amount: Decimal) -> String {
-    format!("{amount:.2}")
+    digits(amount, 2)
+}
+
+/// With so many decimals; nothing taken back is nothing, not minus nothing.
+pub fn digits(amount: Decimal, decimals: usize) -> String {
+    let amount = if amount.is_zero() { Decimal::ZERO } else { amount };
+    format!("{amount:.decimals$}")
 }
 
 /// For `#[serde(with = "yuan")]`.
@@ -22,4 +28,14 @@ pub fn serialize<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok
 /// When the text is no decimal number.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_has_no_sign() {
+        assert_eq!([text(-Decimal::ZERO), text(Decimal::new(-125, 1))], ["0.00", "-12.50"]);
+    }
 }

@@ -34,18 +34,18 @@ pub(in crate::cli) struct Args {
     place: Place,
 }
 
-/// Column of the table: heading, name, width.
-const TABLE: &[(&str, &str, usize)] = &[
-    ("TIME", "at", 29),
-    ("INFNO", "infno", 6),
-    ("CLASS", "class", 12),
-    ("OUTCOME", "outcome", 9),
-    ("TOLD", "delivered", 13),
-    ("MDTRT_ID", "mdtrt_id", 16),
-    ("SETL_ID", "setl_id", 16),
-    ("AMOUNT", "medfee_sumamt", 10),
-    ("MSGID", "msgid", 30),
-    ("ID", "id", 36),
+/// Columns of the table: heading, name. Each is as wide as what stands in it.
+const TABLE: [(&str, &str); 10] = [
+    ("TIME", "at"),
+    ("INFNO", "infno"),
+    ("CLASS", "class"),
+    ("OUTCOME", "outcome"),
+    ("TOLD", "delivered"),
+    ("MDTRT_ID", "mdtrt_id"),
+    ("SETL_ID", "setl_id"),
+    ("AMOUNT", "medfee_sumamt"),
+    ("MSGID", "msgid"),
+    ("ID", "id"),
 ];
 
 pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
@@ -80,19 +80,18 @@ fn print(page: &Page, position: u64, as_json: bool, out: &mut dyn Write) -> io::
         let page = json!({ "exchanges": rows, "next": next, "position": position });
         return writeln!(out, "{page}").map(|()| Exit::Done);
     }
-    line(out, TABLE.iter().map(|(heading, _, width)| ((*heading).to_owned(), *width)))?;
-    for row in &rows {
-        line(out, TABLE.iter().map(|(_, name, width)| (cell(row, name), *width)))?;
+    let mut lines = vec![TABLE.map(|(heading, _)| heading.to_owned())];
+    lines.extend(rows.iter().map(|row| TABLE.map(|(_, name)| cell(row, name))));
+    let widths: [usize; TABLE.len()] =
+        std::array::from_fn(|at| lines.iter().map(|cells| cells[at].chars().count()).max().unwrap_or(0));
+    for cells in &lines {
+        let cells: Vec<String> = cells.iter().zip(widths).map(|(text, width)| format!("{text:<width$}")).collect();
+        writeln!(out, "{}", cells.join(" ").trim_end())?;
     }
     if let Some(next) = next {
         writeln!(out, "more: --after {next}")?;
     }
     Ok(Exit::Done)
-}
-
-fn line(out: &mut dyn Write, cells: impl Iterator<Item = (String, usize)>) -> io::Result<()> {
-    let cells: Vec<String> = cells.map(|(text, width)| format!("{text:<width$}")).collect();
-    writeln!(out, "{}", cells.join(" ").trim_end())
 }
 
 fn cell(row: &Map<String, Value>, name: &str) -> String {
