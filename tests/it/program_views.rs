@@ -32,17 +32,19 @@ async fn json(program: &Program, target: &str) -> Value {
     serde_json::from_str(&program.look(target).await).unwrap()
 }
 
-/// Waits until the views have taken up everything that is durable now.
+/// Waits until the journal has come to rest (what was handed over is journaled a moment after the answer) and the views have
+/// taken up everything.
 async fn caught_up(program: &Program) {
-    let durable = json(program, "/api/v1/status").await["durable_seq"].as_u64().unwrap();
     let reached = async {
         let mut again = tokio::time::interval(std::time::Duration::from_millis(20));
-        loop {
+        let (mut last, mut at_rest) = (0, 0);
+        while at_rest < 5 {
             again.tick().await;
+            let durable = json(program, "/api/v1/status").await["durable_seq"].as_u64().unwrap();
             let views = json(program, "/api/v1/views").await;
-            if views["state"] == "following" && durable <= views["position"].as_u64().unwrap() {
-                return;
-            }
+            let following = views["state"] == "following" && durable <= views["position"].as_u64().unwrap();
+            at_rest = if following && durable == last { at_rest + 1 } else { 0 };
+            last = durable;
         }
     };
     tokio::time::timeout(SOON * 3, reached).await.expect("the views follow");
@@ -219,6 +221,7 @@ async fn views_can_be_deleted_and_rebuilt() {
         talk.say(post("/fsi/api", "Content-Type: application/json\r\n", &body)).await;
         assert!(answer(&mut talk).await.head.starts_with("HTTP/1.1 200"), "call {number}");
         if number % 100 == 50 {
+            caught_up(&program).await; // So that there is something to delete.
             // Everything, or the newest file alone, while calls flow.
             let gone = files_below(&views)
                 .into_iter()
