@@ -81,6 +81,9 @@ impl Layer {
             Ok(Value::Integer(_)) => {
                 text.parse().map(Value::Integer).unwrap_or_else(|_| Value::String(text.to_owned()))
             }
+            Ok(Value::Boolean(_)) => {
+                text.parse().map(Value::Boolean).unwrap_or_else(|_| Value::String(text.to_owned()))
+            }
             Ok(Value::Array(_)) => {
                 Value::Array(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect())
             }

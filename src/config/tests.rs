@@ -35,12 +35,14 @@ fn flags_win_over_environment_over_file_over_defaults() {
     let env = [
         ("MEDGATE__INBOUND__LISTEN", "127.0.0.1:3"),
         ("MEDGATE__INBOUND__HEAD_SECONDS", "12"),
+        ("MEDGATE__VIEWS__FOLLOW", "false"),
         ("MEDGATE_CONFIG", "x"),
     ];
     let settings = told(file, &env, &[UP, ("--listen", "inbound.listen", "127.0.0.1:4")]).unwrap().settings;
     assert_eq!(settings.inbound.listen, "127.0.0.1:4");
     assert_eq!((settings.inbound.head_seconds, settings.inbound.connections_max), (12, 77));
     assert_eq!(settings.inbound.body_stall_seconds, 30);
+    assert!(!settings.views.follow, "a text takes the type of its key");
 }
 
 #[test]
