@@ -18,6 +18,7 @@ use crate::sandbox::{Sandbox, platform};
 use crate::telemetry::log;
 
 use super::exit::Exit;
+use super::serve::with_causes;
 use super::told::complain;
 
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -59,7 +60,7 @@ pub(super) fn run(args: Args, out: &mut (dyn Write + Send), err: &mut (dyn Write
     match played {
         Ok(exit) => Ok(exit),
         Err(Failed::Print(error)) => Err(error),
-        Err(error) => writeln!(err, "{error}").map(|()| Exit::Failed),
+        Err(error) => writeln!(err, "{}", with_causes(&error)).map(|()| Exit::Failed),
     }
 }
 

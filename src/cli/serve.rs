@@ -84,7 +84,7 @@ fn tell_systemd(state: &[NotifyState]) {
 }
 
 /// An error and what lies behind it, on one line.
-fn with_causes(error: &dyn Error) -> String {
+pub(super) fn with_causes(error: &dyn Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(behind) = cause {
         // A transparent variant repeats its cause word for word.

@@ -122,11 +122,7 @@ impl Caller {
 
     /// 1101.
     pub(super) async fn identify(&mut self, person: &Person) -> Option<Patient> {
-        let input = json!({"data": {
-            "mdtrt_cert_type": "02", "mdtrt_cert_no": person.certno, "card_sn": "", "begntime": "",
-            "psn_cert_type": "01", "certno": person.certno, "psn_name": person.psn_name,
-        }});
-        let Told::Granted(output) = self.insist("1101", "", &input).await else { return None };
+        let Told::Granted(output) = self.insist("1101", "", &inquiry(person)).await else { return None };
         let (base, insurance) = (&output["baseinfo"], &output["insuinfo"][0]);
         Some(Patient {
             certno: person.certno.clone(),
@@ -179,6 +175,21 @@ impl Caller {
         self.send(infno, &message).await
     }
 
+    /// The same for what is done once: a refusal that says `already` tells that a try whose answer was not heard did it.
+    pub(super) async fn insist_done(
+        &mut self,
+        infno: &str,
+        insuplc_admdvs: &str,
+        input: &Value,
+        already: &str,
+    ) -> Option<()> {
+        match self.insist(infno, insuplc_admdvs, input).await {
+            Told::Granted(_) => Some(()),
+            Told::Refused(err_msg) if err_msg.contains(already) => Some(()),
+            _ => None,
+        }
+    }
+
     /// The message that follows an unheard one: wrapped anew, or by habit the very same.
     pub(super) fn again(
         &mut self,
@@ -212,4 +223,12 @@ impl Caller {
         shared.fetch_add(1, Ordering::Relaxed);
         told
     }
+}
+
+/// The input of 1101 for a person who shows an identity card.
+pub fn inquiry(person: &Person) -> Value {
+    json!({"data": {
+        "mdtrt_cert_type": "02", "mdtrt_cert_no": person.certno, "card_sn": "", "begntime": "",
+        "psn_cert_type": "01", "certno": person.certno, "psn_name": person.psn_name,
+    }})
 }

@@ -66,11 +66,8 @@ impl Caller {
             row["psn_no"] = json!(patient.psn_no);
             row["med_type"] = json!("21");
         }
-        match self.insist("2301", &patient.insuplc_admdvs, &json!({"feedetail": rows})).await {
-            Told::Granted(_) => Some(sum),
-            Told::Refused(err_msg) if err_msg.contains("已存在") => Some(sum),
-            _ => None,
-        }
+        self.insist_done("2301", &patient.insuplc_admdvs, &json!({"feedetail": rows}), "已存在").await?;
+        Some(sum)
     }
 
     /// 2303 and 2304; `None` when the bill is not settled, so that the stay stays open.
@@ -116,11 +113,7 @@ impl Caller {
             },
             "diseinfo": [diagnosis],
         });
-        match self.insist("2402", &patient.insuplc_admdvs, &input).await {
-            Told::Granted(_) => Some(()),
-            Told::Refused(err_msg) if err_msg.contains("已出院") => Some(()),
-            _ => None,
-        }
+        self.insist_done("2402", &patient.insuplc_admdvs, &input, "已出院").await
     }
 }
 

@@ -11,4 +11,4 @@ mod pharmacy; // 药店.
 pub mod post; // HTTP/1.1 by hand, as patient as told.
 mod settling; // Bills: settled, taken back.
 
-pub use desk_calls::{Caller, Tally};
+pub use desk_calls::{Caller, Tally, inquiry};

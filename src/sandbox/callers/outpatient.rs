@@ -61,12 +61,7 @@ impl Caller {
             row["chrg_bchno"] = json!(chrg_bchno);
             row["dise_codg"] = json!("");
         }
-        // Rows that are already there were uploaded by the try whose answer was not heard.
-        match self.insist("2204", &patient.insuplc_admdvs, &json!({"feedetail": rows})).await {
-            Told::Granted(_) => {}
-            Told::Refused(err_msg) if err_msg.contains("已存在") => {}
-            _ => return None,
-        }
+        self.insist_done("2204", &patient.insuplc_admdvs, &json!({"feedetail": rows}), "已存在").await?;
         let input = self.bill_input(patient, &chrg_bchno, sum);
         match self.insist("2206", &patient.insuplc_admdvs, &json!({"data": input})).await {
             Told::Granted(output) => Some(Due { chrg_bchno, sum, trial: output["setlinfo"].clone() }),

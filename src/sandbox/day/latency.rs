@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{Day, DayError};
 use crate::domain::clock::Clock;
 use crate::sandbox::callers::dialect::{DIALECTS, Desk};
+use crate::sandbox::callers::inquiry;
 use crate::sandbox::callers::post::{Heard, Post};
 use crate::sandbox::people::Population;
 
@@ -34,9 +33,7 @@ impl Latency {
         for person in people.all().iter().take(PAIRS) {
             for peer in &mut peers {
                 let (post, times) = peer.as_mut().map_err(|why| DayError::Address(why.clone()))?;
-                let input = json!({"data": {"mdtrt_cert_type": "02", "mdtrt_cert_no": person.certno,
-                    "psn_cert_type": "01", "certno": person.certno, "psn_name": person.psn_name}});
-                let message = desk.wrap("1101", "", input);
+                let message = desk.wrap("1101", "", inquiry(person));
                 let asked = clock.mono_ns();
                 if let Heard::Answer(_) = post.send("POST", &message.target, &message.headers, &message.body).await {
                     times.push(clock.mono_ns().saturating_sub(asked));
