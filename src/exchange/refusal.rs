@@ -34,6 +34,8 @@ pub enum Refusal {
     SettledBefore {
         /// Settlements it made.
         setl_ids: Vec<String>,
+        /// The transaction that tells how it stands; may be empty.
+        ask: String,
     },
     /// A 2601 that names a msgid the platform never saw, because we answered that call from the record.
     #[error("the msgid was answered from the record and never sent")]
@@ -122,8 +124,13 @@ impl Refusal {
                     "该业务已提交过（首次报文{first_msgid}），本次{field}与首次不同，请核对；如需重收请先撤销原结算"
                 )
             }
-            Refusal::SettledBefore { setl_ids } => {
-                format!("该业务已结算成功（结算ID {}），勿重收，请先用5203查询核对", setl_ids.join("、"))
+            Refusal::SettledBefore { setl_ids, ask } => {
+                let which = if setl_ids.is_empty() {
+                    String::new()
+                } else {
+                    format!("（结算ID {}）", setl_ids.join("、"))
+                };
+                format!("该业务此前已办理成功{which}，勿重收，请先用{ask}查询核对")
             }
             Refusal::ReversesAlias { first_msgid } => {
                 format!("该报文是重复提交，未发往平台；如需冲正请使用首次报文{first_msgid}")

@@ -9,7 +9,7 @@ use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
 use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
 
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "title",
     "inherits",
     "parts",
@@ -20,6 +20,7 @@ const SECTIONS: [&str; 16] = [
     "trait",
     "substance",
     "key",
+    "inquiry",
     "rows",
     "reply",
     "err",
@@ -139,6 +140,17 @@ impl Rules {
             set(&mut key.ask, sheet.words(table, "ask"));
             set(&mut key.freed_by, sheet.list(table, "freed_by"));
             set(&mut key.loose_without, sheet.list(table, "loose_without"));
+        }
+        for (name, table) in sheet.tables(root, "inquiry") {
+            sheet.only(table, &["infno", "fields", "echo", "says", "stands", "undone"]);
+            let (at, inquiry) = self.inquiries.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "infno");
+            set(&mut inquiry.infno, sheet.words(table, "infno"));
+            set(&mut inquiry.fields, sheet.list(table, "fields"));
+            set(&mut inquiry.echo, sheet.words(table, "echo"));
+            set(&mut inquiry.says, sheet.words(table, "says"));
+            set(&mut inquiry.stands, sheet.list(table, "stands"));
+            set(&mut inquiry.undone, sheet.list(table, "undone"));
         }
         for (name, table) in sheet.tables(root, "rows") {
             sheet.only(table, &["infno", "node", "parts"]);

@@ -199,7 +199,7 @@ impl Profile {
     }
 
     /// True when a node of the path holds rows.
-    fn is_row(&self, path: &str) -> bool {
+    pub(super) fn is_row(&self, path: &str) -> bool {
         path.split('.').any(|node| self.names("row_nodes").iter().any(|one| one == node))
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::class::Class;
 
+use super::inquiry::Inquiry;
 use super::transaction::ErrClass;
 
 /// Where a section was last spoken of.
@@ -31,6 +32,7 @@ pub(super) struct Rules {
     pub(super) traits: BTreeMap<String, (Place, Vec<String>)>,
     pub(super) substances: BTreeMap<String, Substance>,
     pub(super) keys: BTreeMap<String, Key>,
+    pub(super) inquiries: BTreeMap<String, (Place, Inquiry)>,
     pub(super) rows: BTreeMap<String, Rows>,
     pub(super) refusing_codes: Vec<String>,
     pub(super) refusing_statuses: Vec<u16>,

@@ -1,6 +1,10 @@
 //! What one transaction (交易) is to the gateway.
 
+use std::sync::Arc;
+
 use crate::domain::class::Class;
+
+use super::inquiry::Inquiry;
 
 /// One transaction number and everything decided about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub struct KeyRule {
     pub fingerprint: Vec<Field>,
     /// What a repeat gets.
     pub on_repeat: OnRepeat,
+    /// How the platform is asked whether the first still stands.
+    pub ask: Option<Arc<Inquiry>>,
     /// What frees the key.
     pub freed_by: Vec<FreedBy>,
     /// Names of parts left out of the loose key.
@@ -127,10 +133,7 @@ pub enum OnRepeat {
     /// Forwarded only after a refusal or a proof that the first was not done.
     AfterRefusalOnly,
     /// Not before the platform was asked about the first.
-    AskFirst {
-        /// The transaction that asks.
-        with: String,
-    },
+    AskFirst,
     /// Always forwarded.
     Forward,
 }
