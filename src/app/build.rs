@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,7 +14,7 @@ use crate::config::settings::ClientSettings;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::exchange::deliveries::Deliveries;
-use crate::exchange::policy::{Policy, Upstream};
+use crate::exchange::policy::{Callback, Policy, Upstream};
 use crate::exchange::refusals::Refusals;
 use crate::exchange::settings::Client;
 use crate::exchange::{Ids, Line};
@@ -39,8 +40,10 @@ pub(super) async fn line(
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
+    let upstreams = upstreams(settings, &clock, &metrics)?;
     let policy = Policy {
-        upstreams: upstreams(settings, &clock, &metrics)?,
+        callback: callback(settings, &upstreams),
+        upstreams,
         clients: settings.client.values().map(client).collect(),
         routes: settings.route.clone(),
         profile,
@@ -98,9 +101,19 @@ fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> 
 }
 
 fn client(written: &ClientSettings) -> Arc<Client> {
-    // `check` refused what is no network.
-    let peers = written.peers.iter().filter_map(|network| network.parse().ok()).collect();
-    Arc::new(Client { peers, unknown: written.unknown, patience_ms: written.patience_ms })
+    Arc::new(Client { peers: networks(&written.peers), unknown: written.unknown, patience_ms: written.patience_ms })
+}
+
+fn callback(settings: &Settings, upstreams: &[Arc<Upstream>]) -> Option<Callback> {
+    let written = &settings.callback;
+    let upstream = upstreams.iter().find(|upstream| upstream.name == written.upstream)?;
+    let client = Client { peers: networks(&written.peers), unknown: written.unknown, patience_ms: 0 };
+    (!written.listen.is_empty()).then(|| Callback { client: Arc::new(client), upstream: Arc::clone(upstream) })
+}
+
+/// `check` refused what is no network.
+fn networks(written: &[String]) -> Vec<IpNet> {
+    written.iter().filter_map(|network| network.parse().ok()).collect()
 }
 
 fn random() -> [u8; 10] {

@@ -18,7 +18,7 @@ use crate::config::Settings;
 use crate::console::token::{self, AdminToken, TokenError};
 use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
-use crate::exchange::{Line, deliveries};
+use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::outbound;
@@ -37,11 +37,14 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// Where the admin port answers.
     pub admin: SocketAddr,
+    /// Where the platform calls the hospital, when that door is open.
+    pub callback: Option<SocketAddr>,
     line: Arc<Line>,
     drain_within: Duration,
     stop_doors: CancellationToken,
     stop_admin: CancellationToken,
     inbound: JoinHandle<()>,
+    callbacks: Option<JoinHandle<()>>,
     admin_task: JoinHandle<io::Result<()>>,
     deliveries: JoinHandle<()>,
     follower: Option<Arc<Follower>>,
@@ -58,6 +61,10 @@ impl Gateway {
             .map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
         let his = bind(&settings.inbound.listen).await?;
+        let platforms = match settings.callback.listen.as_str() {
+            "" => None,
+            listen => Some(bind(listen).await?),
+        };
         let admin = bind(&settings.admin.listen).await?;
         let token = AdminToken::open(&data, token::FILE_NAME)?;
         let clear_token = AdminToken::open(&data, token::CLEAR_FILE_NAME)?;
@@ -67,6 +74,11 @@ impl Gateway {
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
+        let callback = platforms.as_ref().map(TcpListener::local_addr).transpose()?;
+        let callbacks = platforms.map(|listener| {
+            let line = Arc::new(Callbacks(Arc::clone(&line)));
+            tokio::spawn(Door::new(line, settings.inbound.clone(), stop_doors.clone()).serve(listener))
+        });
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, stop_doors.clone());
         let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone());
         let views = Views::at(&data.join(views::FOLDER));
@@ -86,11 +98,13 @@ impl Gateway {
         Ok(Gateway {
             listen,
             admin: admin_at,
+            callback,
             line,
             drain_within: Duration::from_secs(settings.gateway.drain_seconds),
             stop_doors,
             stop_admin,
             inbound: tokio::spawn(door.serve(his)),
+            callbacks,
             admin_task,
             deliveries,
             follower,
@@ -110,10 +124,11 @@ impl Gateway {
         }
         self.line.cut.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.line.tasks.wait()).await;
-        let mut inbound = self.inbound;
-        if tokio::time::timeout(SETTLE_WITHIN, &mut inbound).await.is_err() {
-            tracing::warn!("some clients did not take their answers: their connections are closed");
-            inbound.abort();
+        for mut door in std::iter::once(self.inbound).chain(self.callbacks) {
+            if tokio::time::timeout(SETTLE_WITHIN, &mut door).await.is_err() {
+                tracing::warn!("some clients did not take their answers: their connections are closed");
+                door.abort();
+            }
         }
         self.stop_admin.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.admin_task).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::class::Class;
-use crate::domain::exchange::{ExchangeId, Origin, Seq};
+use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
 use crate::journal::entry::EntryKind;
@@ -50,8 +50,6 @@ pub struct Identified {
     pub undone: Option<Undone>,
     /// True when the transaction has a key rule and the call lacks a part of it.
     pub rule_without_key: bool,
-    /// The HIS, or the gateway itself.
-    pub origin: Origin,
     /// The exchange for whose sake the gateway asks.
     pub parent_id: ExchangeId,
 }
@@ -88,10 +86,10 @@ impl Line {
         let policy = Arc::clone(&arrival.policy);
         let profile = &policy.profile;
         let identity = profile.identify(&arrival.request.target, &arrival.request.headers, &arrival.view);
-        let Some(client) = policy.client(arrival.head.peer.ip()) else {
+        let Some(client) = policy.client(arrival.origin, arrival.head.peer.ip()) else {
             return Err((arrival, Refusal::UnknownClient));
         };
-        let Some(upstream) = policy.upstream(&arrival.request.target, &identity.infno) else {
+        let Some(upstream) = policy.upstream(arrival.origin, &arrival.request.target, &identity.infno) else {
             return Err((arrival, Refusal::NoRoute { infno: identity.infno }));
         };
         let transaction = profile.transaction(&identity.infno);
@@ -107,7 +105,6 @@ impl Line {
             claim: None,
             like_claim: None,
             generation: 0,
-            origin: Origin::His,
             parent_id: ExchangeId::NONE,
             arrival,
             identity,

@@ -115,7 +115,6 @@ impl Line {
             like_claim: None,
             undone: None,
             rule_without_key: false,
-            origin: Origin::Reconcile,
             parent_id: held.exchange_id,
             arrival: Arrival {
                 id,
@@ -125,6 +124,7 @@ impl Line {
                 at_unix_ns: asked.now_unix_ns,
                 policy: Arc::clone(&arrival.policy),
                 key_slot: 0,
+                origin: Origin::Reconcile,
             },
         })
     }

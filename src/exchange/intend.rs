@@ -94,7 +94,7 @@ fn header_of(call: &Identified) -> Header {
         exchange_id: arrival.id,
         at_unix_ns: arrival.at_unix_ns,
         class: call.identity.class as u8,
-        origin: call.origin as u8,
+        origin: arrival.origin as u8,
         parent_id: call.parent_id,
         flags: if spooled { flag::SPOOLED } else { 0 },
         key_slot: arrival.key_slot,

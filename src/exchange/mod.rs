@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::clock::Clock;
-use crate::domain::exchange::ExchangeId;
+use crate::domain::exchange::{ExchangeId, Origin};
 use crate::domain::message::Body;
 use crate::domain::outcome::{Cause, Told};
 use crate::journal::{Health, Journal};
@@ -192,10 +192,25 @@ impl Exchanges for Arc<Line> {
     type Intake = Arriving;
 
     fn intake(&self, head: RequestHead) -> Arriving {
-        Arriving::new(Arc::clone(self), head)
+        Arriving::new(Arc::clone(self), head, Origin::His)
     }
 
     fn refuse_unheard(&self, head: &RequestHead, why: Bound) -> Answer {
-        self.refuse_head(head, &Refusal::Bound(why))
+        self.refuse_head(head, Origin::His, &Refusal::Bound(why))
+    }
+}
+
+/// The line as the door of the platform's own calls sees it (6204, 6302, 7108, 7109): the HIS is who is asked.
+pub struct Callbacks(pub Arc<Line>);
+
+impl Exchanges for Callbacks {
+    type Intake = Arriving;
+
+    fn intake(&self, head: RequestHead) -> Arriving {
+        Arriving::new(Arc::clone(&self.0), head, Origin::Callback)
+    }
+
+    fn refuse_unheard(&self, head: &RequestHead, why: Bound) -> Answer {
+        self.0.refuse_head(head, Origin::Callback, &Refusal::Bound(why))
     }
 }

@@ -70,10 +70,12 @@ pub enum Refusal {
     #[error("the body could not be stored")]
     NotStored,
     /// The request never left this machine.
-    #[error("the platform could not be reached: {why}")]
+    #[error("the other side could not be reached: {why}")]
     NeverSent {
         /// English reason for the log.
         why: String,
+        /// Who could not be reached, for people.
+        whom: &'static str,
     },
 }
 
@@ -143,7 +145,7 @@ impl Refusal {
             Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),
             Refusal::HistoryUnread => "网关无法核对该业务的历史记录，暂停受理，请联系信息科".to_owned(),
             Refusal::NotStored => "网关无法保存报文，请稍后重试".to_owned(),
-            Refusal::NeverSent { .. } => "网关连不上医保平台，请检查网络后重试".to_owned(),
+            Refusal::NeverSent { whom, .. } => format!("网关连不上{whom}，请检查网络后重试"),
         };
         format!("【网关未发送】{says}[{}]", self.code())
     }

@@ -65,9 +65,10 @@ impl Rules {
 
     fn apply_envelope(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(identity) = sheet.table(root, "identity") {
-            sheet.only(identity, &["number_prefixes", "number_header"]);
+            sheet.only(identity, &["number_prefixes", "number_header", "path_names"]);
             set(&mut self.number_prefixes, sheet.list(identity, "number_prefixes"));
             set(&mut self.number_header, sheet.words(identity, "number_header"));
+            set(&mut self.path_names, sheet.list(identity, "path_names"));
         }
         if let Some(envelope) = sheet.table(root, "envelope") {
             sheet.only(envelope, &[&NAMES[..], &["cross_region_digits"]].concat());
@@ -164,11 +165,12 @@ impl Rules {
 
     fn apply_reply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(reply) = sheet.table(root, "reply") {
-            sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code"]);
+            sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code", "by_success"]);
             set(&mut self.refusing_codes, sheet.list(reply, "refusing_codes"));
             set(&mut self.refusing_statuses, sheet.numbers(reply, "refusing_statuses"));
-            let by_code = sheet.list(reply, "by_code");
-            set(&mut self.by_code, by_code.map(|said| (place(sheet, reply, "by_code"), said)));
+            for (name, slot) in [("by_code", &mut self.by_code), ("by_success", &mut self.by_success)] {
+                set(slot, sheet.list(reply, name).map(|said| (place(sheet, reply, name), said)));
+            }
         }
         for (name, table) in sheet.tables(root, "err") {
             sheet.only(table, &["class", "infno", "contains", "source"]);
@@ -191,10 +193,11 @@ impl Rules {
 
     fn apply_texts(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(refusal) = sheet.table(root, "refusal") {
-            sheet.only(refusal, &["content_type", "infcode", "members", "members_by_code"]);
+            sheet.only(refusal, &["content_type", "infcode", "members", "members_by_code", "members_by_success"]);
             set(&mut self.refusal.content_type, sheet.words(refusal, "content_type"));
             set(&mut self.refusal.members, sheet.list(refusal, "members"));
             set(&mut self.refusal.members_by_code, sheet.list(refusal, "members_by_code"));
+            set(&mut self.refusal.members_by_success, sheet.list(refusal, "members_by_success"));
             let infcode = sheet.words(refusal, "infcode");
             if infcode.as_deref().is_some_and(|word| !matches!(word, "number" | "string")) {
                 sheet.complain(span_of(refusal, "infcode"), "infcode is `number` or `string`", "");

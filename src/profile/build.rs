@@ -10,7 +10,7 @@ use crate::domain::scan::Wanted;
 use super::complaint::{Complaint, nearest};
 use super::envelope::Role;
 use super::rules::{Key, NAMES, Place, Rules};
-use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, RowRule, Transaction};
+use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, ReplyStyle, RowRule, Transaction};
 
 /// Puts what the sections say of a transaction together.
 pub(super) struct Builder<'a> {
@@ -45,8 +45,11 @@ impl Builder<'_> {
     }
 
     fn add_traits(&self, all: &mut BTreeMap<String, Transaction>) {
-        let (place, by_code) = &self.rules.by_code;
-        self.each(all, place, by_code, |one| one.reply_by_code = true);
+        for (style, (place, infnos)) in
+            [(ReplyStyle::Code, &self.rules.by_code), (ReplyStyle::Success, &self.rules.by_success)]
+        {
+            self.each(all, place, infnos, |one| one.reply = style);
+        }
         for (name, (place, infnos)) in &self.rules.traits {
             match name.as_str() {
                 "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
@@ -208,8 +211,9 @@ pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>
 
 /// Keys whose values a reply's scanner keeps.
 pub(super) fn reply_wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>) -> Wanted {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 11] = [
         "reply_code",
+        "reply_success",
         "reply_text",
         "reply_gateway",
         "medins_setl_id",

@@ -127,8 +127,9 @@ fn check_whole(name: &str, rules: &Rules, complaints: &RefCell<Vec<Complaint>>) 
     for text in UNKNOWN.into_iter().filter(|text| rules.unknown.get(*text).is_none_or(String::is_empty)) {
         lacks(&format!("unknown.{text}"));
     }
-    if rules.refusal.members.is_empty() || rules.refusal.members_by_code.is_empty() || rules.refusal.infcode.is_empty()
-    {
+    let refusal = &rules.refusal;
+    let shapes = [&refusal.members, &refusal.members_by_code, &refusal.members_by_success];
+    if shapes.into_iter().any(Vec::is_empty) || refusal.infcode.is_empty() {
         lacks("the shape of the refusal");
     }
     if rules.transactions.is_empty() {

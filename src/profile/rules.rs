@@ -22,6 +22,8 @@ pub(super) struct Rules {
     pub(super) services: BTreeMap<String, Vec<String>>,
     pub(super) number_prefixes: Vec<String>,
     pub(super) number_header: String,
+    /// Last segment of a path → transaction (calls of the platform).
+    pub(super) path_names: Vec<String>,
     /// Our name of an envelope field → its names on the wire.
     pub(super) names: BTreeMap<String, Vec<String>>,
     pub(super) cross_region_digits: u64,
@@ -37,6 +39,7 @@ pub(super) struct Rules {
     pub(super) refusing_codes: Vec<String>,
     pub(super) refusing_statuses: Vec<u16>,
     pub(super) by_code: (Place, Vec<String>),
+    pub(super) by_success: (Place, Vec<String>),
     pub(super) errs: BTreeMap<String, Err>,
     pub(super) refusal: Refusal,
     pub(super) unknown: BTreeMap<String, String>,
@@ -100,10 +103,11 @@ pub(super) struct Refusal {
     pub(super) infcode: String,
     pub(super) members: Vec<String>,
     pub(super) members_by_code: Vec<String>,
+    pub(super) members_by_success: Vec<String>,
 }
 
 /// Fields of the envelope and the reply that a profile may name.
-pub(super) const NAMES: [&str; 23] = [
+pub(super) const NAMES: [&str; 24] = [
     "infno",
     "msgid",
     "fixmedins_code",
@@ -126,6 +130,7 @@ pub(super) const NAMES: [&str; 23] = [
     "reply_code",
     "reply_text",
     "reply_gateway",
+    "reply_success",
     "medins_setl_id",
 ];
 /// Lists of single transactions.

@@ -35,8 +35,8 @@ pub struct Transaction {
     pub stage_reopens: bool,
     /// Held by the fence of its person (`money.md` §5).
     pub fenced: bool,
-    /// Its reply says `code`, not `infcode`.
-    pub reply_by_code: bool,
+    /// How its reply says yes or no.
+    pub reply: ReplyStyle,
 }
 
 impl Transaction {
@@ -56,7 +56,7 @@ impl Transaction {
             echo: None,
             stage_reopens: false,
             fenced: false,
-            reply_by_code: false,
+            reply: ReplyStyle::Infcode,
         }
     }
 }
@@ -116,6 +116,18 @@ impl Field {
     pub fn name(&self) -> &str {
         self.names.first().map_or("", String::as_str)
     }
+}
+
+/// How a reply says yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyStyle {
+    /// `infcode` 0 or -1.
+    #[default]
+    Infcode,
+    /// `code` 0 or another.
+    Code,
+    /// `success` true or false: the hospital's answer to a call of the platform.
+    Success,
 }
 
 /// What a repeat of a key gets.
