@@ -33,10 +33,10 @@ use super::StartError;
 /// Builds the line over an open journal; gives the reports that `deliveries::write` takes.
 pub(super) async fn line(
     settings: &Settings,
+    profile: Profile,
     journal: Journal,
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
-    let profile = load_profile(&settings.gateway.profile)?;
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
@@ -66,7 +66,7 @@ pub(super) async fn line(
     Ok((Arc::new(line), reported))
 }
 
-fn load_profile(name: &str) -> Result<Profile, StartError> {
+pub(super) fn load_profile(name: &str) -> Result<Profile, StartError> {
     Profile::load(name, &Texts::embedded()).map_err(|complaints| {
         let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
         StartError::Profile { name: name.to_owned(), complaints: complaints.join("; ") }

@@ -132,8 +132,9 @@ impl Line {
     }
 
     /// "Outcome unknown", in the platform's envelope (`money.md` §4).
-    pub(super) fn unknown_words(&self, call: &Identified) -> Reply {
-        self.own_words(call, &self.unknown_text(UnknownText::Waiting, call, call.arrival.at_unix_ns))
+    pub(super) fn unknown_words(&self, call: &Identified, cause: Cause) -> Reply {
+        let which = if cause == Cause::TimedOut { UnknownText::Waiting } else { UnknownText::Lost };
+        self.own_words(call, &self.unknown_text(which, call, call.arrival.at_unix_ns))
     }
 
     fn own_words(&self, call: &Identified, err_msg: &str) -> Reply {

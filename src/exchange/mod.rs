@@ -162,12 +162,14 @@ impl Line {
                 Some(self.relay(intended, *heeded, told))
             }
             Saying::NotSent(why) => {
+                let call = intended.call();
+                tracing::warn!(exchange = %call.arrival.id, upstream = call.upstream.name, why, "not sent");
                 let own = self.not_sent_words(intended.call(), why);
                 self.settle(intended, verdict, Evidence::own_words(None, &own, Told::Refused)).await;
                 Some(self.say(intended, &own, Told::Refused))
             }
             Saying::Unknown(seen) => {
-                let own = self.unknown_words(intended.call());
+                let own = self.unknown_words(intended.call(), verdict.cause);
                 let told = intended.call().client.unknown.told();
                 self.settle(intended, verdict, Evidence::own_words(seen.as_deref(), &own, told)).await;
                 self.say_unknown(intended.call(), intended.seq, intended.header.exchange_id, &own).await

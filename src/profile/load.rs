@@ -24,6 +24,9 @@ pub(super) fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>>
     let mut resolved = String::new();
     let mut loading = Loading { texts, complaints: &complaints, rules: &mut rules, resolved: &mut resolved };
     loading.profile(name, 0);
+    if resolved.is_empty() {
+        return Err(complaints.into_inner()); // Nothing was read: what it lacks need not be listed.
+    }
     let transactions = Builder { rules: &rules, complaints: &complaints }.transactions();
     check_whole(name, &rules, &complaints);
     let complaints = complaints.into_inner();
