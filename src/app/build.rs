@@ -23,24 +23,29 @@ use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::outbound;
+use crate::outbound::tls::kept::Renews;
 use crate::profile::Profile;
 use crate::profile::texts::Texts;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
 
-/// Builds the line over an open journal; gives the reports that `deliveries::write` takes.
+/// Sets of files of certificates, with the names of the upstreams that use them.
+pub(super) type Sets = Vec<(String, Arc<dyn Renews>)>;
+
+/// Builds the line over an open journal; gives the reports that `deliveries::write` takes, and what is to be looked after.
 pub(super) async fn line(
     settings: &Settings,
     journal: Journal,
     clock: Arc<dyn Clock>,
-) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
+) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>, Sets), StartError> {
     let profile = load_profile(&settings.gateway.profile)?;
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
+    let mut sets = Sets::new();
     let policy = Policy {
-        upstreams: upstreams(settings, &clock, &metrics)?,
+        upstreams: upstreams(settings, &clock, &metrics, &mut sets)?,
         clients: settings.client.values().map(client).collect(),
         routes: settings.route.clone(),
         profile,
@@ -60,7 +65,7 @@ pub(super) async fn line(
         tasks: TaskTracker::new(),
         cut: CancellationToken::new(),
     };
-    Ok((Arc::new(line), reported))
+    Ok((Arc::new(line), reported, sets))
 }
 
 fn load_profile(name: &str) -> Result<Profile, StartError> {
@@ -79,12 +84,18 @@ async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) 
     Ok(journal.append(draft).await?)
 }
 
-fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<Vec<Arc<Upstream>>, StartError> {
+fn upstreams(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    sets: &mut Sets,
+) -> Result<Vec<Arc<Upstream>>, StartError> {
     // `default` without a URL is a pattern for the others, not a platform.
     let platforms = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
-    let build = |(name, upstream): (&String, &outbound::Settings)| {
+    let mut build = |(name, upstream): (&String, &outbound::Settings)| {
         let platform = outbound::Upstream::new(upstream, Arc::clone(clock))
             .map_err(|source| StartError::Upstream { name: name.clone(), source })?;
+        sets.extend(platform.certificates().map(|set| (name.clone(), set)));
         Ok(Arc::new(Upstream {
             name: name.clone(),
             base_path: platform.base_path().to_owned(),
@@ -94,13 +105,19 @@ fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> 
             metrics: metrics.upstream(name),
         }))
     };
-    platforms.map(build).collect()
+    platforms.map(&mut build).collect()
 }
 
 fn client(written: &ClientSettings) -> Arc<Client> {
     // `check` refused what is no network.
     let peers = written.peers.iter().filter_map(|network| network.parse().ok()).collect();
-    Arc::new(Client { peers, unknown: written.unknown, patience_ms: written.patience_ms })
+    Arc::new(Client {
+        peers,
+        certificates: written.certificates.clone(),
+        institutions: written.institutions.clone(),
+        unknown: written.unknown,
+        patience_ms: written.patience_ms,
+    })
 }
 
 fn random() -> [u8; 10] {

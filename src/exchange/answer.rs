@@ -125,6 +125,7 @@ impl Line {
 
     /// "Nothing was sent", in the platform's envelope.
     pub(super) fn not_sent_words(&self, call: &Identified, why: String) -> Reply {
+        tracing::warn!(exchange = %call.arrival.id, upstream = call.upstream.name, why, "nothing was sent");
         self.own_words(call, &Refusal::NeverSent { why }.text())
     }
 
