@@ -24,23 +24,28 @@ use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::outbound;
+use crate::outbound::tls::kept::Renews;
 use crate::profile::Profile;
 use crate::profile::texts::Texts;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
 
-/// Builds the line over an open journal; gives the reports that `deliveries::write` takes.
+/// Sets of files of certificates, with the names of the upstreams that use them.
+pub(super) type Sets = Vec<(String, Arc<dyn Renews>)>;
+
+/// Builds the line over an open journal; gives the reports that `deliveries::write` takes, and what is to be looked after.
 pub(super) async fn line(
     settings: &Settings,
     profile: Profile,
     journal: Journal,
     clock: Arc<dyn Clock>,
-) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
+) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>, Sets), StartError> {
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
-    let upstreams = upstreams(settings, &clock, &metrics)?;
+    let mut sets = Sets::new();
+    let upstreams = upstreams(settings, &clock, &metrics, &mut sets)?;
     let policy = Policy {
         callback: callback(settings, &upstreams),
         upstreams,
@@ -63,7 +68,7 @@ pub(super) async fn line(
         tasks: TaskTracker::new(),
         cut: CancellationToken::new(),
     };
-    Ok((Arc::new(line), reported))
+    Ok((Arc::new(line), reported, sets))
 }
 
 pub(super) fn load_profile(name: &str) -> Result<Profile, StartError> {
@@ -82,12 +87,18 @@ async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) 
     Ok(journal.append(draft).await?)
 }
 
-fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<Vec<Arc<Upstream>>, StartError> {
+fn upstreams(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+    sets: &mut Sets,
+) -> Result<Vec<Arc<Upstream>>, StartError> {
     // `default` without a URL is a pattern for the others, not a platform.
     let platforms = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
-    let build = |(name, upstream): (&String, &outbound::Settings)| {
+    let mut build = |(name, upstream): (&String, &outbound::Settings)| {
         let platform = outbound::Upstream::new(upstream, Arc::clone(clock))
             .map_err(|source| StartError::Upstream { name: name.clone(), source })?;
+        sets.extend(platform.certificates().map(|set| (name.clone(), set)));
         Ok(Arc::new(Upstream {
             name: name.clone(),
             base_path: platform.base_path().to_owned(),
@@ -97,17 +108,30 @@ fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> 
             metrics: metrics.upstream(name),
         }))
     };
-    platforms.map(build).collect()
+    platforms.map(&mut build).collect()
 }
 
 fn client(written: &ClientSettings) -> Arc<Client> {
-    Arc::new(Client { peers: networks(&written.peers), unknown: written.unknown, patience_ms: written.patience_ms })
+    Arc::new(Client {
+        peers: networks(&written.peers),
+        certificates: written.certificates.clone(),
+        institutions: written.institutions.clone(),
+        unknown: written.unknown,
+        patience_ms: written.patience_ms,
+    })
 }
 
+/// The platform's own way to the HIS, when that door is open.
 fn callback(settings: &Settings, upstreams: &[Arc<Upstream>]) -> Option<Callback> {
     let written = &settings.callback;
     let upstream = upstreams.iter().find(|upstream| upstream.name == written.upstream)?;
-    let client = Client { peers: networks(&written.peers), unknown: written.unknown, patience_ms: 0 };
+    let client = Client {
+        peers: networks(&written.peers),
+        certificates: Vec::new(),
+        institutions: Vec::new(),
+        unknown: written.unknown,
+        patience_ms: 0,
+    };
     (!written.listen.is_empty()).then(|| Callback { client: Arc::new(client), upstream: Arc::clone(upstream) })
 }
 

@@ -1,5 +1,6 @@
 //! Settings: defaults, file, environment, flags, merged in that order; every complaint at once, with place and cure.
 
+mod certificates; // Files of certificates and keys, and who is bound to them.
 mod check; // Ranges, words, addresses, and how settings must relate.
 pub mod complaint; // What is wrong, where, and the cure.
 mod layer; // One source of settings: its values and where each was said.

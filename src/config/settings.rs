@@ -77,6 +77,10 @@ pub struct AdminSettings {
 pub struct ClientSettings {
     /// Networks it calls from: `ADDRESS/BITS`.
     pub peers: Vec<String>,
+    /// Certificates it shows: common names, DNS names or fingerprints.
+    pub certificates: Vec<String>,
+    /// Institutions it may call for.
+    pub institutions: Vec<String>,
     /// What it hears when the outcome is unknown.
     pub unknown: WhenUnknown,
     /// Its own time-out; 0 means the upstream's `answer_ms`.

@@ -99,6 +99,10 @@ names! {
         "Times that the views failed and tried again; calls go on.";
     VIEWS_REBUILDS = "medgate_views_rebuilds_total" []
         "Times that the views were built anew from the journal.";
+    CERTIFICATE_ENDS = "medgate_certificate_not_after_timestamp_seconds" ["setting", "user"]
+        "When the first certificate of a file ends, seconds since 1970, by the setting that names the file and the part that uses it.";
+    CERTIFICATES_TAKEN = "medgate_certificates_taken_total" ["user", "result"]
+        "Files of certificates that were read anew, and taken or refused; after a refusal those before stay in use.";
     INFLIGHT_BODY_BYTES = "medgate_inflight_body_bytes" []
         "Bytes of bodies held in memory.";
 }

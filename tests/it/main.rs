@@ -46,3 +46,8 @@ mod sandbox_day; // Simulated HIS callers against the stand-in.
 mod sandbox_faults; // What a client hears of each fault, and what the ledger holds.
 mod sandbox_ledger; // The stand-in performs, over every URL style.
 mod sandbox_whole; // The stand-in over more than one call.
+
+mod tls_his; // The HIS's door in TLS.
+mod tls_platform; // TLS towards the platform.
+mod tls_reload; // Certificates replaced while calls run.
+mod tls_rig; // Certificates, and a client in TLS.
