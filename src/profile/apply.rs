@@ -9,7 +9,7 @@ use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
 use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
 
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "title",
     "inherits",
     "parts",
@@ -26,6 +26,7 @@ const SECTIONS: [&str; 16] = [
     "refusal",
     "unknown",
     "transaction",
+    "signing",
 ];
 
 impl Rules {
@@ -39,6 +40,7 @@ impl Rules {
         self.apply_keys(sheet, root);
         self.apply_reply(sheet, root);
         self.apply_texts(sheet, root);
+        self.signing.apply(sheet, root);
     }
 
     fn apply_tables(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
