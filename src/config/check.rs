@@ -27,23 +27,27 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.upstreams();
     checker.clients();
     checker.routes();
+    checker.identities();
     checker.found
 }
 
-struct Checker<'a> {
-    settings: &'a Settings,
+pub(super) struct Checker<'a> {
+    pub(super) settings: &'a Settings,
     merged: &'a Merged,
     found: Found,
 }
 
 impl Checker<'_> {
     /// Complains at the first of `keys` that somebody said.
-    fn wrong(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {
+    pub(super) fn wrong(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {
         let complaint = self.at(keys, what.into(), cure.into());
-        self.found.complaints.push(complaint);
+        // Two upstreams may ask the same of one identity.
+        if !self.found.complaints.contains(&complaint) {
+            self.found.complaints.push(complaint);
+        }
     }
 
-    fn remark(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {
+    pub(super) fn remark(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {
         let complaint = self.at(keys, what.into(), cure.into());
         self.found.remarks.push(complaint);
     }
