@@ -1,6 +1,6 @@
 //! From settings to policy and line.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,15 +13,16 @@ use crate::config::settings::ClientSettings;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::exchange::deliveries::Deliveries;
-use crate::exchange::policy::{Policy, Upstream};
+use crate::exchange::policy::{Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
 use crate::exchange::settings::Client;
-use crate::exchange::{Ids, Line};
+use crate::exchange::{Ids, Line, Nonces};
 use crate::journal::Journal;
 use crate::journal::composite::Delivery;
 use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
+use crate::keys::{self, Identities, Sources};
 use crate::outbound;
 use crate::profile::Profile;
 use crate::profile::texts::Texts;
@@ -36,12 +37,13 @@ pub(super) async fn line(
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
     let profile = load_profile(&settings.gateway.profile)?;
+    let identities = identities(settings)?;
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let policy = Policy {
-        upstreams: upstreams(settings, &clock, &metrics)?,
-        clients: settings.client.values().map(client).collect(),
+        upstreams: upstreams(settings, &profile, &identities, &clock, &metrics)?,
+        clients: settings.client.values().map(|written| client(written, &identities)).collect(),
         routes: settings.route.clone(),
         profile,
         profile_seq,
@@ -54,6 +56,8 @@ pub(super) async fn line(
         settings: settings.line.clone(),
         clock,
         ids: Ids(Box::new(random)),
+        nonces: Nonces(Box::new(|| hex::encode(random::<16>()))),
+        seen: Mutex::default(),
         held: Arc::default(),
         deliveries,
         metrics: Arc::new(metrics),
@@ -79,7 +83,21 @@ async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) 
     Ok(journal.append(draft).await?)
 }
 
-fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> Result<Vec<Arc<Upstream>>, StartError> {
+fn identities(settings: &Settings) -> Result<Identities, StartError> {
+    keys::load(&settings.identity, &Sources::of_process()).map_err(|troubles| {
+        let troubles: Vec<String> =
+            troubles.into_iter().map(|(name, trouble)| format!("identity {name}: {trouble}")).collect();
+        StartError::Identity { troubles: troubles.join("; ") }
+    })
+}
+
+fn upstreams(
+    settings: &Settings,
+    profile: &Profile,
+    identities: &Identities,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> Result<Vec<Arc<Upstream>>, StartError> {
     // `default` without a URL is a pattern for the others, not a platform.
     let platforms = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
     let build = |(name, upstream): (&String, &outbound::Settings)| {
@@ -92,19 +110,31 @@ fn upstreams(settings: &Settings, clock: &Arc<dyn Clock>, metrics: &Metrics) -> 
             answer_within: Duration::from_millis(upstream.answer_ms),
             listen_within: Duration::from_millis(upstream.listen_ms),
             metrics: metrics.upstream(name),
+            signing: Signing {
+                mode: upstream.sign,
+                // `check` refused what names no variant and no identity.
+                terms: profile.signing(&upstream.signing).cloned().unwrap_or_default(),
+                own: identities.get(&upstream.identity).cloned(),
+            },
         }))
     };
     platforms.map(build).collect()
 }
 
-fn client(written: &ClientSettings) -> Arc<Client> {
+fn client(written: &ClientSettings, identities: &Identities) -> Arc<Client> {
     // `check` refused what is no network.
     let peers = written.peers.iter().filter_map(|network| network.parse().ok()).collect();
-    Arc::new(Client { peers, unknown: written.unknown, patience_ms: written.patience_ms })
+    Arc::new(Client {
+        peers,
+        unknown: written.unknown,
+        patience_ms: written.patience_ms,
+        verify: written.verify,
+        identity: identities.get(&written.identity).cloned(),
+    })
 }
 
-fn random() -> [u8; 10] {
-    let mut bytes = [0; 10];
+fn random<const LEN: usize>() -> [u8; LEN] {
+    let mut bytes = [0; LEN];
     getrandom::fill(&mut bytes).expect("the system has randomness, or nothing here is safe");
     bytes
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::exchange::Seq;
+use crate::domain::terms::{Mode, Terms};
 use crate::outbound::Platform;
 use crate::profile::Profile;
+use crate::signing::credentials::Credentials;
 use crate::telemetry::metrics::UpstreamMetrics;
 
 use super::settings::{Client, Route};
@@ -39,6 +41,19 @@ pub struct Upstream {
     pub listen_within: Duration,
     /// Counts and durations.
     pub metrics: UpstreamMetrics,
+    /// Who signs, and how.
+    pub signing: Signing,
+}
+
+/// Who signs what goes to an upstream.
+#[derive(Debug, Default)]
+pub struct Signing {
+    /// The HIS, or the gateway.
+    pub mode: Mode,
+    /// What the platform asks.
+    pub terms: Terms,
+    /// The gateway's own identity there; signs the calls that the gateway makes itself, whatever the mode.
+    pub own: Option<Arc<Credentials>>,
 }
 
 impl Policy {

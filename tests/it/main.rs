@@ -45,3 +45,9 @@ mod sandbox_day; // Simulated HIS callers against the stand-in.
 mod sandbox_faults; // What a client hears of each fault, and what the ledger holds.
 mod sandbox_ledger; // The stand-in performs, over every URL style.
 mod sandbox_whole; // The stand-in over more than one call.
+
+mod signing_commands; // Keys, explained signatures, and what `check` asks for.
+mod signing_forms; // Each form: what passes, what is signed.
+mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
+mod signing_rig; // Identities on disk, and the openssl program.
+mod signing_verify; // Whose signatures are believed.
