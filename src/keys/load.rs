@@ -76,7 +76,7 @@ fn filled(place: &str) -> Option<&str> {
 }
 
 fn key(place: &str, passphrase: &str, sources: &Sources) -> Result<SoftKey, Trouble> {
-    let text = sources.secret(place)?;
+    let text = sources.private(place)?;
     let passphrase = match filled(passphrase) {
         Some(place) => sources.secret(place)?,
         None => Zeroizing::default(),

@@ -64,6 +64,14 @@ impl Sources {
         Ok(text)
     }
 
+    /// Reads a file that only its owner may read, byte for byte.
+    ///
+    /// # Errors
+    /// As [`Sources::secret`].
+    pub fn private(&self, place: &str) -> Result<Zeroizing<String>, Trouble> {
+        self.read(place, true)
+    }
+
     /// Reads what everybody may know.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ pub fn read_any(place: &str, text: &str, passphrase: Option<&str>) -> Result<Sof
 /// When the old key does not open under the passphrase, or a file cannot be written.
 pub fn rotate(path: &Path, passphrase: &Zeroizing<String>, date: &str) -> Result<([u8; 64], PathBuf), Trouble> {
     let name = path.display().to_string();
-    let text = Sources::default().secret(&name)?;
+    let text = Sources::default().private(&name)?;
     SoftKey::from_encrypted_pem(&text, passphrase.as_bytes()).map_err(|error| key_trouble(&name, error))?;
     let old = PathBuf::from(format!("{name}.{date}"));
     if old.exists() {

@@ -31,8 +31,9 @@ pub fn signing_text(form: Canonical, body: &str, app_secret: &str) -> Result<Zer
         // The reference sorts its finished texts once more, with the `&` that follows each.
         pairs.sort_by_cached_key(|pair| format!("{pair}&").to_lowercase());
     }
-    pairs.push(format!("key={app_secret}"));
-    Ok(Zeroizing::new(pairs.join("&")))
+    pairs.push("key=".to_owned());
+    // Made in one piece, so that no copy of the secret is left behind.
+    Ok(Zeroizing::new([pairs.join("&").as_str(), app_secret].concat()))
 }
 
 type Members<'a> = BTreeMap<String, &'a RawValue>;

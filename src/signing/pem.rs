@@ -1,6 +1,7 @@
 //! SM2 keys as files hold them: encrypted PKCS#8 PEM, as OpenSSL reads and writes it (`crypto.md` §6); plain forms for import.
 
 use sm2::elliptic_curve::sec1::ToSec1Point;
+use sm2::pkcs8::der::ErrorKind;
 use sm2::pkcs8::spki::{DecodePublicKey, EncodePublicKey};
 use sm2::pkcs8::{self, DecodePrivateKey, EncodePrivateKey, LineEnding, pkcs5};
 use sm2::{PublicKey, SecretKey};
@@ -11,6 +12,8 @@ use super::sm2::{KeyError, SoftKey, Verifier};
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 const SEC1: &str = "EC PRIVATE KEY";
+/// What newer OpenSSL writes over the same bytes.
+const SEC1_SM2: &str = "SM2 PRIVATE KEY";
 
 impl SoftKey {
     /// Reads an encrypted private key.
@@ -18,7 +21,7 @@ impl SoftKey {
     /// # Errors
     /// When there is none, it is not encrypted, the passphrase does not open it, or it is of another curve.
     pub fn from_encrypted_pem(text: &str, passphrase: &[u8]) -> Result<SoftKey, KeyError> {
-        if block(text, PLAIN).or(block(text, SEC1)).is_some() {
+        if [PLAIN, SEC1, SEC1_SM2].iter().any(|label| block(text, label).is_some()) {
             return Err(KeyError::NotEncrypted);
         }
         let pem = block(text, ENCRYPTED).ok_or(KeyError::Pem("encrypted private key"))?;
@@ -31,10 +34,12 @@ impl SoftKey {
     /// # Errors
     /// When there is none, or it is of another curve.
     pub fn from_plain_pem(text: &str) -> Result<SoftKey, KeyError> {
-        let secret = match (block(text, PLAIN), block(text, SEC1)) {
-            (Some(pem), _) => SecretKey::from_pkcs8_pem(pem).map_err(|error| of_pkcs8(&error))?,
-            (None, Some(pem)) => SecretKey::from_sec1_pem(pem).map_err(|_| KeyError::OtherCurve)?,
-            (None, None) => return Err(KeyError::Pem("private key")),
+        let secret = if let Some(pem) = block(text, PLAIN) {
+            SecretKey::from_pkcs8_pem(pem).map_err(|error| of_pkcs8(&error))?
+        } else {
+            let pem = block(text, SEC1).or(block(text, SEC1_SM2)).ok_or(KeyError::Pem("private key"))?;
+            let pem = Zeroizing::new(pem.replace(SEC1_SM2, SEC1));
+            SecretKey::from_sec1_pem(&pem).map_err(|_| KeyError::OtherCurve)?
         };
         SoftKey::of(secret).ok_or(KeyError::Private(32))
     }
@@ -87,6 +92,7 @@ fn of_pkcs8(error: &pkcs8::Error) -> KeyError {
     match error {
         pkcs8::Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) => KeyError::Passphrase,
         pkcs8::Error::EncryptedPrivateKey(_) => KeyError::Encryption,
+        pkcs8::Error::Asn1(error) if matches!(error.kind(), ErrorKind::OidUnknown { .. }) => KeyError::Encryption,
         // Garbage that happens to have a good padding opens too, and is no key.
         pkcs8::Error::KeyMalformed(_) | pkcs8::Error::PublicKey(_) | pkcs8::Error::ParametersMalformed => {
             KeyError::OtherCurve

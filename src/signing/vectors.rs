@@ -195,9 +195,9 @@ fn malformed_signatures_and_keys_never_pass() {
 /// The forgery that other libraries take for good: s is a multiple of 2^256, so that s·G looks like nothing, and r is made to fit.
 #[test]
 fn nobody_signs_with_a_public_key_alone() {
+    use ::sm2::elliptic_curve::PrimeField;
     use ::sm2::elliptic_curve::ops::Reduce;
     use ::sm2::elliptic_curve::point::AffineCoordinates;
-    use ::sm2::elliptic_curve::PrimeField;
     use ::sm2::{FieldBytes, ProjectivePoint, PublicKey, Scalar};
     let vector = one("prim-sm2-sign-1");
     let tagged = bytes(&vector, "expected", "public_key_uncompressed_hex");

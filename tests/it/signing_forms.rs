@@ -199,6 +199,75 @@ async fn a_his_that_speaks_plain_hears_plain_and_hears_the_same_again() {
     assert_eq!((again.body, peer.requests().len()), (first.body, 1), "replays hear the same");
 }
 
+/// The `appId` envelope of mobile payment as a HIS writes it that leaves the signing to the gateway.
+const ORDER: &str = "{ \"appId\":\"0123456789ABCDEF0123\",\"encType\":\"SM4\",\"signType\":\"SM2\",\"version\":\"1.0.0\",\"timestamp\":\"1700000000\", \"data\" : {\"medOrgOrd\":\"O1\",\"sum\":1.10,\"empty\":\"\"} }";
+
+#[tokio::test]
+async fn a_mobile_payment_is_signed_then_encrypted_and_its_answer_opened() {
+    const APP: &str = "0123456789ABCDEF0123";
+    let vault = Vault::new();
+    let (key, platform) = (SoftKey::generate().unwrap(), SoftKey::generate().unwrap());
+    let public = vault.public("public.pem", &key);
+    // The SM4 key is made of appId and appSecret.
+    let made = openssl(&["enc", "-sm4-ecb", "-K", &hex::encode(&APP[..16])], SECRET.as_bytes());
+    let sm4_key = hex::encode(&hex::encode_upper(made)[..16]);
+    let output = r#"{"payOrdId":"PAY1"}"#;
+    let signed_answer = format!("appId={APP}&code=0&data={output}&success=true&key={SECRET}");
+    let sign_data = BASE64_STANDARD
+        .encode(medgate::signing::sm2::sign(&platform, USER_ID.as_bytes(), signed_answer.as_bytes()).unwrap());
+    let enc_data = hex::encode_upper(openssl(&["enc", "-sm4-ecb", "-K", &sm4_key], output.as_bytes()));
+    let body =
+        format!(r#"{{"appId":"{APP}","code":0,"encData":"{enc_data}","signData":"{sign_data}","success":true}}"#);
+    let reply =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let peer = Peer::saying(reply).await;
+    let identity = keys::Settings {
+        secret_file: vault.keep("secret", SECRET),
+        platform_key_file: vault.public("platform.pem", &platform),
+        ..vault.with_key(APP, &key)
+    };
+    let gate = TestGateway::before(&format!("http://{}", peer.addr), |settings| {
+        signs(settings, "baseline", Mode::Sign, identity);
+        settings.upstream.get_mut("default").unwrap().signing = "mobile".to_owned();
+    })
+    .await;
+    let heard = gate.call("/org/local/api/hos/6201", ORDER).await;
+    let heard = String::from_utf8(heard.body).unwrap();
+    assert_eq!(
+        heard,
+        body.replace(&format!("\"encData\":\"{enc_data}\""), &format!("\"data\":{output}")),
+        "it hears plain"
+    );
+
+    let sent = peer.only();
+    let left: Value = serde_json::from_slice(&sent.body).unwrap();
+    assert!(left.get("data").is_none());
+    let sealed = hex::decode(left["encData"].as_str().unwrap()).unwrap();
+    let plain = openssl(&["enc", "-d", "-sm4-ecb", "-K", &sm4_key], &sealed);
+    assert_eq!(
+        String::from_utf8(plain).unwrap(),
+        "{\"medOrgOrd\":\"O1\",\"sum\":1.10,\"empty\":\"\"}",
+        "as the HIS wrote it"
+    );
+    let text = format!(
+        "appId={APP}&data={{\"medOrgOrd\":\"O1\",\"sum\":\"1.10\"}}&encType=SM4&signType=SM2&timestamp=1700000000&version=1.0.0&key={SECRET}"
+    );
+    let signature = BASE64_STANDARD.decode(left["signData"].as_str().unwrap()).unwrap();
+    assert!(openssl_verifies(&vault, &public, USER_ID, text.as_bytes(), &der_of(&signature)));
+    let intent = gate.records_of(Kind::Intent);
+    sent_as_declared(&gate.unseal(&intent[0]), &sent);
+
+    for (body, says) in [
+        (ORDER.replace(APP, "another-application-id"), "GW611"),
+        (ORDER.replace("\"data\" :", "\"encData\":\"00\",\"x\":"), "与网关代签设置冲突"),
+        (ORDER.replace("\"data\" :", "\"other\" :"), "GW611"),
+    ] {
+        let heard = String::from_utf8(gate.call("/org/local/api/hos/6201", &body).await.body).unwrap();
+        assert!(heard.contains(says), "{heard}");
+    }
+    assert_eq!(peer.requests().len(), 1);
+}
+
 #[tokio::test]
 async fn what_cannot_be_signed_is_refused_and_nothing_is_sent() {
     let vault = Vault::new();

@@ -118,7 +118,7 @@ fn key_files_are_read_and_written_both_ways() {
     assert_eq!(SoftKey::from_plain_pem(&text).unwrap().public(), expected);
     assert_eq!(SoftKey::from_encrypted_pem(&text, b"").unwrap_err(), KeyError::NotEncrypted);
     let sec1 = String::from_utf8(openssl(&["ec", "-in", &plain], b"")).unwrap();
-    assert!(sec1.contains("BEGIN EC PRIVATE KEY"), "{sec1}");
+    assert!(sec1.contains("BEGIN EC PRIVATE KEY") || sec1.contains("BEGIN SM2 PRIVATE KEY"), "{sec1}");
     assert_eq!(SoftKey::from_plain_pem(&sec1).unwrap().public(), expected);
 }
 
