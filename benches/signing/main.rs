@@ -9,15 +9,18 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use medgate::domain::message::HeaderLines;
 use medgate::domain::scan::Scanner;
+use medgate::domain::terms::{Form, Terms};
 use medgate::profile::{Profile, Texts};
+use medgate::signing::credentials::Credentials;
 use medgate::signing::digest::DEFAULT_USER_ID;
-use medgate::signing::headers::{Csb, csb, tif, x_ca};
+use medgate::signing::headers::{Csb, XCa, csb, tif};
 use medgate::signing::sm2::{self, Signer, SoftKey, Verifier};
-use medgate::signing::{input, sm4};
+use medgate::signing::{apply, members, sm4};
 
 #[path = "../line/calls.rs"]
 mod calls;
@@ -61,20 +64,45 @@ fn signings(body: &[u8]) -> Vec<(&'static str, Run)> {
     let verifier = Verifier::parse(&public).expect("its public half");
     let signature = sm2::sign(&key, DEFAULT_USER_ID, body).expect("it signs");
     let secret = b"secretsecretsecret";
-    let access = Csb { access_key: "ak", name: "2207", version: "1.0.0", timestamp_ms: 1_709_136_000_042 };
+    let access = Csb { access_key: "ak", name: "2207", version: "1.0.0", timestamp: "1709136000042" };
     let copy = || body.to_vec();
     let (b1, b2, b3, b4, b5, b6) = (copy(), copy(), copy(), copy(), copy(), copy());
-    let sealing = SoftKey::parse("3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8").expect("a key");
+    let sealing = sealing();
     vec![
-        ("x-tif", Box::new(|| _ = black_box(tif("paas", "secretsecretsecret", 1_709_136_000, "12345678")))),
+        ("x-tif", Box::new(|| _ = black_box(tif("paas", "secretsecretsecret", "1709136000", "12345678")))),
         ("csb", Box::new(move || _ = black_box(csb(access, secret, &[])))),
-        ("x-ca", Box::new(move || _ = black_box(x_ca("H99", secret, 1_709_136_000, &b1)))),
+        (
+            "x-ca",
+            Box::new(move || {
+                let mut covering = XCa::at("1709136000", secret);
+                covering.covers(&b1);
+                _ = black_box(covering.sign("H99"));
+            }),
+        ),
         ("sm2 sign", Box::new(move || _ = black_box(sm2::sign(&key, DEFAULT_USER_ID, &b2)))),
         ("sm2 verify", Box::new(move || assert!(verifier.verifies(DEFAULT_USER_ID, &b3, &signature)))),
         ("sm4-ecb", Box::new(move || _ = black_box(sm4::encrypt_ecb(KEY, &b4)))),
         ("sm4-cbc", Box::new(move || _ = black_box(sm4::encrypt_cbc(KEY, KEY, &b5)))),
-        ("sealed input", Box::new(move || _ = black_box(input::seal(&sealing, DEFAULT_USER_ID, KEY, &b6)))),
+        ("sealed input", Box::new(move || sealing(&b6))),
     ]
+}
+
+/// Signs and encrypts the `input` of a call.
+fn sealing() -> impl Fn(&[u8]) {
+    let terms = Terms { form: Form::SealedInput, ..Terms::default() };
+    let key = SoftKey::parse("3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8").expect("a key");
+    let by = Credentials { account: "0123456789abcdef".into(), signer: Some(Arc::new(key)), ..Credentials::default() };
+    let profile = Profile::load("baseline", &Texts::embedded()).expect("it is built in");
+    let view = Mutex::new(None);
+    move |body| {
+        let mut view = view.lock().expect("one thread");
+        let view = view.get_or_insert_with(|| {
+            let mut scanner = Scanner::new(profile.wanted(), None, None);
+            scanner.feed(body);
+            scanner.finish()
+        });
+        assert!(apply::sealed(&terms, &by, members::Body { bytes: body, view }).is_ok_and(|sealed| sealed.is_some()));
+    }
 }
 
 /// Builds the peer; each call of what comes back is one round.

@@ -1,6 +1,6 @@
 //! From settings to policy and line.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,16 +13,18 @@ use crate::config::Settings;
 use crate::config::settings::ClientSettings;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
+use crate::domain::terms::Verify;
 use crate::exchange::deliveries::Deliveries;
-use crate::exchange::policy::{Callback, Policy, Upstream};
+use crate::exchange::policy::{Callback, Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
 use crate::exchange::settings::Client;
-use crate::exchange::{Ids, Line};
+use crate::exchange::{Ids, Line, Nonces};
 use crate::journal::Journal;
 use crate::journal::composite::Delivery;
 use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
+use crate::keys::{self, Identities, Sources};
 use crate::outbound;
 use crate::outbound::tls::kept::Renews;
 use crate::profile::Profile;
@@ -41,15 +43,16 @@ pub(super) async fn line(
     journal: Journal,
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>, Sets), StartError> {
+    let identities = identities(settings)?;
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let mut sets = Sets::new();
-    let upstreams = upstreams(settings, &clock, &metrics, &mut sets)?;
+    let upstreams = upstreams(settings, &profile, &identities, &clock, &metrics, &mut sets)?;
     let policy = Policy {
         callback: callback(settings, &upstreams),
         upstreams,
-        clients: settings.client.values().map(client).collect(),
+        clients: settings.client.values().map(|written| client(written, &identities)).collect(),
         routes: settings.route.clone(),
         profile,
         profile_seq,
@@ -62,6 +65,8 @@ pub(super) async fn line(
         settings: settings.line.clone(),
         clock,
         ids: Ids(Box::new(random)),
+        nonces: Nonces(Box::new(|| hex::encode(random::<16>()))),
+        seen: Mutex::default(),
         held: Arc::default(),
         deliveries,
         metrics: Arc::new(metrics),
@@ -87,14 +92,34 @@ async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) 
     Ok(journal.append(draft).await?)
 }
 
+fn identities(settings: &Settings) -> Result<Identities, StartError> {
+    keys::load(&settings.identity, &Sources::of_process()).map_err(|troubles| {
+        let troubles: Vec<String> =
+            troubles.into_iter().map(|(name, trouble)| format!("identity {name}: {trouble}")).collect();
+        StartError::Identity { troubles: troubles.join("; ") }
+    })
+}
+
 fn upstreams(
     settings: &Settings,
+    profile: &Profile,
+    identities: &Identities,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
     sets: &mut Sets,
 ) -> Result<Vec<Arc<Upstream>>, StartError> {
     // `default` without a URL is a pattern for the others, not a platform.
     let platforms = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
+    let signing = |name: &String, upstream: &outbound::Settings| match *name == settings.callback.upstream {
+        // The HIS is no platform: what goes to it bears the platform's own signature, or none.
+        true => Signing::default(),
+        false => Signing {
+            mode: upstream.sign,
+            // `check` refused what names no variant and no identity.
+            terms: profile.signing(&upstream.signing).cloned().unwrap_or_default(),
+            own: identities.get(&upstream.identity).cloned(),
+        },
+    };
     let mut build = |(name, upstream): (&String, &outbound::Settings)| {
         let platform = outbound::Upstream::new(upstream, Arc::clone(clock))
             .map_err(|source| StartError::Upstream { name: name.clone(), source })?;
@@ -106,18 +131,21 @@ fn upstreams(
             answer_within: Duration::from_millis(upstream.answer_ms),
             listen_within: Duration::from_millis(upstream.listen_ms),
             metrics: metrics.upstream(name),
+            signing: signing(name, upstream),
         }))
     };
     platforms.map(&mut build).collect()
 }
 
-fn client(written: &ClientSettings) -> Arc<Client> {
+fn client(written: &ClientSettings, identities: &Identities) -> Arc<Client> {
     Arc::new(Client {
         peers: networks(&written.peers),
         certificates: written.certificates.clone(),
         institutions: written.institutions.clone(),
         unknown: written.unknown,
         patience_ms: written.patience_ms,
+        verify: written.verify,
+        identity: identities.get(&written.identity).cloned(),
     })
 }
 
@@ -131,6 +159,8 @@ fn callback(settings: &Settings, upstreams: &[Arc<Upstream>]) -> Option<Callback
         institutions: Vec::new(),
         unknown: written.unknown,
         patience_ms: 0,
+        verify: Verify::Off,
+        identity: None,
     };
     (!written.listen.is_empty()).then(|| Callback { client: Arc::new(client), upstream: Arc::clone(upstream) })
 }
@@ -140,8 +170,8 @@ fn networks(written: &[String]) -> Vec<IpNet> {
     written.iter().filter_map(|network| network.parse().ok()).collect()
 }
 
-fn random() -> [u8; 10] {
-    let mut bytes = [0; 10];
+fn random<const LEN: usize>() -> [u8; LEN] {
+    let mut bytes = [0; LEN];
     getrandom::fill(&mut bytes).expect("the system has randomness, or nothing here is safe");
     bytes
 }

@@ -242,6 +242,12 @@ pub enum StartError {
         /// Every complaint.
         complaints: String,
     },
+    /// Identities.
+    #[error("{troubles}")]
+    Identity {
+        /// Every trouble with its file and cure.
+        troubles: String,
+    },
     /// An upstream.
     #[error("upstream {name} is not usable")]
     Upstream {

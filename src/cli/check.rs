@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::config::complaint::{Complaint, nearest};
-use crate::config::{self, Loaded};
+use crate::config::{self, Loaded, Settings};
+use crate::keys::{self, Sources, Trouble};
 use crate::profile::{Profile, Texts};
 
 use super::exit::Exit;
@@ -30,6 +31,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> io::Result<Exit> {
         Err(complaints) => return complain(&complaints, out),
     };
     let mut complaints = profile_complaints(&loaded.settings.gateway.profile);
+    complaints.extend(identity_complaints(&loaded.settings));
     complaints.extend(data_complaint(&loaded.settings.gateway.data));
     for remark in &loaded.remarks {
         writeln!(out, "remark: {remark}")?;
@@ -78,6 +80,17 @@ fn profile_complaints(name: &str) -> Vec<Complaint> {
         cure: if it.cure.is_empty() { "correct the profile, or name another one".to_owned() } else { it.cure },
     };
     found.into_iter().map(one).collect()
+}
+
+/// Every key file and secret is opened as `serve` would open it.
+fn identity_complaints(settings: &Settings) -> Vec<Complaint> {
+    let troubles = keys::load(&settings.identity, &Sources::of_process()).err().unwrap_or_default();
+    let one = |(name, it): (String, Trouble)| Complaint {
+        place: format!("identity.{name}"),
+        what: format!("{} {}", it.file, it.what),
+        cure: it.cure,
+    };
+    troubles.into_iter().map(one).collect()
 }
 
 /// The nearest folder that exists decides whether the data folder can be made or written.

@@ -7,9 +7,11 @@ mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
 mod journal; // medgate journal show | tail | verify
+mod keys; // medgate keys new | import | show-public | rotate
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man
 mod serve; // medgate serve
+mod sign; // medgate sign
 mod told; // Arguments that say where settings come from.
 mod views; // medgate views rebuild | digest
 
@@ -56,6 +58,11 @@ enum Command {
     /// Build the views anew, or say their digest. 查询库
     #[command(subcommand)]
     Views(views::Command),
+    /// Make, import, show and rotate SM2 keys. 密钥
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Sign a message as the gateway would, and explain each step. 试签名
+    Sign(sign::Args),
     /// Ask a running gateway whether it is ready; for service managers and containers. 健康检查
     Healthcheck(healthcheck::Args),
     /// Print completions for a shell. 命令补全
@@ -75,6 +82,8 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),
+        Command::Keys(command) => keys::run(command, &mut out, &mut err),
+        Command::Sign(args) => sign::run(&args, &mut out, &mut err),
         Command::Healthcheck(args) => healthcheck::run(args, &mut out, &mut err),
         Command::Completions(args) => manual::completions(&args, Line::command(), &mut out),
         Command::Man(_) => manual::man(Line::command(), &mut out),

@@ -29,6 +29,7 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.routes();
     checker.callback();
     checker.certificates();
+    checker.identities();
     checker.found
 }
 
@@ -42,7 +43,10 @@ impl Checker<'_> {
     /// Complains at the first of `keys` that somebody said.
     pub(super) fn wrong(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {
         let complaint = self.at(keys, what.into(), cure.into());
-        self.found.complaints.push(complaint);
+        // Two upstreams may ask the same of one identity.
+        if !self.found.complaints.contains(&complaint) {
+            self.found.complaints.push(complaint);
+        }
     }
 
     pub(super) fn remark(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {

@@ -7,8 +7,8 @@ use toml::{Table, Value};
 use super::DEFAULTS;
 use super::complaint::nearest;
 
-/// Sections that stand once per name: `[upstream.NAME]`, `[client.NAME]`.
-const NAMED: &[&str] = &["upstream", "client"];
+/// Sections that stand once per name: `[upstream.NAME]`, `[client.NAME]`, `[identity.NAME]`.
+pub(super) const NAMED: &[&str] = &["upstream", "client", "identity"];
 
 /// Whole numbers and their bounds. The lower ones keep the gateway working, the upper ones catch a wrong unit.
 #[rustfmt::skip]
@@ -52,6 +52,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("line.query_without_journal", &["refuse", "pass"]),
     ("client.unknown", &["hold", "close", "native"]),
     ("callback.unknown", &["hold", "close", "native"]),
+    ("client.verify", &["off", "warn", "refuse"]),
+    ("upstream.sign", &["pass", "sign"]),
     ("log.format", &["text", "json"]),
 ];
 

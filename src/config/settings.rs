@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::domain::terms::Verify;
 use crate::exchange::settings::{Route, WhenUnknown};
 use crate::telemetry::log;
-use crate::{exchange, inbound, journal, outbound, views};
+use crate::{exchange, inbound, journal, keys, outbound, views};
 
 /// All settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub upstream: BTreeMap<String, outbound::Settings>,
     /// `[client.*]`, each complete likewise.
     pub client: BTreeMap<String, ClientSettings>,
+    /// `[identity.*]`, each complete likewise.
+    pub identity: BTreeMap<String, keys::Settings>,
     /// `[[route]]`, in the order they are tried.
     pub route: Vec<Route>,
 }
@@ -85,4 +88,8 @@ pub struct ClientSettings {
     pub unknown: WhenUnknown,
     /// Its own time-out; 0 means the upstream's `answer_ms`.
     pub patience_ms: u64,
+    /// What becomes of its calls whose signature is wrong.
+    pub verify: Verify,
+    /// Name of the identity whose signatures it makes; empty for none.
+    pub identity: String,
 }

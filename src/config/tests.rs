@@ -148,6 +148,45 @@ fn all_complaints_come_at_once_from_every_source() {
     assert_eq!(places, expected);
 }
 
+/// Identities are checked against what the profile asks; what might be a secret is never repeated.
+#[test]
+fn identities_are_asked_for_and_checked() {
+    const CSB: &str = "[gateway]\nprofile = \"hunan\"\n";
+    let site = "[identity.site]\naccount = \"a\"\nsecret_file = \"/s\"\n";
+    let rows = [
+        (CSB.to_owned(), "`upstream.default.identity` is empty", "identity = \"none\""),
+        (format!("{CSB}[upstream.default]\nidentity = \"nobody\""), "names \"nobody\", which does not exist", "add [identity.nobody]"),
+        (format!("{CSB}[upstream.default]\nsign = \"sign\"\nidentity = \"none\""), "names nobody who could", "identity = \"NAME\""),
+        (format!("{CSB}[upstream.default]\nidentity = \"site\"\n[identity.site]\naccount = \"a\""), "lacks secret_file, which csb needs", "[identity.site]"),
+        (format!("{CSB}{site}[upstream.default]\nidentity = \"sit\""), "names \"sit\"", "did you mean \"site\"?"),
+        (format!("{CSB}{site}[upstream.default]\nidentity = \"site\"\nsigning = \"mobil\""), "has no [signing.mobil]", ""),
+        (format!("{site}[upstream.default]\nsign = \"sign\"\nidentity = \"site\""), "the profile baseline signs nothing", "sign = \"pass\""),
+        ("[upstream.default]\nsign = \"maybe\"".to_owned(), "does not take \"maybe\"", "pass, sign"),
+        (format!("{CSB}[upstream.default]\nidentity = \"none\"\n[client.default]\nverify = \"warn\""), "does not say whose", "[identity.NAME]"),
+        (format!("{site}[client.default]\nverify = \"refuse\"\nidentity = \"site\""), "the profile baseline knows none", "verify = \"off\""),
+        ("[gateway]\nprofile = \"jilin\"\n[upstream.default]\nidentity = \"none\"\n[identity.his]\naccount = \"a\"\n[client.default]\nverify = \"warn\"\nidentity = \"his\"".to_owned(), "lacks public_key_file", "[identity.his]"),
+        ("[identity.site]\nsecret_file = \"hunter2\"".to_owned(), "neither an absolute path nor credential:NAME", "write its path"),
+        ("[identity.none]\naccount = \"x\"".to_owned(), "cannot be called \"none\"", "another name"),
+    ];
+    for (file, what, cure) in rows {
+        let complaints = told(&file, &[], &[UP]).expect_err(&file);
+        assert_eq!(complaints.len(), 1, "{file}: {complaints:#?}");
+        assert!(complaints[0].what.contains(what) && complaints[0].cure.contains(cure), "{file}: {}", complaints[0]);
+        assert!(
+            complaints[0].place.starts_with("site.toml:") && !complaints[0].to_string().contains("hunter2"),
+            "{}",
+            complaints[0]
+        );
+    }
+    let good = format!(
+        "{CSB}{site}[upstream.default]\nsign = \"sign\"\nidentity = \"site\"\n[client.default]\nverify = \"refuse\"\nidentity = \"site\""
+    );
+    let settings = told(&good, &[], &[UP]).unwrap().settings;
+    assert_eq!(settings.identity["site"].account, "a");
+    assert!(settings.identity["default"].account.is_empty());
+    told(&format!("{CSB}[upstream.default]\nidentity = \"none\""), &[], &[UP]).unwrap();
+}
+
 #[test]
 fn what_is_legal_but_doubtful_is_remarked() {
     let rows = [

@@ -15,6 +15,7 @@ use crate::profile::{NativeBody, Refused, UnknownText};
 
 use super::Line;
 use super::door::{Answer, HandedOver, Receipt, RequestHead};
+use super::edits;
 use super::flow::flow_of;
 use super::forward::{Heeded, Report};
 use super::history;
@@ -54,6 +55,8 @@ pub(super) fn saying(class: Class, verdict: Verdict, report: Report) -> Saying {
     match (verdict.outcome, verdict.cause) {
         (Outcome::Confirmed, _) => Saying::Relay(heeded, Told::Success),
         (Outcome::Refused, _) => Saying::Relay(heeded, Told::Refused),
+        // The bytes of a stranger are not handed on as the platform's, not even to who reads them only.
+        (Outcome::Unknown, Cause::WrongSignature) => Saying::Unknown(Some(heeded)),
         (Outcome::Unknown, _) if class.relays_any_status() => Saying::Relay(heeded, Told::Unknown),
         (Outcome::Unknown, Cause::WithoutSubstance) if passable => Saying::Relay(heeded, Told::Success),
         (Outcome::Unknown, Cause::Unreadable) if passable => Saying::Relay(heeded, Told::Unknown),
@@ -64,7 +67,9 @@ pub(super) fn saying(class: Class, verdict: Verdict, report: Report) -> Saying {
 impl Line {
     /// Dresses the platform's reply; its receipt reports to the deliveries.
     pub(super) fn relay(self: &Arc<Self>, intended: &Intended, heeded: Heeded, told: Told) -> Answer {
-        self.answer_of(&heeded.reply, heeded.carried, self.receipt(intended.seq, intended.header.exchange_id, told))
+        let receipt = self.receipt(intended.seq, intended.header.exchange_id, told);
+        let reply = edits::reply(heeded.reply, &heeded.understood.edits);
+        self.answer_of(&reply, heeded.carried, receipt)
     }
 
     /// Gives our own words about an exchange.

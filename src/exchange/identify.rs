@@ -13,9 +13,11 @@ use crate::profile::{Envelope, Identity, KeyParts, Profile, Stands};
 
 use super::Line;
 use super::answer::Hears;
+use super::check::Finding;
 use super::held::{Called, Claim, Claimed, Standing, Waiting};
 use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
+use super::opening;
 use super::policy::Upstream;
 use super::refusal::Refusal;
 use super::repeat::{Holder, Step, decide};
@@ -48,6 +50,8 @@ pub struct Identified {
     pub like_claim: Option<Claim>,
     /// What a confirmed answer frees.
     pub undone: Option<Undone>,
+    /// What was noticed of its signature.
+    pub findings: Vec<Finding>,
     /// True when the transaction has a key rule and the call lacks a part of it.
     pub rule_without_key: bool,
     /// The exchange for whose sake the gateway asks.
@@ -82,7 +86,7 @@ impl Line {
     ///
     /// # Errors
     /// A refusal that names what stands against the call.
-    pub(super) async fn identify(self: &Arc<Self>, arrival: Arrival) -> Result<Known, (Arrival, Refusal)> {
+    pub(super) async fn identify(self: &Arc<Self>, mut arrival: Arrival) -> Result<Known, (Arrival, Refusal)> {
         let policy = Arc::clone(&arrival.policy);
         let profile = &policy.profile;
         let identity = profile.identify(&arrival.request.target, &arrival.request.headers, &arrival.view);
@@ -97,6 +101,8 @@ impl Line {
         let Some(upstream) = policy.upstream(arrival.origin, &arrival.request.target, &identity.infno) else {
             return Err((arrival, Refusal::NoRoute { infno: identity.infno }));
         };
+        let (client, upstream) = (Arc::clone(client), Arc::clone(upstream));
+        opening::read_request(&mut arrival, &client, &upstream);
         let transaction = profile.transaction(&identity.infno);
         let envelope = profile.envelope(&arrival.view);
         let parts = profile.key(transaction, &arrival.view);
@@ -104,8 +110,9 @@ impl Line {
             tokens: self.tokens_of(&envelope, parts.as_ref()),
             called: self.called_of(&envelope, parts.as_ref()),
             rule_without_key: transaction.key.is_some() && parts.is_none(),
-            client: Arc::clone(client),
-            upstream: Arc::clone(upstream),
+            client,
+            upstream,
+            findings: Vec::new(),
             undone: None,
             claim: None,
             like_claim: None,
@@ -115,6 +122,9 @@ impl Line {
             identity,
             envelope,
         };
+        if let Err(refusal) = self.verify(&mut call).await {
+            return Err((call.arrival, refusal));
+        }
         match self.place(&mut call, parts.as_ref()).await {
             Ok(None) => Ok(Known::First(Box::new(call))),
             Ok(Some(told)) => Ok(Known::Repeat(told)),

@@ -17,12 +17,13 @@ use super::history::Held;
 use super::identify::{Identified, patience};
 use super::intake::Arrival;
 use super::settle::Evidence;
-use super::{Line, Performing, check, sign};
+use super::{Line, Performing, check};
 
 impl Line {
     /// What the platform says of what `held` did; `None` when it cannot be asked.
     ///
-    /// Signatures that the HIS made travel untouched; a platform that refuses them here proves nothing.
+    /// Signed as the gateway's own identity, where there is one. Else the signature that the HIS made for its own call travels along;
+    /// a platform that refuses it here proves nothing.
     pub(super) async fn inquire(
         self: &Arc<Self>,
         repeat: &Identified,
@@ -41,7 +42,7 @@ impl Line {
         };
         let question = self.question(repeat, held, id, &asked)?;
         let checked = check::check(Box::new(question)).ok()?;
-        let intended = self.intend(sign::sign(checked).ok()?).await.ok()?;
+        let intended = self.intend(self.sign(checked).await.ok()?).await.ok()?;
         let mut asking = Performing { line: Arc::clone(self), intended };
 
         let report = tokio::select! {
@@ -114,6 +115,7 @@ impl Line {
             claim: None,
             like_claim: None,
             undone: None,
+            findings: Vec::new(),
             rule_without_key: false,
             parent_id: held.exchange_id,
             arrival: Arrival {

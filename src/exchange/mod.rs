@@ -8,6 +8,7 @@ mod carrying; // Drives one exchange, whoever listens.
 pub mod check; // What is noticed or refused before anything is sent.
 pub mod deliveries; // Handed over or not.
 pub mod door; // What the line and a door say to each other.
+mod edits; // Declared changes of bytes.
 mod flow; // Bodies as flows.
 pub mod forward; // Sends once.
 pub mod held; // Keys under way.
@@ -18,6 +19,7 @@ pub mod intake; // Takes the body.
 pub mod intend; // Makes the intent durable.
 pub mod judge; // What became of it.
 mod late; // Goes on listening after the HIS was told "unknown".
+mod opening; // A copy of what is sealed, to read.
 pub mod policy; // The judgement in force.
 pub mod refusal; // Our no.
 pub mod refusals; // Journaled refusals.
@@ -28,8 +30,9 @@ pub mod settle; // Makes the outcome durable.
 pub mod sign; // The exact bytes that leave.
 mod stream; // Large answers with their tail held.
 mod understood; // What a reply says.
+mod verify; // Whether a call is signed by its client.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +43,7 @@ use crate::domain::exchange::{ExchangeId, Origin};
 use crate::domain::message::Body;
 use crate::domain::outcome::{Cause, Told};
 use crate::journal::{Health, Journal};
+use crate::signing::nonces::Nonces as Seen;
 use crate::telemetry::metrics::Metrics;
 
 use answer::{Hears, Saying, saying};
@@ -69,6 +73,10 @@ pub struct Line {
     pub clock: Arc<dyn Clock>,
     /// Where exchange ids come from.
     pub ids: Ids,
+    /// Where nonces of our own signatures come from.
+    pub nonces: Nonces,
+    /// Nonces of the HIS clients' signatures, seen of late.
+    pub seen: Mutex<Seen>,
     /// Keys under way.
     pub held: Arc<Held>,
     /// Where receipts report.
@@ -91,6 +99,9 @@ impl Ids {
         ExchangeId::new(unix_ns, (self.0)())
     }
 }
+
+/// Makes nonces: letters and digits that come once.
+pub struct Nonces(pub Box<dyn Fn() -> String + Send + Sync>);
 
 /// An exchange below its intent. Dropped unsettled (a panic), it still settles: Unknown(panic).
 struct Performing {
@@ -150,7 +161,7 @@ impl Line {
             Err((arrival, refusal)) => return Err(Some(self.refuse(&arrival, &refusal))),
         };
         let checked = check::check(identified).map_err(refused)?;
-        let signed = sign::sign(checked).map_err(refused)?;
+        let signed = self.sign(checked).await.map_err(refused)?;
         self.intend(signed).await.map_err(refused)
     }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::exchange::{Origin, Seq};
+use crate::domain::terms::{Mode, Terms};
 use crate::outbound::Platform;
 use crate::outbound::tls::certificate::Certificate;
 use crate::profile::Profile;
+use crate::signing::credentials::Credentials;
 use crate::telemetry::metrics::UpstreamMetrics;
 
 use super::settings::{Client, Route};
@@ -50,6 +52,19 @@ pub struct Upstream {
     pub listen_within: Duration,
     /// Counts and durations.
     pub metrics: UpstreamMetrics,
+    /// Who signs, and how.
+    pub signing: Signing,
+}
+
+/// Who signs what goes to an upstream.
+#[derive(Debug, Default)]
+pub struct Signing {
+    /// The HIS, or the gateway.
+    pub mode: Mode,
+    /// What the platform asks.
+    pub terms: Terms,
+    /// The gateway's own identity there; signs the calls that the gateway makes itself, whatever the mode.
+    pub own: Option<Arc<Credentials>>,
 }
 
 impl Policy {
@@ -94,6 +109,7 @@ fn path_of(target: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::terms::Verify;
     use crate::exchange::settings::WhenUnknown;
 
     fn policy(clients: &[(&str, &[&str])]) -> Policy {
@@ -104,6 +120,8 @@ mod tests {
                 institutions: Vec::new(),
                 unknown: WhenUnknown::Native,
                 patience_ms: 0,
+                verify: Verify::Off,
+                identity: None,
             })
         };
         Policy {

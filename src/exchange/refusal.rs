@@ -5,6 +5,8 @@
 use crate::domain::outcome::Cause;
 
 use super::door::Bound;
+use crate::signing::apply::CannotSign;
+use crate::signing::check::Wrong;
 
 /// Why a call was refused before anything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,12 @@ pub enum Refusal {
     /// The body could not be kept on disk.
     #[error("the body could not be stored")]
     NotStored,
+    /// The HIS's signature is not its own, or not of now.
+    #[error("the signature of the call: {0}")]
+    Signature(Wrong),
+    /// The gateway cannot sign the call.
+    #[error("the call cannot be signed: {0}")]
+    CannotSign(CannotSign),
     /// The request never left this machine.
     #[error("the other side could not be reached: {why}")]
     NeverSent {
@@ -107,6 +115,11 @@ impl Refusal {
             Refusal::HistoryUnread => "GW403",
             Refusal::NotStored => "GW404",
             Refusal::NeverSent { .. } => "GW501",
+            Refusal::Signature(Wrong::Missing(_)) => "GW601",
+            Refusal::Signature(Wrong::Account | Wrong::Signature) => "GW602",
+            Refusal::Signature(Wrong::Time | Wrong::Expired) => "GW603",
+            Refusal::Signature(Wrong::Replayed) => "GW604",
+            Refusal::CannotSign(_) => "GW611",
         }
     }
 
@@ -158,6 +171,17 @@ impl Refusal {
             Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),
             Refusal::HistoryUnread => "网关无法核对该业务的历史记录，暂停受理，请联系信息科".to_owned(),
             Refusal::NotStored => "网关无法保存报文，请稍后重试".to_owned(),
+            Refusal::Signature(wrong) => match wrong {
+                Wrong::Missing(what) => format!("报文缺少签名信息（{what}），请联系信息科核对签名配置"),
+                Wrong::Account | Wrong::Signature => "报文签名验证不通过，请联系信息科核对账号与密钥".to_owned(),
+                Wrong::Time | Wrong::Expired => "签名时间戳超出允许范围，请校准本机时间后重试".to_owned(),
+                Wrong::Replayed => "签名随机数重复，疑似重放，请重新生成签名后重试".to_owned(),
+            },
+            Refusal::CannotSign(why) => match why {
+                CannotSign::TooLarge => "报文过大，网关无法加密签名，请拆分后重发".to_owned(),
+                CannotSign::AlreadySealed(_) => "报文已由本机加密签名，与网关代签设置冲突，请联系信息科".to_owned(),
+                _ => "网关无法为报文签名，请联系信息科核对报文与签名配置".to_owned(),
+            },
             Refusal::NeverSent { whom, .. } => format!("网关连不上{whom}，请检查网络后重试"),
         };
         format!("【网关未发送】{says}[{}]", self.code())

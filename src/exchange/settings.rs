@@ -1,12 +1,15 @@
 //! What a site may set about the line, its HIS clients and its routes (`config/medgate.toml`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::domain::outcome::Told;
+use crate::domain::terms::Verify;
 use crate::outbound::tls::certificate::Certificate;
+use crate::signing::credentials::Credentials;
 
 /// `[line]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,6 +46,10 @@ pub struct Client {
     pub unknown: WhenUnknown,
     /// Its own time-out; 0 means the upstream's `answer_ms`.
     pub patience_ms: u64,
+    /// What becomes of a call whose signature is not its own.
+    pub verify: Verify,
+    /// Whose signatures it makes, and under whose key it seals.
+    pub identity: Option<Arc<Credentials>>,
 }
 
 impl Client {
@@ -131,6 +138,8 @@ mod tests {
             institutions: institutions.iter().map(|code| (*code).to_owned()).collect(),
             unknown: WhenUnknown::Native,
             patience_ms: 0,
+            verify: Verify::Off,
+            identity: None,
         };
         let rows: [(&[&str], &[&str], Option<&str>); 6] = [
             (&[], &["H1", "H2"], None),

@@ -9,7 +9,7 @@ use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
 use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
 
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "title",
     "inherits",
     "parts",
@@ -27,6 +27,7 @@ const SECTIONS: [&str; 17] = [
     "refusal",
     "unknown",
     "transaction",
+    "signing",
 ];
 
 impl Rules {
@@ -40,6 +41,7 @@ impl Rules {
         self.apply_keys(sheet, root);
         self.apply_reply(sheet, root);
         self.apply_texts(sheet, root);
+        self.signing.apply(sheet, root);
     }
 
     fn apply_tables(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {

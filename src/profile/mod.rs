@@ -22,6 +22,7 @@ pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
 pub mod refusal; // The gateway's own words, in the platform's shape.
+mod signing; // What a platform asks of a signature.
 
 mod canonical; // One spelling for compared values.
 

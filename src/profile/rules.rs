@@ -43,6 +43,7 @@ pub(super) struct Rules {
     pub(super) errs: BTreeMap<String, Err>,
     pub(super) refusal: Refusal,
     pub(super) unknown: BTreeMap<String, String>,
+    pub(super) signing: super::signing::Said,
 }
 
 /// A row of the specification's tables.

@@ -2,10 +2,15 @@
 
 use std::borrow::Cow;
 
-const EMBEDDED: [(&str, &str); 3] = [
+const EMBEDDED: [(&str, &str); 8] = [
     ("baseline.toml", include_str!("../../profiles/baseline.toml")),
     ("baseline/transactions.toml", include_str!("../../profiles/baseline/transactions.toml")),
     ("guangdong.toml", include_str!("../../profiles/guangdong.toml")),
+    ("hunan.toml", include_str!("../../profiles/hunan.toml")),
+    ("jiangxi.toml", include_str!("../../profiles/jiangxi.toml")),
+    ("jiangsu.toml", include_str!("../../profiles/jiangsu.toml")),
+    ("zhejiang.toml", include_str!("../../profiles/zhejiang.toml")),
+    ("jilin.toml", include_str!("../../profiles/jilin.toml")),
 ];
 
 /// Profile files by name, with `/` between folder and file.

@@ -47,7 +47,12 @@ mod sandbox_faults; // What a client hears of each fault, and what the ledger ho
 mod sandbox_ledger; // The stand-in performs, over every URL style.
 mod sandbox_whole; // The stand-in over more than one call.
 
+mod signing_commands; // Keys, explained signatures, and what `check` asks for.
+mod signing_forms; // Each form: what passes, what is signed.
+mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
+mod signing_rig; // Identities on disk, and the openssl program.
+mod signing_verify;
 mod tls_his; // The HIS's door in TLS.
 mod tls_platform; // TLS towards the platform.
 mod tls_reload; // Certificates replaced while calls run.
-mod tls_rig; // Certificates, and a client in TLS.
+mod tls_rig; // Certificates, and a client in TLS. // Whose signatures are believed.

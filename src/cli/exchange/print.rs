@@ -55,7 +55,7 @@ pub(super) fn exchange(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
         }
     }
     for edit in &shown.edits {
-        writeln!(out, "  changed before sending: {edit}")?;
+        writeln!(out, "  changed by the gateway: {edit}")?;
     }
     for unopened in &shown.unopened {
         writeln!(out, "  could not be opened: {unopened}")?;
