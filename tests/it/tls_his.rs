@@ -266,7 +266,8 @@ fn check_and_serve_name_the_file_and_the_cure() {
         .map(|command| {
             let mut program = medgate(&[command, "--upstream", "http://127.0.0.1:9"]);
             program.env("MEDGATE__INBOUND__CERTIFICATE", &certificate).env("MEDGATE__INBOUND__KEY", &key);
-            let output = run(program.current_dir(certificates.path("")));
+            program.current_dir(certificates.path(""));
+            let output = run(program);
             assert_eq!(output.status.code(), Some(78), "{}", said(&output));
             said(&output)
         })
