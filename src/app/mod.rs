@@ -128,6 +128,7 @@ impl Gateway {
 
     /// Reads all certificates again and takes those that hold; calls under way are not touched.
     pub fn reload(&self) {
+        tracing::info!("told to read the certificates anew");
         self.certificates.ask();
     }
 

@@ -38,14 +38,11 @@ impl Checker<'_> {
                 self.ends_soon("inbound", &dated, clock.as_ref());
                 let found = settings.inbound.listen.to_socket_addrs();
                 let open = found.is_ok_and(|mut found| found.any(|found| !found.ip().is_loopback()));
-                if open && dated.iter().any(|dated| dated.for_development) {
-                    let what = "the certificate is one of those for development, whose keys everybody has, and other \
-                                machines can call";
-                    self.remark(
-                        &["inbound.certificate"],
-                        what,
-                        "use a certificate of your own, or listen on 127.0.0.1",
-                    );
+                for file in dated.iter().filter(|file| open && file.for_development) {
+                    let key = format!("inbound.{}", file.key);
+                    let what =
+                        format!("`{key}` is for development, everybody has its key, and other machines can call");
+                    self.remark(&[&key], what, "use certificates of your own, or listen on 127.0.0.1");
                 }
             }
         }
@@ -243,7 +240,7 @@ mod tests {
             (DOOR.to_owned(), ""),
             (format!("{DOOR}{bound}[client.default]\ninstitutions = [\"P99000000001\"]\n"), ""),
             (format!("{DOOR}{bound}"), "takes every certificate that no other section names"),
-            (format!("{DOOR}listen = \"0.0.0.0:8080\"\n"), "one of those for development"),
+            (format!("{DOOR}listen = \"0.0.0.0:8080\"\n"), "is for development"),
             ("[upstream.a]\nurl = \"http://a:1\"\nca = \"@/ca.pem\"\n".to_owned(), "they are not used"),
             ("[upstream.a]\nurl = \"https://127.0.0.1\"\nca = \"@/ca.pem\"\n".to_owned(), ""),
         ];

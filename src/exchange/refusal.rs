@@ -18,7 +18,7 @@ pub enum Refusal {
     #[error("the peer belongs to no client section")]
     UnknownClient,
     /// The client may not call for the institution.
-    #[error("the client may not call for institution `{fixmedins_code}`")]
+    #[error("the client may not call for institution {fixmedins_code:?}")]
     ForeignInstitution {
         /// 定点医药机构编号 of the call; empty when it names none.
         fixmedins_code: String,

@@ -151,6 +151,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             Poll::Ready(flushed) => flushed?,
             Poll::Pending => return self.wait_to_write(cx).map(Err),
         }
+        self.writing.moved(0); // the client has read: its turn is over
         if self.link.flushed() {
             // hyper may not read again before the next byte comes: the idle alarm is armed here.
             let now = Instant::now();

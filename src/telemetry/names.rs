@@ -62,7 +62,7 @@ names! {
     INBOUND_CONNECTIONS = "medgate_inbound_connections" []
         "Open connections of HIS clients.";
     UNREADABLE_REQUESTS = "medgate_unreadable_requests_total" ["reason"]
-        "Requests that the HTTP parser answered itself with 400 or 431, or that broke off.";
+        "Requests that the HTTP parser answered itself with 400 or 431 or that broke off, and connections that came to no TLS.";
     JOURNAL_APPEND_DURATION = "medgate_journal_append_duration_seconds" []
         "From handing an intent to the journal to its being durable.";
     JOURNAL_SYNC_DURATION = "medgate_journal_sync_duration_seconds" []

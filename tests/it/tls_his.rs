@@ -14,6 +14,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::crash_rig::{medgate, run, said};
 use crate::doors_rig::{Does, Gate, OK, Peer, Talk, post};
 use crate::money_his::{self as his, HOSPITAL, URL};
 use crate::rig::{SOON, TestGateway, json, until};
@@ -252,6 +253,37 @@ async fn a_repeat_from_another_institutions_client_hears_nothing_of_the_first() 
         let heard = String::from_utf8_lossy(&answer.body).into_owned();
         assert!(heard.contains(expected), "{shows}: {heard}");
     }
+}
+
+#[test]
+fn check_and_serve_name_the_file_and_the_cure() {
+    let certificates = Certificates::new();
+    for name in ["server", "other"] {
+        certificates.issue_here(name);
+    }
+    let (certificate, key) = (certificates.path("server.pem"), certificates.path("other.key"));
+    let said: Vec<String> = ["check", "serve"]
+        .map(|command| {
+            let mut program = medgate(&[command, "--upstream", "http://127.0.0.1:9"]);
+            program.env("MEDGATE__INBOUND__CERTIFICATE", &certificate).env("MEDGATE__INBOUND__KEY", &key);
+            program.current_dir(certificates.path(""));
+            let output = run(program);
+            assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+            said(&output)
+        })
+        .into();
+    assert_eq!(said[0], said[1]);
+    let place = "environment MEDGATE__INBOUND__KEY: ";
+    for part in [
+        place,
+        &key.display().to_string(),
+        "does not belong to the certificate",
+        "cure: name the key",
+        "1 complaint(s)",
+    ] {
+        assert!(said[0].contains(part), "{}", said[0]);
+    }
+    assert!(!said[0].contains("PRIVATE"), "{}", said[0]);
 }
 
 #[test]

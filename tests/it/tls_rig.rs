@@ -32,7 +32,9 @@ impl Certificates {
     pub fn new() -> Certificates {
         let certificates = Certificates { dir: tempfile::tempdir().unwrap() };
         let authority = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
-        certificates.make("ca", "an authority", &["-addext", authority[0], "-addext", authority[1]]);
+        // Two authorities of one name would be told apart by their keys only.
+        let name = format!("authority {}", certificates.dir.path().file_name().unwrap().display());
+        certificates.make("ca", &name, &["-addext", authority[0], "-addext", authority[1]]);
         certificates
     }
 

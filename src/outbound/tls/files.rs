@@ -51,11 +51,11 @@ pub struct Dated {
     pub title: String,
     /// Until when, seconds since 1970.
     pub not_after_unix_s: i64,
-    /// Signed by the authority of `certs/`.
+    /// One of them was signed by the authority of `certs/`.
     pub for_development: bool,
 }
 
-/// An own chain with its key, judged: they belong together, and the chain is valid at `now_unix_ns`.
+/// An own chain with its key, judged: they belong together, and the own certificate is valid at `now_unix_ns`.
 ///
 /// # Errors
 /// The first thing that does not hold.
@@ -65,10 +65,7 @@ pub fn identity(certificate: &Path, key: &Path, now_unix_ns: i64) -> Result<(Cer
     let Some(own) = read.first().filter(|_| read.len() == chain.len()) else {
         return Err(unreadable("certificate", certificate));
     };
-    let now_unix_s = now_unix_ns / SECOND_NS;
-    for link in &read {
-        valid(link, certificate, now_unix_s)?;
-    }
+    valid(own, certificate, now_unix_ns / SECOND_NS)?;
     let made = CertifiedKey::from_der(chain, private_key(key)?, &provider());
     let made = made.map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
@@ -77,17 +74,12 @@ pub fn identity(certificate: &Path, key: &Path, now_unix_ns: i64) -> Result<(Cer
         }
         error => Trouble::of("key", key, format!("cannot be used: {error}"), "use an RSA or ECDSA key in PKCS#8 form"),
     })?;
-    let first_end = read.iter().map(|link| link.not_after_unix_s).min().unwrap_or(own.not_after_unix_s);
-    let dated = Dated {
-        key: "certificate",
-        title: own.title().to_owned(),
-        not_after_unix_s: first_end,
-        for_development: own.for_development,
-    };
+    let dated =
+        first_to_end("certificate", &read, now_unix_ns).ok_or_else(|| unreadable("certificate", certificate))?;
     Ok((made, dated))
 }
 
-/// The authorities of a file. Of those that have not ended, the first to end gives the date.
+/// The authorities of a file.
 ///
 /// # Errors
 /// The first thing that does not hold.
@@ -98,16 +90,21 @@ pub fn roots(key: &'static str, file: &Path, now_unix_ns: i64) -> Result<(Arc<Ro
         read.push(Certificate::read(&der).ok_or_else(|| unreadable(key, file))?);
         store.add(der).map_err(|_| unreadable(key, file))?;
     }
+    let dated = first_to_end(key, &read, now_unix_ns).ok_or_else(|| unreadable(key, file))?;
+    Ok((Arc::new(store), dated))
+}
+
+/// Of those that have not ended, the first to end gives the date: bundles carry old ones along.
+fn first_to_end(key: &'static str, read: &[Certificate], now_unix_ns: i64) -> Option<Dated> {
     let now_unix_s = now_unix_ns / SECOND_NS;
-    let by_end = |root: &&Certificate| (root.not_after_unix_s < now_unix_s, root.not_after_unix_s);
-    let first = read.iter().min_by_key(by_end).ok_or_else(|| unreadable(key, file))?;
-    let dated = Dated {
+    let by_end = |one: &&Certificate| (one.not_after_unix_s < now_unix_s, one.not_after_unix_s);
+    let first = read.iter().min_by_key(by_end)?;
+    Some(Dated {
         key,
         title: first.title().to_owned(),
         not_after_unix_s: first.not_after_unix_s,
-        for_development: false, // What it vouches for tells.
-    };
-    Ok((Arc::new(store), dated))
+        for_development: read.iter().any(|one| one.for_development),
+    })
 }
 
 /// A file's bytes, within bounds; wiped when dropped, because a key file is read by the same way.
@@ -118,8 +115,11 @@ pub fn read(key: &'static str, file: &Path) -> Result<Zeroizing<Vec<u8>>, Troubl
     let cannot = |error: std::io::Error| {
         Trouble::of(key, file, format!("cannot be read: {error}"), "name a PEM file that the gateway may read")
     };
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(file).map_err(cannot)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    let open = File::open(file).map_err(cannot)?;
+    // Room for all of it from the start: a vector that grows leaves copies behind that nobody wipes.
+    let len = open.metadata().map_err(cannot)?.len().min(FILE_BYTES_MAX) + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(len).unwrap_or_default()));
+    open.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(Trouble::of(key, file, "is larger than 1 MiB", "name a PEM file"));
     }
