@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::domain::outcome::Told;
+use crate::profile::wire::number_fits;
 
 /// `[line]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,14 +85,7 @@ pub struct Route {
 impl Route {
     /// True when the route takes this call.
     pub fn takes(&self, path: &[u8], infno: &str) -> bool {
-        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| matches(pattern, infno))
-    }
-}
-
-fn matches(pattern: &str, infno: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(head) => infno.starts_with(head),
-        None => pattern == infno,
+        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| number_fits(pattern, infno))
     }
 }
 

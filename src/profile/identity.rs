@@ -63,7 +63,7 @@ impl Profile {
         if let Some(number) = self.number_in(last.as_bytes()) {
             return Some(number);
         }
-        let infnos = self.rules.services.get(&format!("{}/{last}", segments.next()?))?;
+        let (_, infnos) = self.rules.services.get(&format!("{}/{last}", segments.next()?))?;
         infnos.iter().find(|infno| in_body.contains(infno)).or_else(|| infnos.first()).cloned()
     }
 

@@ -118,7 +118,7 @@ impl Profile {
             return Bytes::from([&path[..=slash], number.as_bytes(), rest].concat());
         }
         let is_ours = |service: &&String| path.ends_with(service.as_bytes());
-        let asks = self.rules.services.iter().find(|(_, infnos)| infnos.iter().any(|infno| infno == INFNO));
+        let asks = self.rules.services.iter().find(|(_, (_, infnos))| infnos.iter().any(|infno| infno == INFNO));
         match (self.rules.services.keys().find(is_ours), asks) {
             (Some(service), Some((asks, _))) => {
                 Bytes::from([&path[..path.len() - service.len()], asks.as_bytes(), rest].concat())

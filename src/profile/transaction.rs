@@ -33,6 +33,23 @@ pub struct Transaction {
     pub fenced: bool,
     /// Its reply says `code`, not `infcode`.
     pub reply_by_code: bool,
+    /// The province has given it up.
+    pub withdrawn: bool,
+    /// How many rows one call may carry; `max` 0 = nobody says.
+    pub limit: RowLimit,
+    /// Mark (C, S, I, P) and who says that the number exists; empty for a site's own.
+    pub source: String,
+}
+
+/// How many rows one call may carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowLimit {
+    /// The list node.
+    pub node: String,
+    /// Rows; 0 = nobody says.
+    pub max: u64,
+    /// Mark (C, S, I, P) and who says it.
+    pub source: String,
 }
 
 impl Transaction {
@@ -53,6 +70,9 @@ impl Transaction {
             stage_reopens: false,
             fenced: false,
             reply_by_code: false,
+            withdrawn: false,
+            limit: RowLimit::default(),
+            source: String::new(),
         }
     }
 }
