@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Settings;
 use crate::config::settings::ClientSettings;
+use crate::config::{Settings, profiles};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::exchange::deliveries::Deliveries;
@@ -24,7 +24,6 @@ use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::outbound;
 use crate::profile::Profile;
-use crate::profile::texts::Texts;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
@@ -35,14 +34,18 @@ pub(super) async fn line(
     journal: Journal,
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
-    let profile = load_profile(&settings.gateway.profile)?;
+    let profile = load_profile(settings)?;
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
+    let (routes, remarks) = profiles::routes(settings, &profile);
+    for remark in remarks {
+        tracing::warn!(place = %remark.place, cure = %remark.cure, "{}", remark.what);
+    }
     let policy = Policy {
         upstreams: upstreams(settings, &clock, &metrics)?,
         clients: settings.client.values().map(client).collect(),
-        routes: settings.route.clone(),
+        routes,
         profile,
         profile_seq,
     };
@@ -63,10 +66,13 @@ pub(super) async fn line(
     Ok((Arc::new(line), reported))
 }
 
-fn load_profile(name: &str) -> Result<Profile, StartError> {
-    Profile::load(name, &Texts::embedded()).map_err(|complaints| {
-        let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-        StartError::Profile { name: name.to_owned(), complaints: complaints.join("; ") }
+fn load_profile(settings: &Settings) -> Result<Profile, StartError> {
+    profiles::load(&settings.gateway).map_err(|complaints| {
+        let complaints = complaints.iter().map(|one| format!("{}: {}; {}", one.place, one.what, one.cure));
+        StartError::Profile {
+            name: settings.gateway.profile.clone(),
+            complaints: complaints.collect::<Vec<_>>().join("; "),
+        }
     })
 }
 
