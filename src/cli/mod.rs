@@ -9,6 +9,7 @@ mod healthcheck; // medgate healthcheck
 mod journal; // medgate journal show | tail | verify
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man
+mod profile; // medgate profile list | show | check | diff
 mod serve; // medgate serve
 mod told; // Arguments that say where settings come from.
 mod views; // medgate views rebuild | digest
@@ -53,6 +54,9 @@ enum Command {
     Journal(journal::Command),
     /// Play a day at six sandbox institutions, on this machine alone. 演示
     Demo(demo::Args),
+    /// List, show, check and compare profiles of provinces. 各省配置
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Build the views anew, or say their digest. 查询库
     #[command(subcommand)]
     Views(views::Command),
@@ -74,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
+        Command::Profile(command) => profile::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),
         Command::Healthcheck(args) => healthcheck::run(args, &mut out, &mut err),
         Command::Completions(args) => manual::completions(&args, Line::command(), &mut out),
