@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Settings;
 use crate::config::settings::ClientSettings;
+use crate::config::{Settings, profiles};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::domain::terms::Verify;
@@ -28,7 +28,6 @@ use crate::keys::{self, Identities, Sources};
 use crate::outbound;
 use crate::outbound::tls::kept::Renews;
 use crate::profile::Profile;
-use crate::profile::texts::Texts;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
@@ -49,11 +48,15 @@ pub(super) async fn line(
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
     let mut sets = Sets::new();
     let upstreams = upstreams(settings, &profile, &identities, &clock, &metrics, &mut sets)?;
+    let (routes, remarks) = profiles::routes(settings, &profile);
+    for remark in remarks {
+        tracing::warn!(place = %remark.place, cure = %remark.cure, "{}", remark.what);
+    }
     let policy = Policy {
         callback: callback(settings, &upstreams),
         upstreams,
         clients: settings.client.values().map(|written| client(written, &identities)).collect(),
-        routes: settings.route.clone(),
+        routes,
         profile,
         profile_seq,
     };
@@ -76,10 +79,13 @@ pub(super) async fn line(
     Ok((Arc::new(line), reported, sets))
 }
 
-pub(super) fn load_profile(name: &str) -> Result<Profile, StartError> {
-    Profile::load(name, &Texts::embedded()).map_err(|complaints| {
-        let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-        StartError::Profile { name: name.to_owned(), complaints: complaints.join("; ") }
+pub(super) fn load_profile(settings: &Settings) -> Result<Profile, StartError> {
+    profiles::load(&settings.gateway).map_err(|complaints| {
+        let complaints = complaints.iter().map(|one| format!("{}: {}; {}", one.place, one.what, one.cure));
+        StartError::Profile {
+            name: settings.gateway.profile.clone(),
+            complaints: complaints.collect::<Vec<_>>().join("; "),
+        }
     })
 }
 

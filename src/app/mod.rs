@@ -67,7 +67,7 @@ impl Gateway {
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, StartError> {
         let data = settings.gateway.data.clone();
         // What is wrong with the settings is said before anything is made.
-        let profile = build::load_profile(&settings.gateway.profile)?;
+        let profile = build::load_profile(&settings)?;
         let tls = HisTls::open(&settings.inbound, &clock)?;
         private_folder(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.

@@ -46,6 +46,8 @@ pub struct Settings {
 pub struct GatewaySettings {
     /// Name of the profile.
     pub profile: String,
+    /// Folder of the site's own profiles; empty = there is none.
+    pub profiles: PathBuf,
     /// Folder of journal, index, keys and lock.
     pub data: PathBuf,
     /// Grace at SIGTERM.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::domain::outcome::Told;
 use crate::domain::terms::Verify;
 use crate::outbound::tls::certificate::Certificate;
+use crate::profile::wire::number_fits;
 use crate::signing::credentials::Credentials;
 
 /// `[line]`.
@@ -115,14 +116,7 @@ pub struct Route {
 impl Route {
     /// True when the route takes this call.
     pub fn takes(&self, path: &[u8], infno: &str) -> bool {
-        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| matches(pattern, infno))
-    }
-}
-
-fn matches(pattern: &str, infno: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(head) => infno.starts_with(head),
-        None => pattern == infno,
+        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| number_fits(pattern, infno))
     }
 }
 

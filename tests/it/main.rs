@@ -32,6 +32,8 @@ mod program_rig; // `medgate serve` as its own process.
 mod program_stop; // SIGTERM.
 mod program_views; // Views, API and the commands over them.
 
+mod profiles; // A province's own hosts, a site's own profiles.
+
 mod rig; // A whole gateway in this process.
 
 mod money_generations; // What frees a key.
