@@ -5,7 +5,9 @@ use std::path::Path;
 
 use crate::config::complaint::Complaint;
 use crate::config::{self, Settings, profiles};
+use crate::domain::terms::Mode;
 use crate::keys::{self, Sources, Trouble};
+use crate::outbound;
 use crate::profile::Profile;
 
 use super::exit::Exit;
@@ -57,11 +59,19 @@ fn summary(settings: &Settings, profile: &Profile, out: &mut dyn Write) -> io::R
     writeln!(out, "  journal in     {}", settings.gateway.data.display())?;
     writeln!(out, "  profile        {} ({})", profile.name, profile.title())?;
     for (at, route) in routes.iter().enumerate() {
-        let url = settings.upstream.get(&route.upstream).map_or("", |upstream| upstream.url.as_str());
-        let numbers = route.infno.join(" ");
-        writeln!(out, "  route {:<8} {} [{numbers}] -> {} {url}", at + 1, route.prefix, route.upstream)?;
+        let Some(upstream) = settings.upstream.get(&route.upstream) else { continue };
+        let (prefix, infno, name, url) = (&route.prefix, route.infno.join(" "), &route.upstream, &upstream.url);
+        writeln!(out, "  route {:<8} {prefix} [{infno}] -> {name} {url}{}", at + 1, who_signs(upstream))?;
     }
     Ok(Exit::Done)
+}
+
+fn who_signs(upstream: &outbound::Settings) -> String {
+    match (upstream.sign, upstream.identity.as_str()) {
+        (Mode::Sign, identity) => format!(", signed as {identity}"),
+        (Mode::Pass, "" | "none") => String::new(),
+        (Mode::Pass, identity) => format!(", signed by the HIS, our own calls as {identity}"),
+    }
 }
 
 /// Every key file and secret is opened as `serve` would open it.
