@@ -11,7 +11,6 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::terms::{Form, Terms, Unit};
 use crate::keys::load::one;
 use crate::keys::source::{Sources, Trouble};
-use crate::profile::Profile;
 use crate::signing::apply::Now;
 use crate::signing::credentials::Credentials;
 
