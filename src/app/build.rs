@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,8 +13,9 @@ use crate::config::Settings;
 use crate::config::settings::ClientSettings;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
+use crate::domain::terms::Verify;
 use crate::exchange::deliveries::Deliveries;
-use crate::exchange::policy::{Policy, Signing, Upstream};
+use crate::exchange::policy::{Callback, Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
 use crate::exchange::settings::Client;
 use crate::exchange::{Ids, Line, Nonces};
@@ -33,16 +35,18 @@ use super::StartError;
 /// Builds the line over an open journal; gives the reports that `deliveries::write` takes.
 pub(super) async fn line(
     settings: &Settings,
+    profile: Profile,
     journal: Journal,
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
-    let profile = load_profile(&settings.gateway.profile)?;
     let identities = identities(settings)?;
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
+    let upstreams = upstreams(settings, &profile, &identities, &clock, &metrics)?;
     let policy = Policy {
-        upstreams: upstreams(settings, &profile, &identities, &clock, &metrics)?,
+        callback: callback(settings, &upstreams),
+        upstreams,
         clients: settings.client.values().map(|written| client(written, &identities)).collect(),
         routes: settings.route.clone(),
         profile,
@@ -67,7 +71,7 @@ pub(super) async fn line(
     Ok((Arc::new(line), reported))
 }
 
-fn load_profile(name: &str) -> Result<Profile, StartError> {
+pub(super) fn load_profile(name: &str) -> Result<Profile, StartError> {
     Profile::load(name, &Texts::embedded()).map_err(|complaints| {
         let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
         StartError::Profile { name: name.to_owned(), complaints: complaints.join("; ") }
@@ -122,15 +126,31 @@ fn upstreams(
 }
 
 fn client(written: &ClientSettings, identities: &Identities) -> Arc<Client> {
-    // `check` refused what is no network.
-    let peers = written.peers.iter().filter_map(|network| network.parse().ok()).collect();
     Arc::new(Client {
-        peers,
+        peers: networks(&written.peers),
         unknown: written.unknown,
         patience_ms: written.patience_ms,
         verify: written.verify,
         identity: identities.get(&written.identity).cloned(),
     })
+}
+
+fn callback(settings: &Settings, upstreams: &[Arc<Upstream>]) -> Option<Callback> {
+    let written = &settings.callback;
+    let upstream = upstreams.iter().find(|upstream| upstream.name == written.upstream)?;
+    let client = Client {
+        peers: networks(&written.peers),
+        unknown: written.unknown,
+        patience_ms: 0,
+        verify: Verify::Off,
+        identity: None,
+    };
+    (!written.listen.is_empty()).then(|| Callback { client: Arc::new(client), upstream: Arc::clone(upstream) })
+}
+
+/// `check` refused what is no network.
+fn networks(written: &[String]) -> Vec<IpNet> {
+    written.iter().filter_map(|network| network.parse().ok()).collect()
 }
 
 fn random<const LEN: usize>() -> [u8; LEN] {

@@ -18,6 +18,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// `[inbound]`
     pub inbound: inbound::Settings,
+    /// `[callback]`
+    pub callback: CallbackSettings,
     /// `[admin]`
     pub admin: AdminSettings,
     /// `[journal]`
@@ -48,6 +50,20 @@ pub struct GatewaySettings {
     pub data: PathBuf,
     /// Grace at SIGTERM.
     pub drain_seconds: u64,
+}
+
+/// `[callback]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallbackSettings {
+    /// HOST:PORT where the platform calls the hospital; empty = closed.
+    pub listen: String,
+    /// Networks it calls from: `ADDRESS/BITS`.
+    pub peers: Vec<String>,
+    /// Name of the `[upstream.*]` section of the HIS.
+    pub upstream: String,
+    /// What it hears when the outcome is unknown.
+    pub unknown: WhenUnknown,
 }
 
 /// `[admin]`

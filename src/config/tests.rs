@@ -79,7 +79,7 @@ fn sections_inherit_and_routes_replace() {
 fn each_complaint_has_its_place_and_cure() {
     let rows = [
         ("[inbound]\nlisten_to = \"x\"", "site.toml:2", "unknown key `inbound.listen_to`", "did you mean `listen`?"),
-        ("[inbund]\nlisten = \"x\"", "site.toml:2", "unknown section `inbund.listen`", "did you mean `inbound`?"),
+        ("[inbund]\nlisten = \"x\"", "site.toml:2", "unknown section `inbund`", "did you mean `inbound`?"),
         ("zebra = true", "site.toml:1", "unknown section `zebra`", "known here:"),
         ("[zebra]", "site.toml:1", "unknown section `zebra`", "known here:"),
         (
@@ -91,7 +91,7 @@ fn each_complaint_has_its_place_and_cure() {
         ("[upstream.a]\nurll = \"\"", "site.toml:2", "unknown key `upstream.a.urll`", "did you mean `url`?"),
         ("[upstream]\nurl = \"http://a:1\"", "site.toml:2", "`upstream.url` is not a setting", "[upstream.default]"),
         ("inbound = 3", "site.toml:1", "`inbound` is not a setting", "KEY = VALUE"),
-        ("[inbound]\n\nhead_seconds = \"20\"", "site.toml:3", "is a string, not a integer", "for example: 20"),
+        ("[inbound]\n\nhead_seconds = \"20\"", "site.toml:3", "is a string, not an integer", "for example: 20"),
         ("[inbound]\nidle_seconds = 60", "site.toml:2", "= 60 is out of range", "use 120 to 86400"),
         ("[journal]\ncipher = \"sm4\"", "site.toml:2", "does not take \"sm4\"", "did you mean `sm4-gcm`?"),
         ("[client.default]\nunknown = \"5xx\"", "site.toml:2", "does not take", "one of: hold, close, native"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::domain::class::Class;
-use crate::domain::exchange::{ExchangeId, Seq};
+use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::message::{Body, HeaderLines, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
 use crate::journal::composite::Delivery;
@@ -107,10 +107,12 @@ impl Line {
     }
 
     /// The native refusal for a call that a bound stopped before it became an arrival.
-    pub(super) fn refuse_head(&self, head: &RequestHead, refusal: &Refusal) -> Answer {
+    pub(super) fn refuse_head(&self, head: &RequestHead, origin: Origin, refusal: &Refusal) -> Answer {
         self.note_refusal(Class::Unclassified, "", refusal);
         tracing::warn!(code = refusal.code(), peer = %head.peer, reason = %refusal, "refused before the line");
-        let says = Refused { infno: "", msgid: "", err_msg: &refusal.text(), now_unix_ns: self.clock.unix_ns() };
+        let to_platform = origin == Origin::Callback;
+        let err_msg = &refusal.text();
+        let says = Refused { infno: "", msgid: "", err_msg, to_platform, now_unix_ns: self.clock.unix_ns() };
         native(self.policy.load().profile.native_refusal(&says), true)
     }
 
@@ -130,12 +132,14 @@ impl Line {
 
     /// "Nothing was sent", in the platform's envelope.
     pub(super) fn not_sent_words(&self, call: &Identified, why: String) -> Reply {
-        self.own_words(call, &Refusal::NeverSent { why }.text())
+        let whom = if call.arrival.origin == Origin::Callback { "医院系统" } else { "医保平台" };
+        self.own_words(call, &Refusal::NeverSent { why, whom }.text())
     }
 
     /// "Outcome unknown", in the platform's envelope (`money.md` §4).
-    pub(super) fn unknown_words(&self, call: &Identified) -> Reply {
-        self.own_words(call, &self.unknown_text(UnknownText::Waiting, call, call.arrival.at_unix_ns))
+    pub(super) fn unknown_words(&self, call: &Identified, cause: Cause) -> Reply {
+        let which = if cause == Cause::TimedOut { UnknownText::Waiting } else { UnknownText::Lost };
+        self.own_words(call, &self.unknown_text(which, call, call.arrival.at_unix_ns))
     }
 
     fn own_words(&self, call: &Identified, err_msg: &str) -> Reply {
@@ -182,7 +186,8 @@ impl Line {
 
     fn says<'a>(&self, arrival: &'a Arrival, infno: &'a str, err_msg: &'a str) -> Refused<'a> {
         let msgid = arrival.view.top("msgid").unwrap_or_default();
-        Refused { infno, msgid, err_msg, now_unix_ns: self.clock.unix_ns() }
+        let to_platform = arrival.origin == Origin::Callback;
+        Refused { infno, msgid, err_msg, to_platform, now_unix_ns: self.clock.unix_ns() }
     }
 
     fn patience_left(&self, call: &Identified) -> Duration {

@@ -106,7 +106,7 @@ fn header_of(signed: &Signed) -> Header {
         exchange_id: arrival.id,
         at_unix_ns: arrival.at_unix_ns,
         class: call.identity.class as u8,
-        origin: call.origin as u8,
+        origin: arrival.origin as u8,
         parent_id: call.parent_id,
         flags: spooled | edited,
         key_slot: arrival.key_slot,

@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::clock::Clock;
-use crate::domain::exchange::ExchangeId;
+use crate::domain::exchange::{ExchangeId, Origin};
 use crate::domain::message::Body;
 use crate::domain::outcome::{Cause, Told};
 use crate::journal::{Health, Journal};
@@ -173,12 +173,14 @@ impl Line {
                 Some(self.relay(intended, *heeded, told))
             }
             Saying::NotSent(why) => {
+                let call = intended.call();
+                tracing::warn!(exchange = %call.arrival.id, upstream = call.upstream.name, why, "not sent");
                 let own = self.not_sent_words(intended.call(), why);
                 self.settle(intended, verdict, Evidence::own_words(None, &own, Told::Refused)).await;
                 Some(self.say(intended, &own, Told::Refused))
             }
             Saying::Unknown(seen) => {
-                let own = self.unknown_words(intended.call());
+                let own = self.unknown_words(intended.call(), verdict.cause);
                 let told = intended.call().client.unknown.told();
                 self.settle(intended, verdict, Evidence::own_words(seen.as_deref(), &own, told)).await;
                 self.say_unknown(intended.call(), intended.seq, intended.header.exchange_id, &own).await
@@ -203,10 +205,25 @@ impl Exchanges for Arc<Line> {
     type Intake = Arriving;
 
     fn intake(&self, head: RequestHead) -> Arriving {
-        Arriving::new(Arc::clone(self), head)
+        Arriving::new(Arc::clone(self), head, Origin::His)
     }
 
     fn refuse_unheard(&self, head: &RequestHead, why: Bound) -> Answer {
-        self.refuse_head(head, &Refusal::Bound(why))
+        self.refuse_head(head, Origin::His, &Refusal::Bound(why))
+    }
+}
+
+/// The line as the door of the platform's own calls sees it (6204, 6302, 7108, 7109): the HIS is who is asked.
+pub struct Callbacks(pub Arc<Line>);
+
+impl Exchanges for Callbacks {
+    type Intake = Arriving;
+
+    fn intake(&self, head: RequestHead) -> Arriving {
+        Arriving::new(Arc::clone(&self.0), head, Origin::Callback)
+    }
+
+    fn refuse_unheard(&self, head: &RequestHead, why: Bound) -> Answer {
+        self.0.refuse_head(head, Origin::Callback, &Refusal::Bound(why))
     }
 }

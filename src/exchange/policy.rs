@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::exchange::Seq;
+use crate::domain::exchange::{Origin, Seq};
 use crate::domain::terms::{Mode, Terms};
 use crate::outbound::Platform;
 use crate::profile::Profile;
@@ -25,6 +25,16 @@ pub struct Policy {
     pub routes: Vec<Route>,
     /// By name.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// The way of the platform's own calls to the HIS; `None` while that door is closed.
+    pub callback: Option<Callback>,
+}
+
+/// Who may call the hospital from outside, and who takes it there.
+pub struct Callback {
+    /// The platform, as a client.
+    pub client: Arc<Client>,
+    /// The HIS, as who is asked.
+    pub upstream: Arc<Upstream>,
 }
 
 /// One platform address with its patience.
@@ -58,15 +68,22 @@ pub struct Signing {
 
 impl Policy {
     /// The kind of client that calls from `peer`.
-    pub fn client(&self, peer: IpAddr) -> Option<&Arc<Client>> {
+    pub fn client(&self, origin: Origin, peer: IpAddr) -> Option<&Arc<Client>> {
         // Peers of a dual-stack socket come mapped; settings name them as IPv4.
         let peer = peer.to_canonical();
+        if origin == Origin::Callback {
+            let platform = &self.callback.as_ref()?.client;
+            return platform.prefix_of(peer).map(|_| platform);
+        }
         let named = self.clients.iter().filter_map(|client| Some((client.prefix_of(peer)?, client)));
         named.max_by_key(|(prefix, _)| *prefix).map(|(_, client)| client)
     }
 
     /// The upstream that takes this call.
-    pub fn upstream(&self, target: &[u8], infno: &str) -> Option<&Arc<Upstream>> {
+    pub fn upstream(&self, origin: Origin, target: &[u8], infno: &str) -> Option<&Arc<Upstream>> {
+        if origin == Origin::Callback {
+            return self.callback.as_ref().map(|callback| &callback.upstream);
+        }
         let path = path_of(target);
         let route = self.routes.iter().find(|route| route.takes(path, infno))?;
         self.upstreams.iter().find(|upstream| upstream.name == route.upstream)

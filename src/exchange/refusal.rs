@@ -36,6 +36,8 @@ pub enum Refusal {
     SettledBefore {
         /// Settlements it made.
         setl_ids: Vec<String>,
+        /// The transaction that tells how it stands; may be empty.
+        ask: String,
     },
     /// A 2601 that names a msgid the platform never saw, because we answered that call from the record.
     #[error("the msgid was answered from the record and never sent")]
@@ -76,10 +78,12 @@ pub enum Refusal {
     #[error("the call cannot be signed: {0}")]
     CannotSign(CannotSign),
     /// The request never left this machine.
-    #[error("the platform could not be reached: {why}")]
+    #[error("the other side could not be reached: {why}")]
     NeverSent {
         /// English reason for the log.
         why: String,
+        /// Who could not be reached, for people.
+        whom: &'static str,
     },
 }
 
@@ -135,8 +139,13 @@ impl Refusal {
                     "该业务已提交过（首次报文{first_msgid}），本次{field}与首次不同，请核对；如需重收请先撤销原结算"
                 )
             }
-            Refusal::SettledBefore { setl_ids } => {
-                format!("该业务已结算成功（结算ID {}），勿重收，请先用5203查询核对", setl_ids.join("、"))
+            Refusal::SettledBefore { setl_ids, ask } => {
+                let which = if setl_ids.is_empty() {
+                    String::new()
+                } else {
+                    format!("（结算ID {}）", setl_ids.join("、"))
+                };
+                format!("该业务此前已办理成功{which}，勿重收，请先用{ask}查询核对")
             }
             Refusal::ReversesAlias { first_msgid } => {
                 format!("该报文是重复提交，未发往平台；如需冲正请使用首次报文{first_msgid}")
@@ -160,7 +169,7 @@ impl Refusal {
                 CannotSign::AlreadySealed(_) => "报文已由本机加密签名，与网关代签设置冲突，请联系信息科".to_owned(),
                 _ => "网关无法为报文签名，请联系信息科核对报文与签名配置".to_owned(),
             },
-            Refusal::NeverSent { .. } => "网关连不上医保平台，请检查网络后重试".to_owned(),
+            Refusal::NeverSent { whom, .. } => format!("网关连不上{whom}，请检查网络后重试"),
         };
         format!("【网关未发送】{says}[{}]", self.code())
     }

@@ -9,7 +9,7 @@ use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
 use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
 
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "title",
     "inherits",
     "parts",
@@ -20,6 +20,7 @@ const SECTIONS: [&str; 17] = [
     "trait",
     "substance",
     "key",
+    "inquiry",
     "rows",
     "reply",
     "err",
@@ -66,9 +67,10 @@ impl Rules {
 
     fn apply_envelope(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(identity) = sheet.table(root, "identity") {
-            sheet.only(identity, &["number_prefixes", "number_header"]);
+            sheet.only(identity, &["number_prefixes", "number_header", "path_names"]);
             set(&mut self.number_prefixes, sheet.list(identity, "number_prefixes"));
             set(&mut self.number_header, sheet.words(identity, "number_header"));
+            set(&mut self.path_names, sheet.list(identity, "path_names"));
         }
         if let Some(envelope) = sheet.table(root, "envelope") {
             sheet.only(envelope, &[&NAMES[..], &["cross_region_digits"]].concat());
@@ -142,6 +144,17 @@ impl Rules {
             set(&mut key.freed_by, sheet.list(table, "freed_by"));
             set(&mut key.loose_without, sheet.list(table, "loose_without"));
         }
+        for (name, table) in sheet.tables(root, "inquiry") {
+            sheet.only(table, &["infno", "fields", "echo", "says", "stands", "undone"]);
+            let (at, inquiry) = self.inquiries.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "infno");
+            set(&mut inquiry.infno, sheet.words(table, "infno"));
+            set(&mut inquiry.fields, sheet.list(table, "fields"));
+            set(&mut inquiry.echo, sheet.words(table, "echo"));
+            set(&mut inquiry.says, sheet.words(table, "says"));
+            set(&mut inquiry.stands, sheet.list(table, "stands"));
+            set(&mut inquiry.undone, sheet.list(table, "undone"));
+        }
         for (name, table) in sheet.tables(root, "rows") {
             sheet.only(table, &["infno", "node", "parts"]);
             let rows = self.rows.entry(name.to_owned()).or_default();
@@ -154,11 +167,12 @@ impl Rules {
 
     fn apply_reply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(reply) = sheet.table(root, "reply") {
-            sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code"]);
+            sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code", "by_success"]);
             set(&mut self.refusing_codes, sheet.list(reply, "refusing_codes"));
             set(&mut self.refusing_statuses, sheet.numbers(reply, "refusing_statuses"));
-            let by_code = sheet.list(reply, "by_code");
-            set(&mut self.by_code, by_code.map(|said| (place(sheet, reply, "by_code"), said)));
+            for (name, slot) in [("by_code", &mut self.by_code), ("by_success", &mut self.by_success)] {
+                set(slot, sheet.list(reply, name).map(|said| (place(sheet, reply, name), said)));
+            }
         }
         for (name, table) in sheet.tables(root, "err") {
             sheet.only(table, &["class", "infno", "contains", "source"]);
@@ -181,10 +195,11 @@ impl Rules {
 
     fn apply_texts(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(refusal) = sheet.table(root, "refusal") {
-            sheet.only(refusal, &["content_type", "infcode", "members", "members_by_code"]);
+            sheet.only(refusal, &["content_type", "infcode", "members", "members_by_code", "members_by_success"]);
             set(&mut self.refusal.content_type, sheet.words(refusal, "content_type"));
             set(&mut self.refusal.members, sheet.list(refusal, "members"));
             set(&mut self.refusal.members_by_code, sheet.list(refusal, "members_by_code"));
+            set(&mut self.refusal.members_by_success, sheet.list(refusal, "members_by_success"));
             let infcode = sheet.words(refusal, "infcode");
             if infcode.as_deref().is_some_and(|word| !matches!(word, "number" | "string")) {
                 sheet.complain(span_of(refusal, "infcode"), "infcode is `number` or `string`", "");

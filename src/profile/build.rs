@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::domain::class::Class;
 use crate::domain::scan::Wanted;
@@ -9,7 +10,7 @@ use crate::domain::scan::Wanted;
 use super::complaint::{Complaint, nearest};
 use super::envelope::Role;
 use super::rules::{Key, NAMES, Place, Rules};
-use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, RowRule, Transaction};
+use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, ReplyStyle, RowRule, Transaction};
 
 /// Puts what the sections say of a transaction together.
 pub(super) struct Builder<'a> {
@@ -44,8 +45,11 @@ impl Builder<'_> {
     }
 
     fn add_traits(&self, all: &mut BTreeMap<String, Transaction>) {
-        let (place, by_code) = &self.rules.by_code;
-        self.each(all, place, by_code, |one| one.reply_by_code = true);
+        for (style, (place, infnos)) in
+            [(ReplyStyle::Code, &self.rules.by_code), (ReplyStyle::Success, &self.rules.by_success)]
+        {
+            self.each(all, place, infnos, |one| one.reply = style);
+        }
         for (name, (place, infnos)) in &self.rules.traits {
             match name.as_str() {
                 "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
@@ -78,6 +82,9 @@ impl Builder<'_> {
                 one.key = Some(rule.clone());
             });
         }
+        for (place, inquiry) in self.rules.inquiries.values() {
+            self.each(all, place, std::slice::from_ref(&inquiry.infno), |_| {});
+        }
         for rows in self.rules.rows.values() {
             let rule = RowRule { node: rows.node.clone(), parts: rows.parts.clone() };
             self.each(all, &rows.place, &rows.infno, |one| one.rows = Some(rule.clone()));
@@ -90,7 +97,7 @@ impl Builder<'_> {
             "replay_while_fresh" => OnRepeat::ReplayWhileFresh { seconds: key.fresh_seconds },
             "cancel_inquiry" => OnRepeat::CancelInquiry,
             "after_refusal_only" => OnRepeat::AfterRefusalOnly,
-            "ask_first" => OnRepeat::AskFirst { with: key.ask.clone() },
+            "ask_first" => OnRepeat::AskFirst,
             "forward" => OnRepeat::Forward,
             other => {
                 let known =
@@ -100,12 +107,18 @@ impl Builder<'_> {
             }
         };
         let freed_by = key.freed_by.iter().filter_map(|pair| self.pair(&key.place, pair));
+        let asks = self.rules.inquiries.get(&key.ask);
+        if asks.is_none() && (!key.ask.is_empty() || on_repeat == OnRepeat::AskFirst) {
+            let cure = nearest(&key.ask, self.rules.inquiries.keys().map(String::as_str));
+            self.complain(&key.place, format!("key.{family}: there is no inquiry `{}`", key.ask), &cure);
+        }
         Some(KeyRule {
             family: family.to_owned(),
             parts: key.parts.iter().map(|part| part_of(part)).collect(),
             generation: key.generation,
             fingerprint: key.fingerprint.iter().map(|field| field_of(field)).collect(),
             on_repeat,
+            ask: asks.map(|(_, inquiry)| Arc::new(inquiry.clone())),
             freed_by: freed_by.map(|(infno, by)| FreedBy { infno, by }).collect(),
             loose_without: key.loose_without.clone(),
         })
@@ -185,6 +198,7 @@ pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>
         .map(String::as_str)
         .collect();
     keys.extend(rules.line_fields.iter().map(String::as_str));
+    keys.extend(rules.inquiries.values().flat_map(|(_, inquiry)| &inquiry.fields).map(String::as_str));
     for one in transactions.values() {
         keys.extend(one.rows.iter().flat_map(|rows| &rows.parts).map(String::as_str));
         let Some(key) = &one.key else { continue };
@@ -197,8 +211,9 @@ pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>
 
 /// Keys whose values a reply's scanner keeps.
 pub(super) fn reply_wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>) -> Wanted {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 11] = [
         "reply_code",
+        "reply_success",
         "reply_text",
         "reply_gateway",
         "medins_setl_id",
@@ -211,7 +226,9 @@ pub(super) fn reply_wanted(rules: &Rules, transactions: &BTreeMap<String, Transa
     ];
     let named = FIELDS.iter().filter_map(|field| rules.names.get(*field)).flatten().map(String::as_str);
     let real = transactions.values().flat_map(|one| one.success_fields.iter().chain(&one.echo)).map(String::as_str);
-    Wanted::new(named.chain(real))
+    let asked = rules.inquiries.values().map(|(_, inquiry)| inquiry);
+    let asked = asked.flat_map(|one| one.fields.iter().chain([&one.echo, &one.says])).map(String::as_str);
+    Wanted::new(named.chain(real).chain(asked.filter(|name| !name.is_empty())))
 }
 
 /// What each key on the wire is to us, for one pass over a view.

@@ -24,6 +24,9 @@ pub(super) fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>>
     let mut resolved = String::new();
     let mut loading = Loading { texts, complaints: &complaints, rules: &mut rules, resolved: &mut resolved };
     loading.profile(name, 0);
+    if resolved.is_empty() {
+        return Err(complaints.into_inner()); // Nothing was read: what it lacks need not be listed.
+    }
     let transactions = Builder { rules: &rules, complaints: &complaints }.transactions();
     check_whole(name, &rules, &complaints);
     let complaints = complaints.into_inner();
@@ -127,8 +130,9 @@ fn check_whole(name: &str, rules: &Rules, complaints: &RefCell<Vec<Complaint>>) 
     for text in UNKNOWN.into_iter().filter(|text| rules.unknown.get(*text).is_none_or(String::is_empty)) {
         lacks(&format!("unknown.{text}"));
     }
-    if rules.refusal.members.is_empty() || rules.refusal.members_by_code.is_empty() || rules.refusal.infcode.is_empty()
-    {
+    let refusal = &rules.refusal;
+    let shapes = [&refusal.members, &refusal.members_by_code, &refusal.members_by_success];
+    if shapes.into_iter().any(Vec::is_empty) || refusal.infcode.is_empty() {
         lacks("the shape of the refusal");
     }
     if rules.transactions.is_empty() {

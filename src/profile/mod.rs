@@ -18,7 +18,7 @@ mod build; // Sections to transactions.
 
 pub mod envelope; // What a request and a reply say of themselves.
 pub mod identity; // Which transaction a request is.
-pub mod inquiry; // Whether a recorded settlement still stands.
+pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
 pub mod refusal; // The gateway's own words, in the platform's shape.
@@ -34,7 +34,7 @@ use crate::domain::scan::Wanted;
 pub use complaint::Complaint;
 pub use envelope::{Envelope, ReplyView};
 pub use identity::Identity;
-pub use inquiry::{Asked, Stands};
+pub use inquiry::{Asked, Inquiry, Stands};
 pub use key::{KeyParts, Similar};
 pub use refusal::{NativeBody, Refused, UnknownText};
 pub use texts::Texts;

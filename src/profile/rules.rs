@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::class::Class;
 
+use super::inquiry::Inquiry;
 use super::transaction::ErrClass;
 
 /// Where a section was last spoken of.
@@ -21,6 +22,8 @@ pub(super) struct Rules {
     pub(super) services: BTreeMap<String, Vec<String>>,
     pub(super) number_prefixes: Vec<String>,
     pub(super) number_header: String,
+    /// Last segment of a path → transaction (calls of the platform).
+    pub(super) path_names: Vec<String>,
     /// Our name of an envelope field → its names on the wire.
     pub(super) names: BTreeMap<String, Vec<String>>,
     pub(super) cross_region_digits: u64,
@@ -31,10 +34,12 @@ pub(super) struct Rules {
     pub(super) traits: BTreeMap<String, (Place, Vec<String>)>,
     pub(super) substances: BTreeMap<String, Substance>,
     pub(super) keys: BTreeMap<String, Key>,
+    pub(super) inquiries: BTreeMap<String, (Place, Inquiry)>,
     pub(super) rows: BTreeMap<String, Rows>,
     pub(super) refusing_codes: Vec<String>,
     pub(super) refusing_statuses: Vec<u16>,
     pub(super) by_code: (Place, Vec<String>),
+    pub(super) by_success: (Place, Vec<String>),
     pub(super) errs: BTreeMap<String, Err>,
     pub(super) refusal: Refusal,
     pub(super) unknown: BTreeMap<String, String>,
@@ -99,10 +104,11 @@ pub(super) struct Refusal {
     pub(super) infcode: String,
     pub(super) members: Vec<String>,
     pub(super) members_by_code: Vec<String>,
+    pub(super) members_by_success: Vec<String>,
 }
 
 /// Fields of the envelope and the reply that a profile may name.
-pub(super) const NAMES: [&str; 23] = [
+pub(super) const NAMES: [&str; 24] = [
     "infno",
     "msgid",
     "fixmedins_code",
@@ -125,6 +131,7 @@ pub(super) const NAMES: [&str; 23] = [
     "reply_code",
     "reply_text",
     "reply_gateway",
+    "reply_success",
     "medins_setl_id",
 ];
 /// Lists of single transactions.

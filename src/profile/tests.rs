@@ -297,8 +297,13 @@ fn texts_beside_minus_one_are_classed() {
 
 #[test]
 fn a_refusal_has_the_platforms_own_shape() {
-    let says =
-        |infno| Refused { infno, msgid: "M1", err_msg: "第1行\"缺\"字段", now_unix_ns: 1_704_135_845_001_000_000 };
+    let says = |infno| Refused {
+        infno,
+        msgid: "M1",
+        err_msg: "第1行\"缺\"字段",
+        to_platform: false,
+        now_unix_ns: 1_704_135_845_001_000_000,
+    };
     let of =
         |profile: &Profile, infno| String::from_utf8(profile.native_refusal(&says(infno)).bytes).expect("it is UTF-8");
     let profile = baseline();
@@ -307,6 +312,7 @@ fn a_refusal_has_the_platforms_own_shape() {
         r#"{"infcode":-1,"inf_refmsgid":"","refmsg_time":"20240102030405001","respond_time":"20240102030405001","err_msg":"第1行\"缺\"字段","output":null}"#
     );
     assert_eq!(of(&profile, "4262"), r#"{"code":-1,"type":"error","message":"第1行\"缺\"字段","data":null}"#);
+    assert_eq!(of(&profile, "7108"), r#"{"success":false,"message":"第1行\"缺\"字段"}"#);
     assert_eq!(profile.native_refusal(&says("2207")).content_type, "application/json;charset=UTF-8");
     let guangdong = Profile::load("guangdong", &Texts::embedded()).expect("it is whole");
     assert!(of(&guangdong, "2207").starts_with(r#"{"infcode":"-1","inf_refmsgid":"","#));

@@ -1,6 +1,10 @@
 //! What one transaction (交易) is to the gateway.
 
+use std::sync::Arc;
+
 use crate::domain::class::Class;
+
+use super::inquiry::Inquiry;
 
 /// One transaction number and everything decided about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +35,8 @@ pub struct Transaction {
     pub stage_reopens: bool,
     /// Held by the fence of its person (`money.md` §5).
     pub fenced: bool,
-    /// Its reply says `code`, not `infcode`.
-    pub reply_by_code: bool,
+    /// How its reply says yes or no.
+    pub reply: ReplyStyle,
 }
 
 impl Transaction {
@@ -52,7 +56,7 @@ impl Transaction {
             echo: None,
             stage_reopens: false,
             fenced: false,
-            reply_by_code: false,
+            reply: ReplyStyle::Infcode,
         }
     }
 }
@@ -70,6 +74,8 @@ pub struct KeyRule {
     pub fingerprint: Vec<Field>,
     /// What a repeat gets.
     pub on_repeat: OnRepeat,
+    /// How the platform is asked whether the first still stands.
+    pub ask: Option<Arc<Inquiry>>,
     /// What frees the key.
     pub freed_by: Vec<FreedBy>,
     /// Names of parts left out of the loose key.
@@ -112,6 +118,18 @@ impl Field {
     }
 }
 
+/// How a reply says yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyStyle {
+    /// `infcode` 0 or -1.
+    #[default]
+    Infcode,
+    /// `code` 0 or another.
+    Code,
+    /// `success` true or false: the hospital's answer to a call of the platform.
+    Success,
+}
+
 /// What a repeat of a key gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnRepeat {
@@ -127,10 +145,7 @@ pub enum OnRepeat {
     /// Forwarded only after a refusal or a proof that the first was not done.
     AfterRefusalOnly,
     /// Not before the platform was asked about the first.
-    AskFirst {
-        /// The transaction that asks.
-        with: String,
-    },
+    AskFirst,
     /// Always forwarded.
     Forward,
 }
