@@ -25,7 +25,7 @@ use medgate::signing::sm2::{self, Signer, SoftKey, Verifier};
 use medgate::signing::sm4;
 
 #[path = "../line/calls.rs"]
-mod calls;
+mod calls; // A 2207 as HIS clients send it.
 
 const ROUNDS: usize = 15;
 const TURNS: u32 = 200;

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use crate::config::complaint::{Complaint, nearest};
 use crate::config::{self, Loaded, Settings};
+use crate::domain::terms::Mode;
 use crate::keys::{self, Sources, Trouble};
+use crate::outbound;
 use crate::profile::{Profile, Texts};
 
 use super::exit::Exit;
@@ -47,17 +49,19 @@ fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<Exit> {
     writeln!(out, "  journal in     {}", settings.gateway.data.display())?;
     writeln!(out, "  profile        {}", settings.gateway.profile)?;
     for (at, route) in settings.route.iter().enumerate() {
-        let url = settings.upstream.get(&route.upstream).map_or("", |upstream| upstream.url.as_str());
-        writeln!(
-            out,
-            "  route {:<8} {} [{}] -> {} {url}",
-            at + 1,
-            route.prefix,
-            route.infno.join(" "),
-            route.upstream
-        )?;
+        let Some(upstream) = settings.upstream.get(&route.upstream) else { continue };
+        let (prefix, infno, name, url) = (&route.prefix, route.infno.join(" "), &route.upstream, &upstream.url);
+        writeln!(out, "  route {:<8} {prefix} [{infno}] -> {name} {url}{}", at + 1, who_signs(upstream))?;
     }
     Ok(Exit::Done)
+}
+
+fn who_signs(upstream: &outbound::Settings) -> String {
+    match (upstream.sign, upstream.identity.as_str()) {
+        (Mode::Sign, identity) => format!(", signed as {identity}"),
+        (Mode::Pass, "" | "none") => String::new(),
+        (Mode::Pass, identity) => format!(", signed by the HIS, our own calls as {identity}"),
+    }
 }
 
 fn profile_complaints(name: &str) -> Vec<Complaint> {

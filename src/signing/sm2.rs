@@ -5,9 +5,9 @@ use std::fmt;
 use getrandom::SysRng;
 use sm2::dsa::signature::hazmat::{PrehashVerifier, RandomizedPrehashSigner};
 use sm2::dsa::{Signature, SigningKey, VerifyingKey};
-use sm2::elliptic_curve::Generate;
+use sm2::elliptic_curve::{Field, Generate};
 use sm2::elliptic_curve::sec1::ToSec1Point;
-use sm2::{PublicKey, SecretKey};
+use sm2::{PublicKey, Scalar, SecretKey};
 use zeroize::Zeroizing;
 
 use super::digest::{self, UserIdTooLong};
@@ -69,7 +69,8 @@ impl SoftKey {
 
     /// `None` for the one scalar, n - 1, that is a key of the curve and cannot sign.
     pub(super) fn of(secret: SecretKey) -> Option<SoftKey> {
-        SigningKey::new("", &secret).is_ok().then_some(SoftKey { secret })
+        let signs = !bool::from((*secret.to_nonzero_scalar() + Scalar::ONE).is_zero());
+        signs.then_some(SoftKey { secret })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tests with real sockets and real files, in one binary.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-mod callbacks;
+mod callbacks; // The platform calls the hospital.
 mod commands; // What users meet on the command line.
 
 mod crash_damage; // Damage told from a torn tail.

@@ -239,7 +239,7 @@ fn check_and_serve_ask_for_the_gateways_own_identity_and_say_how() {
     let secret = vault.keep("secret", SECRET);
     let site = vault.keep("site.toml", &format!("[identity.site]\naccount = \"a\"\nsecret_file = \"{secret}\""));
     let told = [&["check", "--config", &site], &to[..], &["--identity", "site"]].concat();
-    good(&told);
+    assert!(good(&told).contains("http://127.0.0.1:9, signed by the HIS, our own calls as site"));
     bad(&[&["check", "--config", &site], &to[..], &["--identity", "sit"]].concat(), &["did you mean \"site\"?"]);
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
     bad(&told, &["identity.site", "others may read it", "chmod 400"]);
