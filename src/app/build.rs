@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Settings;
 use crate::config::settings::ClientSettings;
+use crate::config::{Settings, profiles};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::domain::terms::Verify;
@@ -26,29 +26,37 @@ use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::keys::{self, Identities, Sources};
 use crate::outbound;
+use crate::outbound::tls::kept::Renews;
 use crate::profile::Profile;
-use crate::profile::texts::Texts;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
 
-/// Builds the line over an open journal; gives the reports that `deliveries::write` takes.
+/// Sets of files of certificates, with the names of the upstreams that use them.
+pub(super) type Sets = Vec<(String, Arc<dyn Renews>)>;
+
+/// Builds the line over an open journal; gives the reports that `deliveries::write` takes, and what is to be looked after.
 pub(super) async fn line(
     settings: &Settings,
     profile: Profile,
     journal: Journal,
     clock: Arc<dyn Clock>,
-) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
+) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>, Sets), StartError> {
     let identities = identities(settings)?;
     let metrics =
         Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
     let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
-    let upstreams = upstreams(settings, &profile, &identities, &clock, &metrics)?;
+    let mut sets = Sets::new();
+    let upstreams = upstreams(settings, &profile, &identities, &clock, &metrics, &mut sets)?;
+    let (routes, remarks) = profiles::routes(settings, &profile);
+    for remark in remarks {
+        tracing::warn!(place = %remark.place, cure = %remark.cure, "{}", remark.what);
+    }
     let policy = Policy {
         callback: callback(settings, &upstreams),
         upstreams,
         clients: settings.client.values().map(|written| client(written, &identities)).collect(),
-        routes: settings.route.clone(),
+        routes,
         profile,
         profile_seq,
     };
@@ -68,13 +76,16 @@ pub(super) async fn line(
         tasks: TaskTracker::new(),
         cut: CancellationToken::new(),
     };
-    Ok((Arc::new(line), reported))
+    Ok((Arc::new(line), reported, sets))
 }
 
-pub(super) fn load_profile(name: &str) -> Result<Profile, StartError> {
-    Profile::load(name, &Texts::embedded()).map_err(|complaints| {
-        let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
-        StartError::Profile { name: name.to_owned(), complaints: complaints.join("; ") }
+pub(super) fn load_profile(settings: &Settings) -> Result<Profile, StartError> {
+    profiles::load(&settings.gateway).map_err(|complaints| {
+        let complaints = complaints.iter().map(|one| format!("{}: {}; {}", one.place, one.what, one.cure));
+        StartError::Profile {
+            name: settings.gateway.profile.clone(),
+            complaints: complaints.collect::<Vec<_>>().join("; "),
+        }
     })
 }
 
@@ -101,12 +112,24 @@ fn upstreams(
     identities: &Identities,
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
+    sets: &mut Sets,
 ) -> Result<Vec<Arc<Upstream>>, StartError> {
     // `default` without a URL is a pattern for the others, not a platform.
     let platforms = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
-    let build = |(name, upstream): (&String, &outbound::Settings)| {
+    let signing = |name: &String, upstream: &outbound::Settings| match *name == settings.callback.upstream {
+        // The HIS is no platform: what goes to it bears the platform's own signature, or none.
+        true => Signing::default(),
+        false => Signing {
+            mode: upstream.sign,
+            // `check` refused what names no variant and no identity.
+            terms: profile.signing(&upstream.signing).cloned().unwrap_or_default(),
+            own: identities.get(&upstream.identity).cloned(),
+        },
+    };
+    let mut build = |(name, upstream): (&String, &outbound::Settings)| {
         let platform = outbound::Upstream::new(upstream, Arc::clone(clock))
             .map_err(|source| StartError::Upstream { name: name.clone(), source })?;
+        sets.extend(platform.certificates().map(|set| (name.clone(), set)));
         Ok(Arc::new(Upstream {
             name: name.clone(),
             base_path: platform.base_path().to_owned(),
@@ -114,20 +137,17 @@ fn upstreams(
             answer_within: Duration::from_millis(upstream.answer_ms),
             listen_within: Duration::from_millis(upstream.listen_ms),
             metrics: metrics.upstream(name),
-            signing: Signing {
-                mode: upstream.sign,
-                // `check` refused what names no variant and no identity.
-                terms: profile.signing(&upstream.signing).cloned().unwrap_or_default(),
-                own: identities.get(&upstream.identity).cloned(),
-            },
+            signing: signing(name, upstream),
         }))
     };
-    platforms.map(build).collect()
+    platforms.map(&mut build).collect()
 }
 
 fn client(written: &ClientSettings, identities: &Identities) -> Arc<Client> {
     Arc::new(Client {
         peers: networks(&written.peers),
+        certificates: written.certificates.clone(),
+        institutions: written.institutions.clone(),
         unknown: written.unknown,
         patience_ms: written.patience_ms,
         verify: written.verify,
@@ -135,11 +155,14 @@ fn client(written: &ClientSettings, identities: &Identities) -> Arc<Client> {
     })
 }
 
+/// The platform's own way to the HIS, when that door is open.
 fn callback(settings: &Settings, upstreams: &[Arc<Upstream>]) -> Option<Callback> {
     let written = &settings.callback;
     let upstream = upstreams.iter().find(|upstream| upstream.name == written.upstream)?;
     let client = Client {
         peers: networks(&written.peers),
+        certificates: Vec::new(),
+        institutions: Vec::new(),
         unknown: written.unknown,
         patience_ms: 0,
         verify: Verify::Off,

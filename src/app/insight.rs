@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::certificates::Certificates;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
 use crate::domain::token::Token;
@@ -25,12 +26,18 @@ pub(super) struct Inside {
     line: Arc<Line>,
     door: Arc<Door<Arc<Line>>>,
     follower: Option<Arc<Follower>>,
+    certificates: Arc<Certificates>,
     started_mono_ns: u64,
 }
 
 impl Inside {
-    pub(super) fn new(line: Arc<Line>, door: Arc<Door<Arc<Line>>>, follower: Option<Arc<Follower>>) -> Inside {
-        Inside { started_mono_ns: line.clock.mono_ns(), line, door, follower }
+    pub(super) fn new(
+        line: Arc<Line>,
+        door: Arc<Door<Arc<Line>>>,
+        follower: Option<Arc<Follower>>,
+        certificates: Arc<Certificates>,
+    ) -> Inside {
+        Inside { started_mono_ns: line.clock.mono_ns(), line, door, follower, certificates }
     }
 
     fn row(&self, open: &OpenExchange) -> UnknownRow {
@@ -69,6 +76,7 @@ impl Inside {
         metrics.unreadable("slow", door.slow);
         metrics.unreadable("no_http", door.unreadable);
         metrics.unreadable("head_too_large", door.head_too_large);
+        metrics.unreadable("no_tls", door.no_tls);
     }
 
     fn sample_upstreams(&self) {
@@ -103,15 +111,18 @@ impl Insight for Inside {
     fn ready(&self) -> Vec<Check> {
         let (state, detail) = self.journal_state();
         let policy = self.line.policy.load();
-        vec![
-            Check { name: "journal", ok: state == "open", detail },
-            Check { name: "profile", ok: true, detail: policy.profile.name.clone() },
+        let mut checks = vec![
+            Check { name: "journal", ok: state == "open", warns: false, detail },
+            Check { name: "profile", ok: true, warns: false, detail: policy.profile.name.clone() },
             Check {
                 name: "inbound",
                 ok: !self.line.tasks.is_closed(),
+                warns: false,
                 detail: format!("{} exchanges under way", self.line.tasks.len()),
             },
-        ]
+        ];
+        checks.extend(self.certificates.checks());
+        checks
     }
 
     fn unknowns(&self) -> Vec<UnknownRow> {
@@ -139,6 +150,7 @@ impl Insight for Inside {
         metrics.unknown_oldest_age.set(oldest.map_or(0.0, |at| (self.line.clock.unix_ns() - at) as f64 / 1e9));
         self.sample_door(metrics);
         self.sample_upstreams();
+        self.certificates.sample(metrics);
         metrics.journal.set_health(self.journal_state().0);
         let journal = &self.line.journal;
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));

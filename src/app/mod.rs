@@ -1,6 +1,7 @@
 //! Builds every part from settings, starts it, stops it in order; the only place that knows all parts.
 
 mod build; // From settings to policy and line.
+mod certificates; // Looks after the files of certificates.
 mod insight; // What the admin port is told.
 mod lookup; // What it may look up of single exchanges.
 
@@ -22,11 +23,14 @@ use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
 use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
+use crate::inbound::tls::HisTls;
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::outbound;
+use crate::outbound::tls::files::Trouble;
 use crate::views::read::Views;
 use crate::views::{self, Follower};
 
+use certificates::Certificates;
 use insight::Inside;
 use lookup::Books;
 
@@ -52,6 +56,7 @@ pub struct Gateway {
     admin_task: JoinHandle<io::Result<()>>,
     deliveries: JoinHandle<()>,
     follower: Option<Arc<Follower>>,
+    certificates: Arc<Certificates>,
 }
 
 impl Gateway {
@@ -62,7 +67,8 @@ impl Gateway {
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, StartError> {
         let data = settings.gateway.data.clone();
         // What is wrong with the settings is said before anything is made.
-        let profile = build::load_profile(&settings.gateway.profile)?;
+        let profile = build::load_profile(&settings)?;
+        let tls = HisTls::open(&settings.inbound, &clock)?;
         private_folder(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
         let his = bind("inbound.listen", &settings.inbound.listen).await?;
@@ -74,18 +80,20 @@ impl Gateway {
         let token = AdminToken::open(&data, token::FILE_NAME)?;
         let clear_token = AdminToken::open(&data, token::CLEAR_FILE_NAME)?;
         let journal = open_journal(&settings, &clock).await?;
-        let (line, reported) = build::line(&settings, profile, journal, Arc::clone(&clock)).await?;
+        let (line, reported, sets) = build::line(&settings, profile, journal, Arc::clone(&clock)).await?;
         let follower = follower(&settings, &line)?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
+        let certificates = Arc::new(Certificates::new(tls.as_ref(), sets.into_iter(), Arc::clone(&clock)));
+        tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
         let callback = platforms.as_ref().map(TcpListener::local_addr).transpose()?;
         let callbacks = platforms.map(|listener| {
             let line = Arc::new(Callbacks(Arc::clone(&line)));
-            tokio::spawn(Door::new(line, settings.inbound.clone(), stop_doors.clone()).serve(listener))
+            tokio::spawn(Door::new(line, settings.inbound.clone(), None, stop_doors.clone()).serve(listener))
         });
-        let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, stop_doors.clone());
-        let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone());
+        let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
+        let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone(), Arc::clone(&certificates));
         let views = Views::at(&data.join(views::FOLDER));
         let books =
             Books { journal: line.journal.clone(), views, follower: follower.clone(), data: data.clone(), clock };
@@ -114,7 +122,14 @@ impl Gateway {
             admin_task,
             deliveries,
             follower,
+            certificates,
         })
+    }
+
+    /// Reads all certificates again and takes those that hold; calls under way are not touched.
+    pub fn reload(&self) {
+        tracing::info!("told to read the certificates anew");
+        self.certificates.ask();
     }
 
     /// Stops in order: listeners, lines within the grace (the rest settles Unknown), deliveries, journal.
@@ -243,6 +258,9 @@ pub enum StartError {
         #[source]
         source: outbound::SettingsError,
     },
+    /// A file of certificates of the HIS's door.
+    #[error("TLS of the HIS's door cannot be set up")]
+    Tls(#[from] Trouble),
     /// Our own code.
     #[error("a part panicked while starting")]
     Panicked,

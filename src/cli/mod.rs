@@ -10,6 +10,7 @@ mod journal; // medgate journal show | tail | verify
 mod keys; // medgate keys new | import | show-public | rotate
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man
+mod profile; // medgate profile list | show | check | diff
 mod serve; // medgate serve
 mod sign; // medgate sign
 mod told; // Arguments that say where settings come from.
@@ -55,6 +56,9 @@ enum Command {
     Journal(journal::Command),
     /// Play a day at six sandbox institutions, on this machine alone. 演示
     Demo(demo::Args),
+    /// List, show, check and compare profiles of provinces. 各省配置
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Build the views anew, or say their digest. 查询库
     #[command(subcommand)]
     Views(views::Command),
@@ -81,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
+        Command::Profile(command) => profile::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),
         Command::Keys(command) => keys::run(command, &mut out, &mut err),
         Command::Sign(args) => sign::run(&args, &mut out, &mut err),

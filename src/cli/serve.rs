@@ -1,4 +1,4 @@
-//! `medgate serve`: settings, log, gateway; ends on SIGTERM or SIGINT.
+//! `medgate serve`: settings, log, gateway; reads certificates anew on SIGHUP, ends on SIGTERM or SIGINT.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -18,7 +18,8 @@ use super::told::{FileArg, SettingFlags, complain};
 /// Run the gateway until SIGTERM or SIGINT. 运行网关
 ///
 /// It takes the HIS's calls on --listen, journals each one in --data before it leaves, and sends it to --upstream.
-/// SIGTERM lets running calls come to their end, then closes the journal; a second one does not wait for them.
+/// SIGTERM lets running calls come to their end, then closes the journal; a second one does not wait for them. SIGHUP reads
+/// the certificates anew.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate serve --upstream http://10.0.0.5:8080 --listen 0.0.0.0:8080 --data /var/lib/medgate\n  \
@@ -56,6 +57,7 @@ pub(super) fn run(args: Args, err: &mut dyn Write) -> io::Result<Exit> {
 async fn serve(settings: Settings) -> Result<(), StartError> {
     // Taken before the start, so that a signal during recovery is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hang_up = signal(SignalKind::hangup())?;
     let mut told_to_stop = async || {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -64,7 +66,13 @@ async fn serve(settings: Settings) -> Result<(), StartError> {
     };
     let gateway = Gateway::start(settings, Arc::new(SystemClock::start())).await?;
     tell_systemd(&[NotifyState::Ready]);
-    told_to_stop().await;
+    loop {
+        tokio::select! {
+            biased;
+            () = told_to_stop() => break,
+            _ = hang_up.recv() => gateway.reload(),
+        }
+    }
     tell_systemd(&[NotifyState::Stopping]);
     tokio::select! {
         biased;

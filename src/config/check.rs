@@ -5,7 +5,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 use super::complaint::{Complaint, nearest};
 use super::merge::Merged;
-use super::settings::Settings;
+use super::settings::{ClientSettings, Settings};
 use crate::exchange::settings::{Route, WhenUnknown};
 
 /// The shortest listening time that `money.md` §1 accepts for money calls.
@@ -27,14 +27,15 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.upstreams();
     checker.clients();
     checker.routes();
-    checker.identities();
     checker.callback();
+    checker.certificates();
+    checker.identities();
     checker.found
 }
 
 pub(super) struct Checker<'a> {
     pub(super) settings: &'a Settings,
-    merged: &'a Merged,
+    pub(super) merged: &'a Merged,
     found: Found,
 }
 
@@ -127,7 +128,7 @@ impl Checker<'_> {
                 self.wrong(
                     &[&url],
                     format!("`{url}` = \"{}\": {what}", upstream.url),
-                    "write http://HOST:PORT or http://HOST:PORT/base/path",
+                    "write http://HOST:PORT or https://HOST:PORT, perhaps with a /base/path",
                 );
             }
             if upstream.listen_ms < upstream.answer_ms {
@@ -164,9 +165,9 @@ impl Checker<'_> {
                 let what = format!("`{peers}`: \"{network}\" is not a network");
                 self.wrong(&[&peers], what, "write ADDRESS/BITS, for example 10.1.2.0/24 or 10.1.2.3/32");
             }
-            if name != "default" && self.merged.is_default(&peers) {
+            if name != "default" && self.merged.is_default(&peers) && client.certificates.is_empty() {
                 let what = format!("`client.{name}` does not say where it calls from");
-                self.wrong(&[&peers, &unknown, &patience], what, "add peers = [\"ADDRESS/BITS\"]");
+                self.wrong(&[&peers, &unknown, &patience], what, "add peers = [\"ADDRESS/BITS\"], or certificates");
             }
             if client.unknown == WhenUnknown::Hold && client.patience_ms == 0 {
                 let what = format!("`client.{name}` holds unknown outcomes, and its own time-out is not known");
@@ -176,12 +177,13 @@ impl Checker<'_> {
         self.shared_networks();
     }
 
-    /// A network that two clients claim would be decided by the order of their names.
+    /// A network that two clients claim would be decided by the order of their names, unless certificates tell them apart.
     fn shared_networks(&mut self) {
         let mut claims: BTreeMap<&str, &str> = BTreeMap::new();
+        let without = |client: &ClientSettings| client.certificates.is_empty();
         for (name, client) in self.settings.client.iter().filter(|(name, _)| *name != "default") {
             let peers = format!("client.{name}.peers");
-            for network in client.peers.iter().filter(|_| !self.merged.is_default(&peers)) {
+            for network in client.peers.iter().filter(|_| !self.merged.is_default(&peers) && without(client)) {
                 if let Some(other) = claims.insert(network, name).filter(|other| other != name) {
                     let what = format!("`{peers}`: {network} is also in client.{other}");
                     self.wrong(&[&peers], what, "a network belongs to one client");
@@ -264,8 +266,7 @@ fn wrong_url(url: &str) -> Option<&'static str> {
         Err(_) => return Some("is not a URL"),
     };
     match (uri.scheme_str(), uri.host(), uri.query()) {
-        (Some("https"), ..) => Some("TLS towards the platform is not built yet; put a TLS front machine between"),
-        (scheme, ..) if scheme != Some("http") => Some("does not begin with http://"),
+        (scheme, ..) if !matches!(scheme, Some("http" | "https")) => Some("does not begin with http:// or https://"),
         (_, None | Some(""), _) => Some("names no host"),
         (_, _, Some(_)) => Some("has a query; only a base path may follow the host"),
         _ => None,

@@ -3,11 +3,11 @@
 use crate::domain::terms::{Form, Mode, Terms, Verify};
 use crate::keys::source::is_place;
 use crate::profile::Profile;
-use crate::profile::texts::Texts;
 use crate::signing::credentials::needs;
 
 use super::check::Checker;
 use super::complaint::nearest;
+use super::profiles;
 
 /// Says openly that an upstream has no identity of the gateway's own.
 pub const NONE: &str = "none";
@@ -16,9 +16,10 @@ impl Checker<'_> {
     pub(super) fn identities(&mut self) {
         self.places();
         // A profile that does not load is complained about by who loads it.
-        let Ok(profile) = Profile::load(&self.settings.gateway.profile, &Texts::embedded()) else { return };
+        let Ok(profile) = profiles::load(&self.settings.gateway) else { return };
         let settings = self.settings;
-        let leads_there = |name: &str| settings.route.iter().any(|route| route.upstream == name);
+        let (routes, _) = profiles::routes(settings, &profile);
+        let leads_there = |name: &str| routes.iter().any(|route| route.upstream == name);
         let asked = settings.upstream.iter().filter(|(name, upstream)| !upstream.url.is_empty() && leads_there(name));
         for (name, upstream) in asked {
             let key = |key: &str| format!("upstream.{name}.{key}");

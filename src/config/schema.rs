@@ -51,9 +51,9 @@ const WORDS: &[(&str, &[&str])] = &[
     ("journal.cipher", &["sm4-gcm", "aes-256-gcm"]),
     ("line.query_without_journal", &["refuse", "pass"]),
     ("client.unknown", &["hold", "close", "native"]),
+    ("callback.unknown", &["hold", "close", "native"]),
     ("client.verify", &["off", "warn", "refuse"]),
     ("upstream.sign", &["pass", "sign"]),
-    ("callback.unknown", &["hold", "close", "native"]),
     ("log.format", &["text", "json"]),
 ];
 

@@ -46,6 +46,8 @@ pub struct Settings {
 pub struct GatewaySettings {
     /// Name of the profile.
     pub profile: String,
+    /// Folder of the site's own profiles; empty = there is none.
+    pub profiles: PathBuf,
     /// Folder of journal, index, keys and lock.
     pub data: PathBuf,
     /// Grace at SIGTERM.
@@ -80,6 +82,10 @@ pub struct AdminSettings {
 pub struct ClientSettings {
     /// Networks it calls from: `ADDRESS/BITS`.
     pub peers: Vec<String>,
+    /// Certificates it shows: common names, DNS names or fingerprints.
+    pub certificates: Vec<String>,
+    /// Institutions it may call for.
+    pub institutions: Vec<String>,
     /// What it hears when the outcome is unknown.
     pub unknown: WhenUnknown,
     /// Its own time-out; 0 means the upstream's `answer_ms`.

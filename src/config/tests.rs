@@ -110,7 +110,7 @@ fn each_complaint_has_its_place_and_cure() {
         ("[upstream.default]\nlisten_ms = 50000", "site.toml:2", "is below `answer_ms` 60000", "raise listen_ms"),
         ("[upstream.default]\nanswer_ms = 700000", "site.toml:2", "is below `answer_ms` 700000", "raise listen_ms"),
         ("[upstream.default]\nconnect_ms = 90000", "site.toml:2", "above `answer_ms`", "lower connect_ms"),
-        ("[upstream.b]\nurl = \"ftp://a\"", "site.toml:2", "does not begin with http://", "http://HOST:PORT"),
+        ("[upstream.b]\nurl = \"ftp://a\"", "site.toml:2", "does not begin with http://", "https://HOST:PORT"),
         ("[upstream.b]\nurl = \"http://a/?x=1\"", "site.toml:2", "has a query", "http://HOST:PORT"),
         ("[[route]]\nupstream = \"defalt\"", "site.toml:2", "which does not exist", "did you mean \"default\"?"),
         ("[[route]]\nprefix = \"api\"", "site.toml:2", "does not begin with /", "/fsi/api"),

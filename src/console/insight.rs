@@ -24,6 +24,8 @@ pub struct Check {
     pub name: &'static str,
     /// It holds.
     pub ok: bool,
+    /// It holds, and somebody should look before it no longer does.
+    pub warns: bool,
     /// What is so, or what is wrong, in one line.
     pub detail: String,
 }

@@ -15,14 +15,18 @@ pub(super) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// 200 when every check holds, else 503 with the ones that do not; `?verbose` lists them all.
+/// 200 when every check holds, else 503 with the ones that do not; `?verbose` lists them all, warnings as `[!]`.
 pub(super) async fn readyz(State(console): State<Console>, RawQuery(query): RawQuery) -> impl IntoResponse {
     let verbose = query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
     let checks = console.insight.ready();
     let ready = checks.iter().all(|check| check.ok);
     let mut text = String::new();
     for check in checks.iter().filter(|check| verbose || !check.ok) {
-        let mark = if check.ok { "[+]" } else { "[-]" };
+        let mark = match (check.ok, check.warns) {
+            (false, _) => "[-]",
+            (true, true) => "[!]",
+            (true, false) => "[+]",
+        };
         let _ = writeln!(text, "{mark} {}: {}", check.name, check.detail);
     }
     text.push_str(if ready { "ready\n" } else { "not ready\n" });

@@ -133,6 +133,7 @@ impl Line {
     /// "Nothing was sent", in the platform's envelope.
     pub(super) fn not_sent_words(&self, call: &Identified, why: String) -> Reply {
         let whom = if call.arrival.origin == Origin::Callback { "医院系统" } else { "医保平台" };
+        tracing::warn!(exchange = %call.arrival.id, upstream = call.upstream.name, why, "nothing was sent");
         self.own_words(call, &Refusal::NeverSent { why, whom }.text())
     }
 

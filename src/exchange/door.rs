@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::domain::message::HeaderLines;
 use crate::outbound::Flow;
+use crate::outbound::tls::certificate::Certificate;
 
 /// The head of a request, as the door read it.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct RequestHead {
     pub carried: http::Extensions,
     /// Who calls.
     pub peer: SocketAddr,
+    /// The certificate that the caller showed, proven by the door.
+    pub certificate: Option<Arc<Certificate>>,
     /// Length of the body, when the head tells it.
     pub content_length: Option<u64>,
     /// The right to be under way; held by the line until the exchange has ended, not by the connection.

@@ -90,9 +90,14 @@ impl Line {
         let policy = Arc::clone(&arrival.policy);
         let profile = &policy.profile;
         let identity = profile.identify(&arrival.request.target, &arrival.request.headers, &arrival.view);
-        let Some(client) = policy.client(arrival.origin, arrival.head.peer.ip()) else {
+        let certificate = arrival.head.certificate.as_deref();
+        let Some(client) = policy.client(arrival.origin, arrival.head.peer.ip(), certificate) else {
             return Err((arrival, Refusal::UnknownClient));
         };
+        // Before all else: a repeat would hear what the institution heard.
+        if let Some(foreign) = client.foreign(|| profile.institutions(&arrival.view)).map(str::to_owned) {
+            return Err((arrival, Refusal::ForeignInstitution { fixmedins_code: foreign }));
+        }
         let Some(upstream) = policy.upstream(arrival.origin, &arrival.request.target, &identity.infno) else {
             return Err((arrival, Refusal::NoRoute { infno: identity.infno }));
         };

@@ -141,6 +141,7 @@ fn head_of(request: &Request, repeat: &Arrival) -> RequestHead {
         headers: HeaderLines::new(),
         carried: repeat.head.carried.clone(),
         peer: repeat.head.peer,
+        certificate: None,
         content_length: None,
         permit: None,
         budget: None,

@@ -173,8 +173,6 @@ impl Line {
                 Some(self.relay(intended, *heeded, told))
             }
             Saying::NotSent(why) => {
-                let call = intended.call();
-                tracing::warn!(exchange = %call.arrival.id, upstream = call.upstream.name, why, "not sent");
                 let own = self.not_sent_words(intended.call(), why);
                 self.settle(intended, verdict, Evidence::own_words(None, &own, Told::Refused)).await;
                 Some(self.say(intended, &own, Told::Refused))

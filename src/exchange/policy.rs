@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::exchange::{Origin, Seq};
 use crate::domain::terms::{Mode, Terms};
 use crate::outbound::Platform;
+use crate::outbound::tls::certificate::Certificate;
 use crate::profile::Profile;
 use crate::signing::credentials::Credentials;
 use crate::telemetry::metrics::UpstreamMetrics;
@@ -19,7 +20,7 @@ pub struct Policy {
     pub profile: Profile,
     /// The journaled Snapshot of the profile's resolved text.
     pub profile_seq: Seq,
-    /// Kinds of HIS client; the narrowest network that holds the peer wins.
+    /// Kinds of HIS client, see [`Policy::client`].
     pub clients: Vec<Arc<Client>>,
     /// Tried in order.
     pub routes: Vec<Route>,
@@ -67,16 +68,18 @@ pub struct Signing {
 }
 
 impl Policy {
-    /// The kind of client that calls from `peer`.
-    pub fn client(&self, origin: Origin, peer: IpAddr) -> Option<&Arc<Client>> {
+    /// The kind of client that calls from `peer` with this certificate. One that names certificates is chosen only by
+    /// one of them, and before all that name none; among equals the narrowest network that holds the peer wins.
+    pub fn client(&self, origin: Origin, peer: IpAddr, certificate: Option<&Certificate>) -> Option<&Arc<Client>> {
         // Peers of a dual-stack socket come mapped; settings name them as IPv4.
         let peer = peer.to_canonical();
         if origin == Origin::Callback {
             let platform = &self.callback.as_ref()?.client;
             return platform.prefix_of(peer).map(|_| platform);
         }
-        let named = self.clients.iter().filter_map(|client| Some((client.prefix_of(peer)?, client)));
-        named.max_by_key(|(prefix, _)| *prefix).map(|(_, client)| client)
+        let fits = |client: &Arc<Client>| Some((client.names(certificate)?, client.prefix_of(peer)?));
+        let named = self.clients.iter().filter_map(|client| Some((fits(client)?, client)));
+        named.max_by_key(|(fit, _)| *fit).map(|(_, client)| client)
     }
 
     /// The upstream that takes this call.
@@ -106,6 +109,62 @@ fn path_of(target: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::terms::Verify;
+    use crate::exchange::settings::WhenUnknown;
+
+    fn policy(clients: &[(&str, &[&str])]) -> Policy {
+        let client = |(peers, certificates): &(&str, &[&str])| {
+            Arc::new(Client {
+                peers: vec![peers.parse().unwrap()],
+                certificates: certificates.iter().map(|name| (*name).to_owned()).collect(),
+                institutions: Vec::new(),
+                unknown: WhenUnknown::Native,
+                patience_ms: 0,
+                verify: Verify::Off,
+                identity: None,
+            })
+        };
+        Policy {
+            callback: None,
+            profile: Profile::load("baseline", &crate::profile::Texts::embedded()).unwrap(),
+            profile_seq: Seq::NONE,
+            clients: clients.iter().map(client).collect(),
+            routes: Vec::new(),
+            upstreams: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_certificate_goes_before_a_network_and_a_narrow_network_before_a_wide_one() {
+        let policy = policy(&[
+            ("0.0.0.0/0", &[]),
+            ("10.0.0.0/8", &[]),
+            ("0.0.0.0/0", &["his", "ab:cd"]),
+            ("10.1.0.0/16", &["his"]),
+        ]);
+        let certificate = |name: &str| Certificate {
+            names: vec![name.to_owned()],
+            fingerprint: "abcd".repeat(if name == "printed" { 1 } else { 16 }),
+            for_development: false,
+            not_before_unix_s: 0,
+            not_after_unix_s: 0,
+        };
+        let rows = [
+            ("10.1.0.1", None, Some(1)),
+            ("11.0.0.1", None, Some(0)),
+            ("::ffff:10.1.0.1", Some("stranger"), Some(1)),
+            ("11.0.0.1", Some("his"), Some(2)),
+            ("10.1.0.1", Some("his"), Some(3)),
+            ("10.1.0.1", Some("printed"), Some(2)),
+            ("::1", Some("his"), None),
+        ];
+        for (peer, shown, expected) in rows {
+            let shown = shown.map(certificate);
+            let chosen = policy.client(Origin::His, peer.parse().unwrap(), shown.as_ref());
+            let place = chosen.map(|chosen| policy.clients.iter().position(|one| Arc::ptr_eq(one, chosen)).unwrap());
+            assert_eq!(place, expected, "{peer} {shown:?}");
+        }
+    }
 
     #[test]
     fn paths_of_targets() {

@@ -17,6 +17,12 @@ pub enum Refusal {
     /// No client section names the peer.
     #[error("the peer belongs to no client section")]
     UnknownClient,
+    /// The client may not call for the institution.
+    #[error("the client may not call for institution {fixmedins_code:?}")]
+    ForeignInstitution {
+        /// 定点医药机构编号 of the call; empty when it names none.
+        fixmedins_code: String,
+    },
     /// No route takes the call.
     #[error("no route takes transaction {infno}")]
     NoRoute {
@@ -98,6 +104,7 @@ impl Refusal {
             Refusal::Bound(Bound::TooSlow) => "GW105",
             Refusal::UnknownClient => "GW201",
             Refusal::NoRoute { .. } => "GW202",
+            Refusal::ForeignInstitution { .. } => "GW203",
             Refusal::Moved { .. } => "GW301",
             Refusal::SettledBefore { .. } => "GW302",
             Refusal::ReversesAlias { .. } => "GW303",
@@ -133,6 +140,12 @@ impl Refusal {
             Refusal::Bound(Bound::Draining) => "网关正在停机，请稍后重试".to_owned(),
             Refusal::Bound(Bound::TooSlow) => "报文发送过慢或中断，请检查网络后重试".to_owned(),
             Refusal::UnknownClient => "本机地址未在网关登记，请联系信息科登记".to_owned(),
+            Refusal::ForeignInstitution { fixmedins_code } if fixmedins_code.is_empty() => {
+                "报文没有定点医药机构编号（fixmedins_code），而本机只获准为指定机构办理，请补填后重发".to_owned()
+            }
+            Refusal::ForeignInstitution { fixmedins_code } => {
+                format!("本机未获准为机构{fixmedins_code}办理业务，请核对定点医药机构编号，或联系信息科登记")
+            }
             Refusal::NoRoute { infno } => format!("交易{infno}没有配置去向，请联系信息科"),
             Refusal::Moved { field, first_msgid } => {
                 format!(

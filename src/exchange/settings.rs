@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use crate::domain::outcome::Told;
 use crate::domain::terms::Verify;
+use crate::outbound::tls::certificate::Certificate;
+use crate::profile::wire::number_fits;
 use crate::signing::credentials::Credentials;
 
 /// `[line]`.
@@ -37,6 +39,10 @@ pub enum WithoutJournal {
 pub struct Client {
     /// Networks it calls from.
     pub peers: Vec<IpNet>,
+    /// Names or fingerprints of its certificates; empty: it may show any, or none.
+    pub certificates: Vec<String>,
+    /// Institutions it may call for; empty: any.
+    pub institutions: Vec<String>,
     /// What it hears when the outcome is unknown (`money.md` §4).
     pub unknown: WhenUnknown,
     /// Its own time-out; 0 means the upstream's `answer_ms`.
@@ -51,6 +57,25 @@ impl Client {
     /// How narrowly this client names the address, or `None` when it does not.
     pub fn prefix_of(&self, peer: IpAddr) -> Option<u8> {
         self.peers.iter().filter(|net| net.contains(&peer)).map(IpNet::prefix_len).max()
+    }
+
+    /// True when it names this certificate, false when it names none, `None` when it names others only.
+    pub fn names(&self, certificate: Option<&Certificate>) -> Option<bool> {
+        if self.certificates.is_empty() {
+            return Some(false);
+        }
+        let shown = certificate?;
+        self.certificates.iter().any(|name| shown.is_called(name)).then_some(true)
+    }
+
+    /// The first institution of a call that it may not call for; empty for a call that names none, which is nobody's.
+    pub fn foreign<'a>(&self, of_the_call: impl FnOnce() -> Vec<&'a str>) -> Option<&'a str> {
+        if self.institutions.is_empty() {
+            return None;
+        }
+        let named = of_the_call();
+        let is_foreign = |code: &&str| !self.institutions.iter().any(|own| own == code);
+        if named.is_empty() { Some("") } else { named.into_iter().find(is_foreign) }
     }
 }
 
@@ -91,20 +116,37 @@ pub struct Route {
 impl Route {
     /// True when the route takes this call.
     pub fn takes(&self, path: &[u8], infno: &str) -> bool {
-        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| matches(pattern, infno))
-    }
-}
-
-fn matches(pattern: &str, infno: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(head) => infno.starts_with(head),
-        None => pattern == infno,
+        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| number_fits(pattern, infno))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_client_calls_for_its_own_institutions_only() {
+        let client = |institutions: &[&str]| Client {
+            peers: Vec::new(),
+            certificates: Vec::new(),
+            institutions: institutions.iter().map(|code| (*code).to_owned()).collect(),
+            unknown: WhenUnknown::Native,
+            patience_ms: 0,
+            verify: Verify::Off,
+            identity: None,
+        };
+        let rows: [(&[&str], &[&str], Option<&str>); 6] = [
+            (&[], &["H1", "H2"], None),
+            (&["H1", "H2"], &["H2"], None),
+            (&["H1"], &["H2"], Some("H2")),
+            (&["H1"], &["H1", "H2"], Some("H2")),
+            (&["H1"], &["h1"], Some("h1")),
+            (&["H1"], &[], Some("")),
+        ];
+        for (own, named, foreign) in rows {
+            assert_eq!(client(own).foreign(|| named.to_vec()), foreign, "{own:?} {named:?}");
+        }
+    }
 
     #[test]
     fn routes_match_prefix_and_number() {

@@ -28,6 +28,8 @@ pub struct Gauges {
     pub unreadable: u64,
     /// Connections ended because the head was too large (hyper answers 431 or 414).
     pub head_too_large: u64,
+    /// Connections ended because the TLS handshake failed.
+    pub no_tls: u64,
 }
 
 /// Permits and counters of one door.
@@ -42,6 +44,7 @@ pub(super) struct Bounds {
     pub(super) slow: AtomicU64,
     pub(super) unreadable: AtomicU64,
     pub(super) head_too_large: AtomicU64,
+    pub(super) no_tls: AtomicU64,
 }
 
 impl Bounds {
@@ -60,6 +63,7 @@ impl Bounds {
             slow: AtomicU64::new(0),
             unreadable: AtomicU64::new(0),
             head_too_large: AtomicU64::new(0),
+            no_tls: AtomicU64::new(0),
         }
     }
 
@@ -96,6 +100,7 @@ impl Bounds {
             slow: self.slow.load(Ordering::Relaxed),
             unreadable: self.unreadable.load(Ordering::Relaxed),
             head_too_large: self.head_too_large.load(Ordering::Relaxed),
+            no_tls: self.no_tls.load(Ordering::Relaxed),
         }
     }
 }

@@ -16,11 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::limits::{HEAD_BYTES_MAX, HEADER_LINES_MAX};
 use crate::exchange::door::Exchanges;
+use crate::outbound::socket::Socket;
+use crate::outbound::tls::certificate::Certificate;
 
 use super::Settings;
 use super::bounds::{Bounds, Gauges, Place};
 use super::link::Link;
 use super::service::Caller;
+use super::tls::HisTls;
 use super::wire::Wire;
 
 /// After a failed accept (no file descriptors, mostly): other connections need time to end.
@@ -36,12 +39,13 @@ pub struct Door<E> {
     pub(super) settings: Settings,
     pub(super) bounds: Bounds,
     pub(super) stop: CancellationToken,
+    tls: Option<HisTls>,
     http: http1::Builder,
 }
 
 impl<E: Exchanges> Door<E> {
-    /// A door before `line`.
-    pub fn new(line: Arc<E>, settings: Settings, stop: CancellationToken) -> Arc<Door<E>> {
+    /// A door before `line`; without `tls` it speaks plain HTTP.
+    pub fn new(line: Arc<E>, settings: Settings, tls: Option<HisTls>, stop: CancellationToken) -> Arc<Door<E>> {
         let mut http = http1::Builder::new();
         http.preserve_header_case(true)
             .title_case_headers(true)
@@ -52,7 +56,7 @@ impl<E: Exchanges> Door<E> {
             .max_header_size(HEAD_BYTES_MAX)
             .max_buf_size(BUFFER_BYTES_MAX);
         let bounds = Bounds::new(&settings);
-        Arc::new(Door { exchanges: line, settings, bounds, stop, http })
+        Arc::new(Door { exchanges: line, settings, bounds, stop, tls, http })
     }
 
     /// For metrics.
@@ -103,9 +107,10 @@ impl<E: Exchanges> Door<E> {
         // A failure here shows at the first read; the options are a courtesy.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_AFTER));
+        let Some((socket, certificate)) = self.secure(stream, peer).await else { return };
         let link = Arc::new(Link::default());
-        let wire = Wire::new(stream, Arc::clone(&link), &self.settings);
-        let caller = Arc::new(Caller { door: Arc::clone(&self), link: Arc::clone(&link), peer });
+        let wire = Wire::new(socket, Arc::clone(&link), &self.settings);
+        let caller = Arc::new(Caller { door: Arc::clone(&self), link: Arc::clone(&link), peer, certificate });
         let service = service_fn(move |request| {
             let caller = Arc::clone(&caller);
             async move { caller.hear(request).await }
@@ -120,6 +125,26 @@ impl<E: Exchanges> Door<E> {
             }
         };
         self.note(ended, &link, peer);
+    }
+
+    /// The stream that HTTP is spoken over, and the certificate that the client showed; `None` when there is no TLS with it.
+    async fn secure(&self, stream: TcpStream, peer: SocketAddr) -> Option<(Socket, Option<Arc<Certificate>>)> {
+        let Some(tls) = &self.tls else { return Some((Socket::Plain(stream), None)) };
+        let within = Duration::from_secs(self.settings.head_seconds);
+        let handshake = tokio::time::timeout(within, Box::pin(tls.accept(stream)));
+        let shaken = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            shaken = handshake => shaken,
+        };
+        let why = match shaken {
+            Ok(Ok(secured)) => return Some(secured),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the handshake took too long".to_owned(),
+        };
+        self.bounds.no_tls.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(%peer, why, "no TLS with a client");
+        None
     }
 
     fn note(&self, ended: hyper::Result<()>, link: &Link, peer: SocketAddr) {

@@ -3,6 +3,7 @@
 mod bounds; // How much may be under way, and in memory.
 mod link; // What the service and the socket wrapper of one connection tell each other.
 mod patience; // How slow a client may be.
+pub mod tls; // TLS: certificates and the handshake.
 mod wire; // The socket wrapper: slow clients, and whether an answer was handed over.
 
 mod respond; // The only place that writes an answer's HTTP shape.
@@ -13,6 +14,8 @@ mod listener; // Accepts connections, ends them in order.
 pub use bounds::Gauges;
 pub use listener::Door;
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 /// Settings of the door (`[inbound]`).
@@ -21,6 +24,12 @@ use serde::Deserialize;
 pub struct Settings {
     /// Where the HIS calls, `HOST:PORT`. Bound by the wiring.
     pub listen: String,
+    /// PEM file of the certificate chain; empty: plain HTTP.
+    pub certificate: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+    /// PEM file of the authorities of client certificates; empty: none is demanded.
+    pub client_ca: PathBuf,
     /// Open connections; the next one waits in the kernel's queue.
     pub connections_max: usize,
     /// Exchanges under way; the next one waits its turn.
@@ -33,7 +42,7 @@ pub struct Settings {
     pub body_bytes_max: u64,
     /// Of a body that nobody will read, read and thrown away so that the client hears the refusal, bytes.
     pub drain_bytes_max: u64,
-    /// A request head must be complete this long after its first byte.
+    /// A request head must be complete this long after its first byte, a TLS handshake this long after the connection.
     pub head_seconds: u64,
     /// An idle keep-alive connection.
     pub idle_seconds: u64,

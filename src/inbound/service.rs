@@ -15,6 +15,7 @@ use crate::domain::message::header;
 use crate::exchange::door::{Answer, Bound, Exchanges, Intake, RequestHead};
 use crate::outbound::flow::next_data;
 use crate::outbound::head::{lines_of, request_head};
+use crate::outbound::tls::certificate::Certificate;
 
 use super::Door;
 use super::link::Link;
@@ -30,6 +31,8 @@ pub(super) struct Caller<E> {
     pub(super) door: Arc<Door<E>>,
     pub(super) link: Arc<Link>,
     pub(super) peer: SocketAddr,
+    /// What it showed in the handshake.
+    pub(super) certificate: Option<Arc<Certificate>>,
 }
 
 /// How the reading of a body ended.
@@ -73,6 +76,7 @@ impl<E: Exchanges> Caller<E> {
             headers,
             carried: parts.extensions,
             peer: self.peer,
+            certificate: self.certificate.clone(),
             content_length: body.size_hint().exact(),
             permit: None,
             budget: None,
@@ -213,6 +217,7 @@ fn without_rights(head: &RequestHead) -> RequestHead {
         headers: head.headers.clone(),
         carried: http::Extensions::new(),
         peer: head.peer,
+        certificate: None,
         content_length: head.content_length,
         permit: None,
         budget: None,

@@ -13,7 +13,7 @@ use super::Settings;
 use super::link::{Link, Phase};
 use super::patience::Patience;
 
-/// A client's stream.
+/// A client's stream. In TLS the bytes are those inside: what moves, moves by whole records.
 pub(super) struct Wire<S> {
     stream: S,
     link: Arc<Link>,
@@ -145,8 +145,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     /// hyper flushes the stream only when it has written all it has; so the flush after an answer's end hands it over.
+    /// TLS may still hold bytes then, and gives them to the kernel as fast as the client reads.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(flushed) => flushed?,
+            Poll::Pending => return self.wait_to_write(cx).map(Err),
+        }
+        self.writing.moved(0); // the client has read: its turn is over
         if self.link.flushed() {
             // hyper may not read again before the next byte comes: the idle alarm is armed here.
             let now = Instant::now();
@@ -159,6 +164,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        match Pin::new(&mut self.stream).poll_shutdown(cx) {
+            Poll::Pending => self.wait_to_write(cx).map(Err),
+            ended => ended,
+        }
     }
 }

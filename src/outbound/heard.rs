@@ -81,6 +81,9 @@ pub enum Unsent {
     /// The name does not resolve, the connection is refused, there is no route.
     #[error("the platform cannot be reached")]
     Unreachable(#[source] io::Error),
+    /// The two could not agree on TLS: a certificate that one of them does not accept, mostly.
+    #[error("no TLS with the platform: {0}")]
+    NoTls(io::Error),
     /// No connection within `connect_ms`.
     #[error("the platform cannot be reached in time")]
     ConnectTimedOut,

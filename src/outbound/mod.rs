@@ -8,10 +8,12 @@ pub mod fields; // Which header lines cross a proxy, and where a target leads.
 pub mod flow; // A body on its way: whole, or a stream with back-pressure.
 pub mod head; // The raw head of a message: names in their original case.
 
-mod connect; // To reach the platform: TCP options and the HTTP handshake.
+mod connect; // To reach the platform: TCP options, TLS and the HTTP handshake.
 mod pool; // Connections kept for reuse, and how many there may be.
 mod reply; // Reads a reply: whole, streaming, or cut.
+pub mod socket; // The bytes of one connection, plain or in TLS.
 mod tap; // The socket wrapper: what left, what came.
+pub mod tls; // Certificates, keys, and TLS towards a platform.
 mod upstream; // One send over one connection.
 mod wired; // One connection and the socket under it.
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connect::Dial;
 use super::heard::Unsent;
+use super::tls::kept::Renews;
 use super::wired::Wired;
 
 /// Connections of one upstream.
@@ -69,6 +70,11 @@ impl Pool {
         Ok(Lease { wired, pool: Arc::clone(self), _room: room })
     }
 
+    /// What TLS to this upstream is made of; `None` without TLS.
+    pub(super) fn certificates(&self) -> Option<Arc<dyn Renews>> {
+        self.dial.certificates()
+    }
+
     /// Connections made since the start.
     pub(super) fn dialled(&self) -> u64 {
         self.dialled.load(Ordering::Relaxed)
@@ -111,8 +117,7 @@ impl Pool {
     }
 
     async fn fresh(&self, deadline: Instant) -> Result<Wired, Unsent> {
-        let connected = timeout_at(deadline, self.dial.connect()).await.map_err(|_| Unsent::ConnectTimedOut)?;
-        let wired = connected.map_err(Unsent::Unreachable)?;
+        let wired = timeout_at(deadline, self.dial.connect()).await.map_err(|_| Unsent::ConnectTimedOut)??;
         self.dialled.fetch_add(1, Ordering::Relaxed);
         Ok(wired)
     }

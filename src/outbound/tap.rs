@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::domain::clock::Clock;
 
 use super::head::RawHead;
+use super::socket::Socket;
 
 /// What the wrapper saw since the last request began; shared with whoever drives the connection, in the same task.
 pub(super) struct Seen {
@@ -41,7 +42,7 @@ impl Seen {
         call.head.begin();
     }
 
-    /// Bytes of this request that the kernel took.
+    /// Bytes of this request that the kernel took, or that TLS took and may have given to it.
     pub(super) fn written(&self) -> u64 {
         self.call().written
     }
@@ -67,25 +68,28 @@ impl Seen {
 }
 
 /// A stream that tells `Seen` what passes.
-pub(super) struct Tap<S> {
-    stream: S,
+pub(super) struct Tap {
+    stream: Socket,
     seen: Arc<Seen>,
 }
 
-impl<S> Tap<S> {
-    pub(super) fn new(stream: S, seen: Arc<Seen>) -> Tap<S> {
+impl Tap {
+    pub(super) fn new(stream: Socket, seen: Arc<Seen>) -> Tap {
         Tap { stream, seen }
     }
 
-    fn note(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = result {
-            self.seen.wrote(bytes);
+    /// A stream that takes ahead may have sent some of what was offered even when it fails: then all of it counts.
+    fn note(&self, result: Poll<io::Result<usize>>, offered: usize) -> Poll<io::Result<usize>> {
+        match &result {
+            Poll::Ready(Ok(bytes)) => self.seen.wrote(*bytes),
+            Poll::Ready(Err(_)) if self.stream.takes_ahead() => self.seen.wrote(offered),
+            Poll::Ready(Err(_)) | Poll::Pending => {}
         }
         result
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
+impl AsyncRead for Tap {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
@@ -97,10 +101,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
+impl AsyncWrite for Tap {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.note(result)
+        self.note(result, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -109,7 +113,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.note(result)
+        self.note(result, parts.iter().map(|part| part.len()).sum())
     }
 
     fn is_write_vectored(&self) -> bool {

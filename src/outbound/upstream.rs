@@ -1,6 +1,7 @@
 //! The platform behind HTTP: one call is one send over one connection, never a hidden retry.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +20,25 @@ use super::flow::Flow;
 use super::heard::{Counts, Heard, NeverSent, Outgoing, Platform, Unsent};
 use super::pool::{Pool, PoolBounds};
 use super::reply;
+use super::tls::files::Trouble;
+use super::tls::kept::Renews;
+use super::tls::platform::PlatformTls;
 use super::wired::Sent;
 
 /// Settings of one upstream (`[upstream.*]`).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// `http://HOST:PORT[/base/path]`.
+    /// `http://` or `https://HOST:PORT[/base/path]`.
     pub url: String,
+    /// For https: PEM file of the authorities that may vouch for the platform; empty: those that the machine trusts.
+    pub ca: PathBuf,
+    /// For https: PEM file of our own certificate chain, for a platform that asks for one.
+    pub certificate: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+    /// For https: the name that the platform's certificate must have; empty: the host of the URL.
+    pub server_name: String,
     /// To reach the platform, waiting for a free connection included; nothing was sent when this fails.
     pub connect_ms: u64,
     /// When the HIS is answered. Held by the line.
@@ -62,7 +74,7 @@ pub enum SettingsError {
         source: InvalidUri,
     },
     /// A URL of another kind.
-    #[error("`{url}` is not of the form http://HOST:PORT[/base/path]")]
+    #[error("`{url}` is not of the form http://HOST:PORT[/base/path] or https://HOST:PORT[/base/path]")]
     NotHttp {
         /// As written.
         url: String,
@@ -70,6 +82,9 @@ pub enum SettingsError {
     /// No connection could ever be made.
     #[error("connections_max is 0")]
     NoConnections,
+    /// A file of certificates does not hold.
+    #[error("its TLS cannot be set up")]
+    Tls(#[from] Trouble),
 }
 
 /// One platform address with its connections.
@@ -85,25 +100,37 @@ impl Upstream {
     /// Reads the settings; connects only when called.
     ///
     /// # Errors
-    /// When the URL is no `http://HOST:PORT[/base/path]`, or a bound is useless.
+    /// When the URL is not of that form, a bound is useless, or a file of certificates does not hold.
     pub fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Upstream, SettingsError> {
         let url = || settings.url.clone();
         let parsed = settings.url.parse::<Uri>().map_err(|source| SettingsError::NotUrl { url: url(), source })?;
         let not_http = || SettingsError::NotHttp { url: url() };
         let authority = parsed.authority().ok_or_else(not_http)?;
+        let is_tls = match parsed.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(not_http()),
+        };
         let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("") => 80,
+            Some("") => {
+                if is_tls {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(_) => authority.port_u16().ok_or_else(not_http)?,
             None => return Err(not_http()), // credentials stand before the host
         };
-        if parsed.scheme_str() != Some("http") || parsed.query().is_some() {
+        if parsed.query().is_some() {
             return Err(not_http());
         }
         if settings.connections_max == 0 {
             return Err(SettingsError::NoConnections);
         }
         let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let dial = Dial::new(name, port, clock);
+        let tls = if is_tls { Some(PlatformTls::open(settings, &name, &clock)?) } else { None };
+        let dial = Dial::new(name, port, tls, clock);
         let bounds = PoolBounds {
             connect: Duration::from_millis(settings.connect_ms),
             idle: Duration::from_millis(settings.idle_ms),
@@ -122,6 +149,11 @@ impl Upstream {
     /// What every target goes under; empty for none. For `rewrite_target`.
     pub fn base_path(&self) -> &str {
         &self.base_path
+    }
+
+    /// What TLS to this upstream is made of; `None` without TLS.
+    pub fn certificates(&self) -> Option<Arc<dyn Renews>> {
+        self.pool.certificates()
     }
 
     fn request(&self, out: Outgoing) -> Result<Request<Flow>, http::Error> {
@@ -145,7 +177,7 @@ impl Upstream {
         match sent {
             Sent::Head(response) => Ok(reply::hear(lease, response, self.reply_bytes_max).await),
             Sent::HandedBack(_, error) => Err(Unsent::NothingTaken(error)),
-            // The kernel took no byte of it: as sure as a refused connection.
+            // Neither kernel nor TLS took a byte of it: as sure as a refused connection.
             Sent::Lost(error) if lease.seen().written() == 0 => Err(Unsent::NothingTaken(error)),
             Sent::Lost(_) => Ok(Heard::Silence(Box::new(reply::silence(&lease)))),
         }
@@ -176,6 +208,10 @@ mod tests {
     fn settings(url: &str) -> Settings {
         Settings {
             url: url.to_owned(),
+            ca: PathBuf::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            server_name: String::new(),
             connect_ms: 1000,
             answer_ms: 1000,
             listen_ms: 1000,
@@ -197,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_addresses_are_taken() {
+    fn only_http_addresses_are_taken() {
         let check = |url: &str| Upstream::new(&settings(url), Arc::new(HandClock::at(0))).map(|up| up.base_path);
         assert_eq!(check("http://10.1.2.3:8080/ebus/poc/").unwrap(), "/ebus/poc");
         assert_eq!(check("http://platform").unwrap(), "");
@@ -205,7 +241,7 @@ mod tests {
         for bad in [
             "",
             "/only/path",
-            "https://h:443",
+            "https://h?x=1",
             "http://h?x=1",
             "http://u:p@h",
             "http://u@h",

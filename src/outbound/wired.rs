@@ -14,14 +14,13 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::flow::Flow;
 use super::tap::{Seen, Tap};
 
 /// hyper's side that reads and writes the socket.
-pub(super) type Driver = Connection<TokioIo<Tap<TcpStream>>, Flow>;
+pub(super) type Driver = Connection<TokioIo<Tap>, Flow>;
 
 /// A connection.
 pub(super) struct Wired {
@@ -139,7 +138,7 @@ mod tests {
     async fn a_closing_connection_hands_the_request_back_untouched() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let dial = Dial::new("127.0.0.1".to_owned(), port, Arc::new(HandClock::at(7)));
+        let dial = Dial::new("127.0.0.1".to_owned(), port, None, Arc::new(HandClock::at(7)));
         let mut wired = dial.connect().await.unwrap();
         assert!(wired.is_quiet());
         drop(listener.accept().await.unwrap());

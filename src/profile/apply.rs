@@ -4,12 +4,14 @@ use toml_edit::TableLike;
 
 use crate::domain::class::Class;
 
+use super::apply_wire::{infcode, source, urls};
 use super::complaint::nearest;
 use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
 use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
 
-const SECTIONS: [&str; 18] = [
+/// Every section.
+const SECTIONS: &[&str] = &[
     "title",
     "inherits",
     "parts",
@@ -28,12 +30,19 @@ const SECTIONS: [&str; 18] = [
     "unknown",
     "transaction",
     "signing",
+    "service",
+    "host",
+    "route",
+    "answer",
+    "statement",
+    "dictionaries",
+    "spelling",
 ];
 
 impl Rules {
     /// Lays one file over what was said before.
     pub(super) fn apply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
-        sheet.only(root, &[&SECTIONS[..], &["service"]].concat());
+        sheet.only(root, SECTIONS);
         set(&mut self.title, sheet.words(root, "title"));
         self.apply_tables(sheet, root);
         self.apply_envelope(sheet, root);
@@ -41,16 +50,23 @@ impl Rules {
         self.apply_keys(sheet, root);
         self.apply_reply(sheet, root);
         self.apply_texts(sheet, root);
+        self.apply_wire(sheet, root);
         self.signing.apply(sheet, root);
     }
 
     fn apply_tables(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         for (infno, table) in sheet.tables(root, "transaction") {
-            sheet.only(table, &["name", "class", "undo", "by_2601"]);
+            sheet.only(table, &["name", "class", "undo", "rows", "source"]);
             let row = self.transactions.entry(infno.to_owned()).or_default();
             set(&mut row.name, sheet.words(table, "name"));
             set(&mut row.undo, sheet.list(table, "undo"));
-            set(&mut row.by_2601, sheet.flag(table, "by_2601"));
+            set(&mut row.source, source(sheet, table));
+            if let Some(rows) = sheet.table(table, "rows") {
+                sheet.only(rows, &["node", "max", "source"]);
+                set(&mut row.limit.node, sheet.words(rows, "node"));
+                set(&mut row.limit.max, sheet.count(rows, "max"));
+                set(&mut row.limit.source, source(sheet, rows));
+            }
             if let Some(word) = sheet.words(table, "class") {
                 row.class = class_of(&word).or(row.class);
                 if class_of(&word).is_none() {
@@ -61,13 +77,15 @@ impl Rules {
         }
         let Some(services) = sheet.table(root, "service") else { return };
         for (path, _) in services.iter() {
-            set(self.services.entry(path.to_owned()).or_default(), sheet.list(services, path));
+            let said = sheet.list(services, path).map(|said| (place(sheet, services, path), said));
+            set(self.services.entry(path.to_owned()).or_default(), said);
         }
     }
 
     fn apply_envelope(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(identity) = sheet.table(root, "identity") {
-            sheet.only(identity, &["number_prefixes", "number_header", "path_names"]);
+            sheet.only(identity, &["urls", "number_prefixes", "number_header", "path_names"]);
+            set(&mut self.urls, urls(sheet, identity));
             set(&mut self.number_prefixes, sheet.list(identity, "number_prefixes"));
             set(&mut self.number_header, sheet.words(identity, "number_header"));
             set(&mut self.path_names, sheet.list(identity, "path_names"));
@@ -156,12 +174,14 @@ impl Rules {
             set(&mut inquiry.undone, sheet.list(table, "undone"));
         }
         for (name, table) in sheet.tables(root, "rows") {
-            sheet.only(table, &["infno", "node", "parts"]);
+            sheet.only(table, &["infno", "node", "parts", "max", "source"]);
             let rows = self.rows.entry(name.to_owned()).or_default();
             rows.place = place(sheet, table, "infno");
             set(&mut rows.infno, sheet.list(table, "infno"));
             set(&mut rows.node, sheet.words(table, "node"));
             set(&mut rows.parts, sheet.list(table, "parts"));
+            set(&mut rows.max, sheet.count(table, "max"));
+            set(&mut rows.source, source(sheet, table));
         }
     }
 
@@ -200,11 +220,7 @@ impl Rules {
             set(&mut self.refusal.members, sheet.list(refusal, "members"));
             set(&mut self.refusal.members_by_code, sheet.list(refusal, "members_by_code"));
             set(&mut self.refusal.members_by_success, sheet.list(refusal, "members_by_success"));
-            let infcode = sheet.words(refusal, "infcode");
-            if infcode.as_deref().is_some_and(|word| !matches!(word, "number" | "string")) {
-                sheet.complain(span_of(refusal, "infcode"), "infcode is `number` or `string`", "");
-            }
-            set(&mut self.refusal.infcode, infcode);
+            set(&mut self.refusal.infcode, infcode(sheet, refusal));
         }
         let Some(unknown) = sheet.table(root, "unknown") else { return };
         sheet.only(unknown, &UNKNOWN);
@@ -239,10 +255,12 @@ fn err_class_of(sheet: &Sheet<'_>, table: &dyn TableLike) -> Option<ErrClass> {
     Some(class)
 }
 
-fn span_of(table: &dyn TableLike, name: &str) -> Option<std::ops::Range<usize>> {
+pub(super) fn span_of(table: &dyn TableLike, name: &str) -> Option<std::ops::Range<usize>> {
     table.get(name).and_then(toml_edit::Item::span)
 }
 
-fn place(sheet: &Sheet<'_>, table: &dyn TableLike, name: &str) -> Place {
-    Place { file: sheet.file.to_owned(), line: span_of(table, name).map_or(0, |span| sheet.line(span.start)) }
+pub(super) fn place(sheet: &Sheet<'_>, table: &dyn TableLike, name: &str) -> Place {
+    let first = || table.iter().next().map_or("", |(key, _)| key);
+    let line = Some(sheet.line_of(table, name)).filter(|line| *line != 0);
+    Place { file: sheet.file.to_owned(), line: line.unwrap_or_else(|| sheet.line_of(table, first())) }
 }

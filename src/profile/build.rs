@@ -10,7 +10,7 @@ use crate::domain::scan::Wanted;
 use super::complaint::{Complaint, nearest};
 use super::envelope::Role;
 use super::rules::{Key, NAMES, Place, Rules};
-use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, ReplyStyle, RowRule, Transaction};
+use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, ReplyStyle, RowLimit, RowRule, Transaction};
 
 /// Puts what the sections say of a transaction together.
 pub(super) struct Builder<'a> {
@@ -25,7 +25,8 @@ impl Builder<'_> {
             .map(|(infno, row)| {
                 let mut one = Transaction::plain(infno, &row.name, row.class.unwrap_or(Class::Unclassified));
                 one.undo.clone_from(&row.undo);
-                one.reversible_by_2601 = row.by_2601;
+                one.limit.clone_from(&row.limit);
+                one.source.clone_from(&row.source);
                 (infno.clone(), one)
             })
             .collect();
@@ -41,6 +42,8 @@ impl Builder<'_> {
         }
         self.add_traits(&mut all);
         self.add_keys(&mut all);
+        self.add_rows(&mut all);
+        self.check_wire(&all);
         all
     }
 
@@ -54,6 +57,8 @@ impl Builder<'_> {
             match name.as_str() {
                 "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
                 "reopens" => self.each(all, place, infnos, |one| one.stage_reopens = true),
+                "by_2601" => self.each(all, place, infnos, |one| one.reversible_by_2601 = true),
+                "withdrawn" => self.each(all, place, infnos, |one| one.withdrawn = true),
                 _ => {
                     for (infno, as_what) in infnos.iter().filter_map(|pair| self.pair(place, pair)) {
                         self.each(all, place, &[infno], |one| one.oinfno.clone_from(&as_what));
@@ -85,9 +90,20 @@ impl Builder<'_> {
         for (place, inquiry) in self.rules.inquiries.values() {
             self.each(all, place, std::slice::from_ref(&inquiry.infno), |_| {});
         }
+    }
+
+    fn add_rows(&self, all: &mut BTreeMap<String, Transaction>) {
         for rows in self.rules.rows.values() {
             let rule = RowRule { node: rows.node.clone(), parts: rows.parts.clone() };
-            self.each(all, &rows.place, &rows.infno, |one| one.rows = Some(rule.clone()));
+            self.each(all, &rows.place, &rows.infno, |one| {
+                if !rule.parts.is_empty() {
+                    one.rows = Some(rule.clone());
+                }
+                if rows.max != 0 {
+                    let node = if rows.node.is_empty() { one.limit.node.clone() } else { rows.node.clone() };
+                    one.limit = RowLimit { node, max: rows.max, source: rows.source.clone() };
+                }
+            });
         }
     }
 
@@ -144,13 +160,17 @@ impl Builder<'_> {
             if let Some(one) = all.get_mut(infno) {
                 act(one);
             } else {
-                let cure = nearest(infno, self.rules.transactions.keys().map(String::as_str));
-                self.complain(place, format!("`{infno}` is no transaction of this profile"), &cure);
+                self.unknown(place, infno);
             }
         }
     }
 
-    fn complain(&self, place: &Place, text: String, cure: &str) {
+    pub(super) fn unknown(&self, place: &Place, infno: &str) {
+        let cure = nearest(infno, self.rules.transactions.keys().map(String::as_str));
+        self.complain(place, format!("`{infno}` is no transaction of this profile"), &cure);
+    }
+
+    pub(super) fn complain(&self, place: &Place, text: String, cure: &str) {
         let complaint = Complaint { file: place.file.clone(), line: place.line, text, cure: cure.to_owned() };
         self.complaints.borrow_mut().push(complaint);
     }

@@ -136,6 +136,16 @@ impl Profile {
         envelope
     }
 
+    /// Every institution (定点医药机构编号) that a request speaks for: all of the outermost object, because a duplicate
+    /// key may disagree; when it has none, all of anywhere.
+    pub fn institutions<'v>(&self, view: &'v View) -> Vec<&'v str> {
+        let filled = |found: &'v Found| Some((found.at_top(), found.filled()?));
+        let all: Vec<_> =
+            self.names("fixmedins_code").iter().flat_map(|name| view.all(name)).filter_map(filled).collect();
+        let outermost = all.iter().any(|(at_top, _)| *at_top);
+        all.into_iter().filter(|(at_top, _)| *at_top == outermost).map(|(_, text)| text).collect()
+    }
+
     /// Extracts the facts of a reply.
     pub fn envelope_of_reply(&self, view: &View) -> ReplyView {
         let picked = self.pick(view);

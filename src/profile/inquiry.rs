@@ -76,7 +76,7 @@ impl Profile {
     pub fn stands(&self, reply: &View, asked: &Asked<'_>) -> Stands {
         let Inquiry { fields, echo, says, stands, undone, .. } = asked.inquiry;
         let wanted = fields.iter().position(|field| field == echo).and_then(|at| asked.values.get(at));
-        if wanted.is_some_and(|wanted| !self.spellings(echo).any(|name| holds(reply, name, wanted))) {
+        if wanted.is_some_and(|wanted| !self.written(echo).any(|name| holds(reply, name, wanted))) {
             return Stands::Unproven;
         }
         let said = reply.all(says).find(|found| !self.is_row(&found.above)).and_then(Found::filled);
@@ -91,7 +91,7 @@ impl Profile {
     }
 
     /// Our name of a field under all its names on the wire, or the name itself.
-    fn spellings<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n str> {
+    fn written<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n str> {
         let known = self.names(name).iter().map(String::as_str);
         known.chain(std::iter::once(name).filter(|name| self.names(name).is_empty()))
     }
@@ -143,7 +143,7 @@ impl Profile {
             return Bytes::from([&path[..=slash], number.as_bytes(), rest].concat());
         }
         let is_ours = |service: &&String| path.ends_with(service.as_bytes());
-        let asks = self.rules.services.iter().find(|(_, infnos)| infnos.iter().any(|one| one == infno));
+        let asks = self.rules.services.iter().find(|(_, (_, infnos))| infnos.iter().any(|one| one == infno));
         match (self.rules.services.keys().find(is_ours), asks) {
             (Some(service), Some((asks, _))) => {
                 Bytes::from([&path[..path.len() - service.len()], asks.as_bytes(), rest].concat())

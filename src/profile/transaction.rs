@@ -37,6 +37,23 @@ pub struct Transaction {
     pub fenced: bool,
     /// How its reply says yes or no.
     pub reply: ReplyStyle,
+    /// The province has given it up.
+    pub withdrawn: bool,
+    /// How many rows one call may carry; `max` 0 = nobody says.
+    pub limit: RowLimit,
+    /// Mark (C, S, I, P) and who says that the number exists; empty for a site's own.
+    pub source: String,
+}
+
+/// How many rows one call may carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowLimit {
+    /// The list node.
+    pub node: String,
+    /// Rows; 0 = nobody says.
+    pub max: u64,
+    /// Mark (C, S, I, P) and who says it.
+    pub source: String,
 }
 
 impl Transaction {
@@ -57,6 +74,9 @@ impl Transaction {
             stage_reopens: false,
             fenced: false,
             reply: ReplyStyle::Infcode,
+            withdrawn: false,
+            limit: RowLimit::default(),
+            source: String::new(),
         }
     }
 }
@@ -128,6 +148,17 @@ pub enum ReplyStyle {
     Code,
     /// `success` true or false: the hospital's answer to a call of the platform.
     Success,
+}
+
+impl ReplyStyle {
+    /// The member that says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            ReplyStyle::Infcode => "infcode",
+            ReplyStyle::Code => "code",
+            ReplyStyle::Success => "success",
+        }
+    }
 }
 
 /// What a repeat of a key gets.

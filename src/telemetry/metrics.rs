@@ -45,6 +45,8 @@ pub struct Metrics {
     connections_opened: IntCounterVec,
     connections_replaced: IntCounterVec,
     connections: IntGaugeVec,
+    certificate_ends: IntGaugeVec,
+    certificates_taken: IntCounterVec,
     /// Exchanges under way.
     pub in_flight: IntGauge,
     /// Exchanges waiting their turn.
@@ -151,6 +153,8 @@ impl Metrics {
             connections_opened: make.counters(&names::CONNECTIONS_OPENED),
             connections_replaced: make.counters(&names::CONNECTIONS_REPLACED),
             connections: make.gauges(&names::PLATFORM_CONNECTIONS),
+            certificate_ends: make.gauges(&names::CERTIFICATE_ENDS),
+            certificates_taken: make.counters(&names::CERTIFICATES_TAKEN),
             in_flight: make.gauge(&names::EXCHANGES_IN_FLIGHT),
             waiting: make.gauge(&names::EXCHANGES_WAITING),
             request_bytes: make.counter(&names::REQUEST_BYTES),
@@ -192,6 +196,17 @@ impl Metrics {
     /// So often has a request been unreadable since the start. `reason` is one of the few fixed words of the door.
     pub fn unreadable(&self, reason: &'static str, total: u64) {
         follow(&self.unreadable.with_label_values(&[reason]), total);
+    }
+
+    /// A file of certificates in use ends then. `user` is `inbound` or the name of an upstream.
+    pub fn certificate_ends(&self, setting: &str, user: &str, unix_s: i64) {
+        self.certificate_ends.with_label_values(&[setting, user]).set(unix_s);
+    }
+
+    /// So often have new files been taken, and refused, since the start.
+    pub fn certificates_taken(&self, user: &str, (taken, refused): (u64, u64)) {
+        follow(&self.certificates_taken.with_label_values(&[user, "taken"]), taken);
+        follow(&self.certificates_taken.with_label_values(&[user, "refused"]), refused);
     }
 
     /// The handles of one upstream; asked for once, at start.
@@ -329,6 +344,8 @@ mod tests {
         metrics.refused(Cause::Gateway);
         metrics.delivered(Told::Success);
         metrics.unreadable("head", 1);
+        metrics.certificate_ends("certificate", "inbound", 2_000_000_000);
+        metrics.certificates_taken("inbound", (1, 0));
         let upstream = metrics.upstream("default");
         upstream.duration.observe(0.2);
         upstream.silence(Cause::TimedOut);

@@ -62,7 +62,7 @@ names! {
     INBOUND_CONNECTIONS = "medgate_inbound_connections" []
         "Open connections of HIS clients.";
     UNREADABLE_REQUESTS = "medgate_unreadable_requests_total" ["reason"]
-        "Requests that the HTTP parser answered itself with 400 or 431, or that broke off.";
+        "Requests that the HTTP parser answered itself with 400 or 431 or that broke off, and connections that came to no TLS.";
     JOURNAL_APPEND_DURATION = "medgate_journal_append_duration_seconds" []
         "From handing an intent to the journal to its being durable.";
     JOURNAL_SYNC_DURATION = "medgate_journal_sync_duration_seconds" []
@@ -99,6 +99,10 @@ names! {
         "Times that the views failed and tried again; calls go on.";
     VIEWS_REBUILDS = "medgate_views_rebuilds_total" []
         "Times that the views were built anew from the journal.";
+    CERTIFICATE_ENDS = "medgate_certificate_not_after_timestamp_seconds" ["setting", "user"]
+        "When the first certificate of a file ends, seconds since 1970, by the setting that names the file and the part that uses it.";
+    CERTIFICATES_TAKEN = "medgate_certificates_taken_total" ["user", "result"]
+        "Files of certificates that were read anew, and taken or refused; after a refusal those before stay in use.";
     INFLIGHT_BODY_BYTES = "medgate_inflight_body_bytes" []
         "Bytes of bodies held in memory.";
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,13 +11,13 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame};
-use medgate::domain::clock::SystemClock;
+use medgate::domain::clock::{Clock, SystemClock};
 use medgate::domain::message::HeaderLines;
 use medgate::domain::terms::Mode;
 use medgate::exchange::door::{Answer, Bound, Exchanges, HandedOver, Intake, Receipt, RequestHead};
 use medgate::outbound::{Flow, FlowBroken, Heard, Outgoing, Platform, ReplyBody, Upstream, rewrite_target};
 use medgate::{inbound, outbound};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -43,26 +44,29 @@ impl Raw {
 }
 
 /// A connection that is read and written by hand. Heads are kept as Latin-1, so that no byte is lost.
-pub struct Talk {
+pub struct Talk<S = TcpStream> {
     /// The socket.
-    pub stream: TcpStream,
+    pub stream: S,
     ahead: BytesMut,
 }
 
 impl Talk {
-    /// Takes a connection.
-    pub fn over(stream: TcpStream) -> Talk {
-        Talk { stream, ahead: BytesMut::new() }
-    }
-
     /// Connects.
     pub async fn to(addr: SocketAddr) -> Talk {
         Talk::over(TcpStream::connect(addr).await.unwrap())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+    /// Takes a connection.
+    pub fn over(stream: S) -> Talk<S> {
+        Talk { stream, ahead: BytesMut::new() }
     }
 
     /// Writes bytes.
     pub async fn say(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
+        self.stream.flush().await.unwrap();
     }
 
     /// Reads one message; `None` when the connection ends before its first byte.
@@ -238,6 +242,10 @@ impl Peer {
 pub fn upstream(address: &str, change: impl FnOnce(&mut outbound::Settings)) -> Upstream {
     let mut settings = outbound::Settings {
         url: format!("http://{address}"),
+        ca: PathBuf::new(),
+        certificate: PathBuf::new(),
+        key: PathBuf::new(),
+        server_name: String::new(),
         connect_ms: 5000,
         answer_ms: 60_000,
         listen_ms: 600_000,
@@ -411,6 +419,9 @@ impl Gate {
     pub async fn with(upstream: Upstream, change: impl FnOnce(&mut inbound::Settings)) -> Gate {
         let mut settings = inbound::Settings {
             listen: "127.0.0.1:0".to_owned(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            client_ca: PathBuf::new(),
             connections_max: 256,
             exchanges_max: 64,
             exchanges_waiting_max: 64,
@@ -423,11 +434,13 @@ impl Gate {
             body_bytes_per_second_min: 256,
         };
         change(&mut settings);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let tls = inbound::tls::HisTls::open(&settings, &clock).unwrap();
         let (told, hears) = mpsc::unbounded_channel();
         let gate = Arc::new(Semaphore::new(1 << 20));
         let relay = Arc::new(Relay { platform: Arc::new(upstream), heads: Mutex::default(), told, gate });
         let stop = CancellationToken::new();
-        let door = inbound::Door::new(Arc::clone(&relay), settings, stop.clone());
+        let door = inbound::Door::new(Arc::clone(&relay), settings, tls, stop.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let ended = tokio::spawn(Arc::clone(&door).serve(listener));

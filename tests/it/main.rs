@@ -32,6 +32,8 @@ mod program_rig; // `medgate serve` as its own process.
 mod program_stop; // SIGTERM.
 mod program_views; // Views, API and the commands over them.
 
+mod profiles; // A province's own hosts, a site's own profiles.
+
 mod rig; // A whole gateway in this process.
 
 mod money_generations; // What frees a key.
@@ -51,4 +53,8 @@ mod signing_commands; // Keys, explained signatures, and what `check` asks for.
 mod signing_forms; // Each form: what passes, what is signed.
 mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
 mod signing_rig; // Identities on disk, and the openssl program.
-mod signing_verify; // Whose signatures are believed.
+mod signing_verify;
+mod tls_his; // The HIS's door in TLS.
+mod tls_platform; // TLS towards the platform.
+mod tls_reload; // Certificates replaced while calls run.
+mod tls_rig; // Certificates, and a client in TLS. // Whose signatures are believed.

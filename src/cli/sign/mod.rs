@@ -6,12 +6,11 @@ mod message; // A request or a bare body from a file.
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, profiles};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::terms::{Form, Terms, Unit};
 use crate::keys::load::one;
 use crate::keys::source::{Sources, Trouble};
-use crate::profile::{Profile, Texts};
 use crate::signing::apply::Now;
 use crate::signing::credentials::Credentials;
 
@@ -88,7 +87,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::
 
 fn signed(args: &Args, settings: &Settings) -> Result<Vec<u8>, Trouble> {
     let name = &settings.gateway.profile;
-    let profile = Profile::load(name, &Texts::embedded()).map_err(|complaints| {
+    let profile = profiles::load(&settings.gateway).map_err(|complaints| {
         let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
         Trouble::new(format!("profile {name}"), complaints.join("; "), "medgate check tells more")
     })?;

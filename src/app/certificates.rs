@@ -1,0 +1,110 @@
+//! Looks after the files of certificates: taken anew when they change or when somebody asks, and shown with their ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::console::insight::Check;
+use crate::domain::clock::Clock;
+use crate::domain::moment::china_time;
+use crate::inbound::tls::HisTls;
+use crate::outbound::tls::kept::{Look, Renews};
+use crate::telemetry::metrics::Metrics;
+
+/// Between two looks at the files. New files must stand still for one look, so they are in use after two at most.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A certificate that ends sooner is shown as a warning.
+const WARN_SECONDS: i64 = 30 * 86_400;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// Every set of files in use: who uses it, and the set.
+pub(super) struct Certificates {
+    sets: Vec<(String, Arc<dyn Renews>)>,
+    asked: Notify,
+    clock: Arc<dyn Clock>,
+}
+
+impl Certificates {
+    /// Those of the door and of the upstreams.
+    pub(super) fn new(
+        door: Option<&HisTls>,
+        upstreams: impl Iterator<Item = (String, Arc<dyn Renews>)>,
+        clock: Arc<dyn Clock>,
+    ) -> Certificates {
+        let door = door.map(|tls| ("inbound".to_owned(), tls.renews()));
+        Certificates { sets: door.into_iter().chain(upstreams).collect(), asked: Notify::new(), clock }
+    }
+
+    /// Reads all files again, whether they changed or not.
+    pub(super) fn ask(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Looks at the files again and again, until `stop`.
+    pub(super) async fn watch(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let asked = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.asked.notified() => true,
+                () = tokio::time::sleep(LOOK_EVERY) => false,
+            };
+            let looking = Arc::clone(&self);
+            // A look that panics is told by the panic itself; the next one comes all the same.
+            let _looked = tokio::task::spawn_blocking(move || looking.look(asked)).await;
+        }
+    }
+
+    fn look(&self, asked: bool) {
+        for (user, set) in &self.sets {
+            match set.look(self.clock.unix_ns(), asked) {
+                Look::Same => {}
+                Look::Renewed => {
+                    for file in set.dated() {
+                        let until = china_time(file.not_after_unix_s.saturating_mul(SECOND_NS));
+                        tracing::info!(
+                            user,
+                            setting = file.key,
+                            title = file.title,
+                            until,
+                            "certificates were taken anew"
+                        );
+                    }
+                }
+                Look::Refused(trouble) => {
+                    tracing::error!(user, %trouble, "certificates on disk do not hold; those before stay in use");
+                }
+            }
+        }
+    }
+
+    /// A row per file in use, and one per set whose files on disk do not hold.
+    pub(super) fn checks(&self) -> Vec<Check> {
+        let now_unix_s = self.clock.unix_ns() / SECOND_NS;
+        let mut checks = Vec::new();
+        for (user, set) in &self.sets {
+            for file in set.dated() {
+                let left = file.not_after_unix_s - now_unix_s;
+                let until = china_time(file.not_after_unix_s.saturating_mul(SECOND_NS));
+                let detail = format!("{user} {}: {} until {until}, {} days", file.key, file.title, left / 86_400);
+                checks.push(Check { name: "certificate", ok: true, warns: left < WARN_SECONDS, detail });
+            }
+            if let Some(trouble) = set.trouble() {
+                let detail = format!("{user}: the files on disk are not in use: {trouble}");
+                checks.push(Check { name: "certificate", ok: true, warns: true, detail });
+            }
+        }
+        checks
+    }
+
+    pub(super) fn sample(&self, metrics: &Metrics) {
+        for (user, set) in &self.sets {
+            for file in set.dated() {
+                metrics.certificate_ends(file.key, user, file.not_after_unix_s);
+            }
+            metrics.certificates_taken(user, set.counts());
+        }
+    }
+}
