@@ -60,8 +60,8 @@ fn summary(settings: &Settings, profile: &Profile, out: &mut dyn Write) -> io::R
     writeln!(out, "  profile        {} ({})", profile.name, profile.title())?;
     for (at, route) in routes.iter().enumerate() {
         let Some(upstream) = settings.upstream.get(&route.upstream) else { continue };
-        let (prefix, infno, name, url) = (&route.prefix, route.infno.join(" "), &route.upstream, &upstream.url);
-        writeln!(out, "  route {:<8} {prefix} [{infno}] -> {name} {url}{}", at + 1, who_signs(upstream))?;
+        let (prefix, numbers, name, url) = (&route.prefix, route.infno.join(" "), &route.upstream, &upstream.url);
+        writeln!(out, "  route {:<8} {prefix} [{numbers}] -> {name} {url}{}", at + 1, who_signs(upstream))?;
     }
     Ok(Exit::Done)
 }

@@ -18,7 +18,10 @@ impl Checker<'_> {
         // A profile that does not load is complained about by who loads it.
         let Ok(profile) = profiles::load(&self.settings.gateway) else { return };
         let settings = self.settings;
-        for (name, upstream) in settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty()) {
+        let (routes, _) = profiles::routes(settings, &profile);
+        let leads_there = |name: &str| routes.iter().any(|route| route.upstream == name);
+        let asked = settings.upstream.iter().filter(|(name, upstream)| !upstream.url.is_empty() && leads_there(name));
+        for (name, upstream) in asked {
             let key = |key: &str| format!("upstream.{name}.{key}");
             let Some(terms) = profile.signing(&upstream.signing) else {
                 self.no_variant(&key("signing"), &upstream.signing, &profile);

@@ -25,7 +25,8 @@ use super::settings::Client;
 /// Adds to what was seen of a request what its sealed part says.
 pub(super) fn read_request(arrival: &mut Arrival, client: &Client, upstream: &Upstream) {
     let terms = &upstream.signing.terms;
-    let Some(bytes) = arrival.request.body.buffered().filter(|_| terms.form.seals()) else { return };
+    let sealed = terms.form.seals() && arrival.origin != Origin::Callback;
+    let Some(bytes) = arrival.request.body.buffered().filter(|_| sealed) else { return };
     let body = members::Body { bytes, view: &arrival.view };
     let wanted = arrival.policy.profile.wanted();
     for keys in known_keys(client, upstream) {
@@ -92,7 +93,9 @@ impl Opener {
             policy: Arc::clone(&call.arrival.policy),
             plain: signing.mode == Mode::Sign && call.arrival.origin == Origin::His,
         };
-        Opener(signing.terms.form.seals().then(|| Box::new(keys())))
+        // What the platform asks of the hospital has no seal of this kind.
+        let sealed = signing.terms.form.seals() && call.arrival.origin != Origin::Callback;
+        Opener(sealed.then(|| Box::new(keys())))
     }
 
     /// Reads what is sealed in a reply, and asks who signed it.

@@ -128,6 +128,10 @@ impl Line {
 /// Who signs this call, when the HIS does not.
 fn signer(call: &Identified) -> Option<&Arc<Credentials>> {
     let signing = &call.upstream.signing;
-    let ours = signing.mode == Mode::Sign || call.arrival.origin != Origin::His;
+    let ours = match call.arrival.origin {
+        Origin::His => signing.mode == Mode::Sign,
+        Origin::Callback => false, // the platform's own words
+        _ => true,
+    };
     signing.own.as_ref().filter(|_| ours)
 }
