@@ -88,10 +88,7 @@ impl Gateway {
         let certificates = Arc::new(Certificates::new(tls.as_ref(), sets.into_iter(), Arc::clone(&clock)));
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
         let callback = platforms.as_ref().map(TcpListener::local_addr).transpose()?;
-        let callbacks = platforms.map(|listener| {
-            let line = Arc::new(Callbacks(Arc::clone(&line)));
-            tokio::spawn(Door::new(line, settings.inbound.clone(), None, stop_doors.clone()).serve(listener))
-        });
+        let callbacks = platforms.map(|listener| platform_door(listener, &line, &settings, &stop_doors));
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
         let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone(), Arc::clone(&certificates));
         let views = Views::at(&data.join(views::FOLDER));
@@ -181,6 +178,17 @@ fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>
 /// What is made here, nobody else on the machine may read; a folder that is there keeps its rights.
 fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// The door of the platform's own calls; plain HTTP, within the bounds of the HIS's door.
+fn platform_door(
+    listener: TcpListener,
+    line: &Arc<Line>,
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    let line = Arc::new(Callbacks(Arc::clone(line)));
+    tokio::spawn(Door::new(line, settings.inbound.clone(), None, stop.clone()).serve(listener))
 }
 
 async fn bind(setting: &'static str, address: &str) -> Result<TcpListener, StartError> {

@@ -53,7 +53,8 @@ mod signing_commands; // Keys, explained signatures, and what `check` asks for.
 mod signing_forms; // Each form: what passes, what is signed.
 mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
 mod signing_rig; // Identities on disk, and the openssl program.
-mod signing_verify;
+mod signing_verify; // Whose signatures are believed.
+
 mod tls_his; // The HIS's door in TLS.
 mod tls_platform; // TLS towards the platform.
 mod tls_reload; // Certificates replaced while calls run.
