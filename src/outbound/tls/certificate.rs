@@ -29,7 +29,7 @@ impl Certificate {
     pub fn read(der: &[u8]) -> Option<Certificate> {
         let read = x509_cert::Certificate::from_der(der).ok()?;
         let tbs = read.tbs_certificate();
-        let mut names: Vec<String> = common_name(tbs.subject()).into_iter().collect();
+        let mut names: Vec<String> = cn(tbs.subject()).into_iter().collect();
         if let Ok(Some((_, alternatives))) = tbs.get_extension::<SubjectAltName>() {
             names.extend(alternatives.0.iter().filter_map(|name| match name {
                 GeneralName::DnsName(name) => Some(name.as_str().to_lowercase()),
@@ -41,7 +41,7 @@ impl Certificate {
         Some(Certificate {
             names,
             fingerprint: hex::encode(Sha256::digest(der)),
-            for_development: common_name(tbs.issuer()).is_some_and(|name| name == DEVELOPMENT_CA.to_lowercase()),
+            for_development: cn(tbs.issuer()).is_some_and(|name| name == DEVELOPMENT_CA.to_lowercase()),
             not_before_unix_s: seconds(tbs.validity().not_before),
             not_after_unix_s: seconds(tbs.validity().not_after),
         })
@@ -60,6 +60,6 @@ impl Certificate {
 }
 
 /// The common name of a distinguished name, in lower case; `None` when it has none that is text.
-fn common_name(name: &Name) -> Option<String> {
+fn cn(name: &Name) -> Option<String> {
     name.common_name().ok().flatten().map(|name| name.value().to_lowercase())
 }
