@@ -13,6 +13,7 @@ pub mod journal; // Hands: the truth on disk.
 pub mod outbound; // Hands: one send, and what was heard.
 
 pub mod exchange; // The line: one request to its answer.
+pub mod keys; // Key files and secrets on disk.
 pub mod views; // Reader: what people search and count.
 
 pub mod inbound; // Door: the HIS comes in.

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("journal", 2, &["profile", "rules", "signing"]),
     ("outbound", 2, &["profile", "rules", "signing"]),
     ("exchange", 3, &[]),
+    ("keys", 3, &["profile", "outbound"]),
     ("views", 3, &[]),
     ("reconcile", 4, &[]),
     ("fanout", 4, &[]),

@@ -52,13 +52,14 @@ impl Books {
             let notes = self.read(self.places(EntryKind::Key, key)?)?;
             records.extend(notes.into_iter().filter(|(_, record)| record.header.parent_id == id));
         }
+        // A look at nothing does not make it an exchange.
+        if records.values().all(|record| record.header.known_kind() == Some(Kind::OperatorAct)) {
+            return Err(Trouble::NotFound(format!("there is no exchange {id}")));
+        }
         for look in self.views.looks(id).unwrap_or_default() {
             records.insert(Seq(look.seq), look::record(id, &look));
         }
-        match records.is_empty() {
-            true => Err(Trouble::NotFound(format!("there is no exchange {id}"))),
-            false => Ok((id, records.into_values().collect())),
-        }
+        Ok((id, records.into_values().collect()))
     }
 
     fn places(&self, kind: EntryKind, token: Token) -> Result<Vec<Place>, Trouble> {

@@ -7,6 +7,8 @@ mod lookup; // What it may look up of single exchanges.
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use crate::config::Settings;
 use crate::console::token::{self, AdminToken, TokenError};
 use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
-use crate::exchange::{Line, deliveries};
+use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
 use crate::inbound::tls::HisTls;
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
@@ -32,6 +34,8 @@ use certificates::Certificates;
 use insight::Inside;
 use lookup::Books;
 
+/// Where a running gateway leaves the address of its admin port, inside its data folder, for the commands.
+pub const ADMIN_FILE: &str = "admin.address";
 /// How long the last lines may take to settle after they were cut.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -41,11 +45,14 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// Where the admin port answers.
     pub admin: SocketAddr,
+    /// Where the platform calls the hospital, when that door is open.
+    pub callback: Option<SocketAddr>,
     line: Arc<Line>,
     drain_within: Duration,
     stop_doors: CancellationToken,
     stop_admin: CancellationToken,
     inbound: JoinHandle<()>,
+    callbacks: Option<JoinHandle<()>>,
     admin_task: JoinHandle<io::Result<()>>,
     deliveries: JoinHandle<()>,
     follower: Option<Arc<Follower>>,
@@ -59,22 +66,32 @@ impl Gateway {
     /// What could not be started, with its cause.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, StartError> {
         let data = settings.gateway.data.clone();
-        std::fs::create_dir_all(&data)
-            .map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
-        // Read and bound before the journal opens, so that a wrong file or a port in use leaves the journal untouched.
+        // What is wrong with the settings is said before anything is made.
+        let profile = build::load_profile(&settings)?;
         let tls = HisTls::open(&settings.inbound, &clock)?;
-        let his = bind(&settings.inbound.listen).await?;
-        let admin = bind(&settings.admin.listen).await?;
+        private_folder(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
+        // Bound before the journal opens, so that a port in use leaves the journal untouched.
+        let his = bind("inbound.listen", &settings.inbound.listen).await?;
+        let platforms = match settings.callback.listen.as_str() {
+            "" => None,
+            listen => Some(bind("callback.listen", listen).await?),
+        };
+        let admin = bind("admin.listen", &settings.admin.listen).await?;
         let token = AdminToken::open(&data, token::FILE_NAME)?;
         let clear_token = AdminToken::open(&data, token::CLEAR_FILE_NAME)?;
         let journal = open_journal(&settings, &clock).await?;
-        let (line, reported, sets) = build::line(&settings, journal, Arc::clone(&clock)).await?;
+        let (line, reported, sets) = build::line(&settings, profile, journal, Arc::clone(&clock)).await?;
         let follower = follower(&settings, &line)?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
         let certificates = Arc::new(Certificates::new(tls.as_ref(), sets.into_iter(), Arc::clone(&clock)));
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
+        let callback = platforms.as_ref().map(TcpListener::local_addr).transpose()?;
+        let callbacks = platforms.map(|listener| {
+            let line = Arc::new(Callbacks(Arc::clone(&line)));
+            tokio::spawn(Door::new(line, settings.inbound.clone(), None, stop_doors.clone()).serve(listener))
+        });
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
         let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone(), Arc::clone(&certificates));
         let views = Views::at(&data.join(views::FOLDER));
@@ -89,16 +106,19 @@ impl Gateway {
             turns: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         };
         let (listen, admin_at) = (his.local_addr()?, admin.local_addr()?);
+        std::fs::write(data.join(ADMIN_FILE), format!("{admin_at}\n"))?;
         let admin_task = tokio::spawn(console::serve(admin, console, stop_admin.clone()));
         tracing::info!(%listen, admin = %admin_at, data = %data.display(), "medgate takes calls");
         Ok(Gateway {
             listen,
             admin: admin_at,
+            callback,
             line,
             drain_within: Duration::from_secs(settings.gateway.drain_seconds),
             stop_doors,
             stop_admin,
             inbound: tokio::spawn(door.serve(his)),
+            callbacks,
             admin_task,
             deliveries,
             follower,
@@ -125,10 +145,11 @@ impl Gateway {
         }
         self.line.cut.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.line.tasks.wait()).await;
-        let mut inbound = self.inbound;
-        if tokio::time::timeout(SETTLE_WITHIN, &mut inbound).await.is_err() {
-            tracing::warn!("some clients did not take their answers: their connections are closed");
-            inbound.abort();
+        for mut door in std::iter::once(self.inbound).chain(self.callbacks) {
+            if tokio::time::timeout(SETTLE_WITHIN, &mut door).await.is_err() {
+                tracing::warn!("some clients did not take their answers: their connections are closed");
+                door.abort();
+            }
         }
         self.stop_admin.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.admin_task).await;
@@ -157,8 +178,14 @@ fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>
     Follower::start(line.journal.clone(), dir, settings.views.clone(), clock).map(|follower| Some(Arc::new(follower)))
 }
 
-async fn bind(address: &str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address: address.to_owned(), source })
+/// What is made here, nobody else on the machine may read; a folder that is there keeps its rights.
+fn private_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+async fn bind(setting: &'static str, address: &str) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Bind { setting, address: address.to_owned(), source })
 }
 
 async fn open_journal(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Journal, StartError> {
@@ -186,8 +213,10 @@ pub enum StartError {
         source: io::Error,
     },
     /// A port.
-    #[error("could not listen on {address}")]
+    #[error("could not listen on {address} (`{setting}`); `ss -ltnp` tells which program has a port")]
     Bind {
+        /// The setting.
+        setting: &'static str,
         /// As set.
         address: String,
         /// Why.
@@ -213,6 +242,12 @@ pub enum StartError {
         name: String,
         /// Every complaint.
         complaints: String,
+    },
+    /// Identities.
+    #[error("{troubles}")]
+    Identity {
+        /// Every trouble with its file and cure.
+        troubles: String,
     },
     /// An upstream.
     #[error("upstream {name} is not usable")]

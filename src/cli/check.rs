@@ -3,9 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::config::complaint::{Complaint, nearest};
-use crate::config::{self, Loaded};
-use crate::profile::{Profile, Texts};
+use crate::config::complaint::Complaint;
+use crate::config::{self, Settings, profiles};
+use crate::domain::terms::Mode;
+use crate::keys::{self, Sources, Trouble};
+use crate::outbound;
+use crate::profile::Profile;
 
 use super::exit::Exit;
 use super::told::{FileArg, SettingFlags, complain};
@@ -29,55 +32,57 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> io::Result<Exit> {
         Ok(loaded) => loaded,
         Err(complaints) => return complain(&complaints, out),
     };
-    let mut complaints = profile_complaints(&loaded.settings.gateway.profile);
-    complaints.extend(data_complaint(&loaded.settings.gateway.data));
+    let settings = &loaded.settings;
+    let (profile, mut complaints) = match profiles::load(&settings.gateway) {
+        Ok(profile) => (Some(profile), Vec::new()),
+        Err(complaints) => (None, complaints),
+    };
+    complaints.extend(identity_complaints(settings));
+    complaints.extend(data_complaint(&settings.gateway.data));
     for remark in &loaded.remarks {
         writeln!(out, "remark: {remark}")?;
     }
-    if complaints.is_empty() { summary(&loaded, out) } else { complain(&complaints, out) }
+    match profile {
+        Some(profile) if complaints.is_empty() => summary(settings, &profile, out),
+        _ => complain(&complaints, out),
+    }
 }
 
-fn summary(loaded: &Loaded, out: &mut dyn Write) -> io::Result<Exit> {
-    let settings = &loaded.settings;
+fn summary(settings: &Settings, profile: &Profile, out: &mut dyn Write) -> io::Result<Exit> {
+    let (routes, remarks) = profiles::routes(settings, profile);
+    for remark in remarks {
+        writeln!(out, "remark: {remark}")?;
+    }
     writeln!(out, "settings are good. 配置无误")?;
     writeln!(out, "  HIS calls      {}", settings.inbound.listen)?;
     writeln!(out, "  admin port     {}", settings.admin.listen)?;
     writeln!(out, "  journal in     {}", settings.gateway.data.display())?;
-    writeln!(out, "  profile        {}", settings.gateway.profile)?;
-    for (at, route) in settings.route.iter().enumerate() {
-        let url = settings.upstream.get(&route.upstream).map_or("", |upstream| upstream.url.as_str());
-        writeln!(
-            out,
-            "  route {:<8} {} [{}] -> {} {url}",
-            at + 1,
-            route.prefix,
-            route.infno.join(" "),
-            route.upstream
-        )?;
+    writeln!(out, "  profile        {} ({})", profile.name, profile.title())?;
+    for (at, route) in routes.iter().enumerate() {
+        let Some(upstream) = settings.upstream.get(&route.upstream) else { continue };
+        let (prefix, infno, name, url) = (&route.prefix, route.infno.join(" "), &route.upstream, &upstream.url);
+        writeln!(out, "  route {:<8} {prefix} [{infno}] -> {name} {url}{}", at + 1, who_signs(upstream))?;
     }
     Ok(Exit::Done)
 }
 
-fn profile_complaints(name: &str) -> Vec<Complaint> {
-    let texts = Texts::embedded();
-    let names = texts.names();
-    if !names.contains(&name) {
-        let meant =
-            nearest(name, names.iter().copied()).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
-        let cure = format!("{meant}there are: {}", names.join(", "));
-        return vec![Complaint {
-            place: "gateway.profile".to_owned(),
-            what: format!("there is no profile `{name}`"),
-            cure,
-        }];
+fn who_signs(upstream: &outbound::Settings) -> String {
+    match (upstream.sign, upstream.identity.as_str()) {
+        (Mode::Sign, identity) => format!(", signed as {identity}"),
+        (Mode::Pass, "" | "none") => String::new(),
+        (Mode::Pass, identity) => format!(", signed by the HIS, our own calls as {identity}"),
     }
-    let Err(found) = Profile::load(name, &texts) else { return Vec::new() };
-    let one = |it: crate::profile::Complaint| Complaint {
-        place: format!("profiles/{}:{}", it.file, it.line),
-        what: it.text,
-        cure: if it.cure.is_empty() { "correct the profile, or name another one".to_owned() } else { it.cure },
+}
+
+/// Every key file and secret is opened as `serve` would open it.
+fn identity_complaints(settings: &Settings) -> Vec<Complaint> {
+    let troubles = keys::load(&settings.identity, &Sources::of_process()).err().unwrap_or_default();
+    let one = |(name, it): (String, Trouble)| Complaint {
+        place: format!("identity.{name}"),
+        what: format!("{} {}", it.file, it.what),
+        cure: it.cure,
     };
-    found.into_iter().map(one).collect()
+    troubles.into_iter().map(one).collect()
 }
 
 /// The nearest folder that exists decides whether the data folder can be made or written.
@@ -100,14 +105,6 @@ fn data_complaint(data: &Path) -> Option<Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_profile_that_is_not_there_is_one_complaint() {
-        let complaints = profile_complaints("baselin");
-        assert_eq!(complaints.len(), 1, "{complaints:?}");
-        assert!(complaints[0].cure.contains("did you mean `baseline`?"), "{complaints:?}");
-        assert!(profile_complaints("baseline").is_empty());
-    }
 
     #[test]
     fn a_data_folder_that_cannot_be_made_is_named() {

@@ -100,7 +100,8 @@ fn played(
     let word = if intact { "完整 intact" } else { "损坏 DAMAGED" };
     writeln!(out, "日志账 / the journal: {word}")?;
     if args.data.is_some() {
-        writeln!(out, "数据保留在 / data kept in {0}    medgate journal show --data {0}", data.display())?;
+        let medgate = program();
+        writeln!(out, "数据保留在 / data kept in {0}    {medgate} exchange find --data {0}", data.display())?;
     }
     Ok(if explained && intact { Exit::Done } else { Exit::Failed })
 }
@@ -130,7 +131,7 @@ async fn day_through(
         _ = tokio::signal::ctrl_c() => return Err(Failed::Interrupted),
     };
     if !args.once {
-        where_to_look(&day, data, out)?;
+        where_to_look(&day, data, args.data.is_some(), out)?;
         tokio::select! {
             ended = day::trickle(&day, Arc::clone(clock)) => ended?,
             _ = tokio::signal::ctrl_c() => writeln!(out)?,
@@ -139,9 +140,10 @@ async fn day_through(
     Ok(report.explained.is_good())
 }
 
-fn where_to_look(day: &Day, data: &Path, out: &mut dyn Write) -> io::Result<()> {
-    let (admin, data) = (&day.admin, data.display());
-    writeln!(out, "\n到处看看 / look around; visits go on trickling in; Ctrl-C ends it:")?;
+fn where_to_look(day: &Day, data: &Path, kept: bool, out: &mut dyn Write) -> io::Result<()> {
+    let (admin, data, medgate) = (&day.admin, data.display(), program());
+    let end = if kept { "" } else { " and removes the data (--data DIR keeps it)" };
+    writeln!(out, "\n到处看看 / look around; visits go on trickling in; Ctrl-C ends it{end}:")?;
     for (what, how) in [
         ("HIS 入口 / the HIS calls", day.gateway.clone()),
         ("平台 / the platform", format!("{}/", day.sandbox)),
@@ -151,14 +153,21 @@ fn where_to_look(day: &Day, data: &Path, out: &mut dyn Write) -> io::Result<()> 
             "未知 / unknowns",
             format!("curl -H \"Authorization: Bearer $(cat {data}/admin.token)\" {admin}/api/v1/unknowns"),
         ),
-        ("查询交易 / find", format!("medgate exchange find --infno 2207 --data {data}")),
-        ("查看一笔 / show one", format!("medgate exchange show ID --data {data}")),
-        ("日志账 / journal", format!("medgate journal show --data {data}")),
+        ("未知的逐笔 / each of them", format!("{medgate} exchange find --outcome unknown --data {data}")),
+        ("查询交易 / find", format!("{medgate} exchange find --infno 2207 --data {data}")),
+        ("查看一笔 / show one", format!("{medgate} exchange show ID --data {data}")),
+        ("看明文 / in clear", format!("{medgate} exchange show ID --reveal --data {data}")),
+        ("日志账 / journal", format!("{medgate} journal show --data {data}")),
         ("程序日志 / log", format!("{data}/demo.log")),
     ] {
         writeln!(out, "  {what:<24} {how}")?;
     }
     out.flush()
+}
+
+/// This program as it was called.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "medgate".to_owned())
 }
 
 fn temporary() -> PathBuf {

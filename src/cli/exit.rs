@@ -1,4 +1,4 @@
-//! What the exit codes mean. 2 belongs to the argument parser.
+//! What the exit codes mean.
 
 use std::io;
 use std::process::ExitCode;
@@ -11,6 +11,8 @@ pub(super) enum Exit {
     Done = 0,
     /// Failed, not healthy, or not found.
     Failed = 1,
+    /// An argument's value is wrong (clap's own code).
+    Usage = 2,
     /// The settings are wrong (EX_CONFIG of sysexits).
     Settings = 78,
 }

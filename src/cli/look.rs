@@ -1,6 +1,7 @@
 //! Before a command shows personal data the look is in the journal: the running gateway writes it, or, when none runs, the
 //! command opens the journal itself, writes it and closes it again. Where neither works nothing is shown.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,8 +54,9 @@ fn by_gateway(listen: &str, data: &Path, exchange: ExchangeId) -> Result<(), Str
     }
 }
 
-/// Who is signed in, as far as the machine says it.
+/// Who looks: the user's number, which the kernel says, and the name that the environment claims for it.
 fn person() -> String {
+    let uid = std::fs::metadata("/proc/self").map(|process| process.uid());
     let said = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let plain: String = said
         .unwrap_or_default()
@@ -62,5 +64,6 @@ fn person() -> String {
         .filter(|c| c.is_ascii_alphanumeric() || "-_.@".contains(*c))
         .take(NAME_MAX)
         .collect();
-    if plain.is_empty() { "somebody".to_owned() } else { plain }
+    let uid = uid.map_or_else(|_| "?".to_owned(), |uid| uid.to_string());
+    if plain.is_empty() { format!("uid-{uid}") } else { format!("uid-{uid}.{plain}") }
 }

@@ -7,9 +7,12 @@ mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
 mod journal; // medgate journal show | tail | verify
+mod keys; // medgate keys new | import | show-public | rotate
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man
+mod profile; // medgate profile list | show | check | diff
 mod serve; // medgate serve
+mod sign; // medgate sign
 mod told; // Arguments that say where settings come from.
 mod views; // medgate views rebuild | digest
 
@@ -53,9 +56,17 @@ enum Command {
     Journal(journal::Command),
     /// Play a day at six sandbox institutions, on this machine alone. 演示
     Demo(demo::Args),
+    /// List, show, check and compare profiles of provinces. 各省配置
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Build the views anew, or say their digest. 查询库
     #[command(subcommand)]
     Views(views::Command),
+    /// Make, import, show and rotate SM2 keys. 密钥
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Sign a message as the gateway would, and explain each step. 试签名
+    Sign(sign::Args),
     /// Ask a running gateway whether it is ready; for service managers and containers. 健康检查
     Healthcheck(healthcheck::Args),
     /// Print completions for a shell. 命令补全
@@ -74,7 +85,10 @@ pub fn run() -> ExitCode {
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
+        Command::Profile(command) => profile::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),
+        Command::Keys(command) => keys::run(command, &mut out, &mut err),
+        Command::Sign(args) => sign::run(&args, &mut out, &mut err),
         Command::Healthcheck(args) => healthcheck::run(args, &mut out, &mut err),
         Command::Completions(args) => manual::completions(&args, Line::command(), &mut out),
         Command::Man(_) => manual::man(Line::command(), &mut out),

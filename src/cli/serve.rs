@@ -48,7 +48,7 @@ pub(super) fn run(args: Args, err: &mut dyn Write) -> io::Result<Exit> {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
             writeln!(err, "{}", with_causes(&error))?;
-            Ok(Exit::Failed)
+            Ok(if matches!(error, StartError::Profile { .. }) { Exit::Settings } else { Exit::Failed })
         }
     }
 }

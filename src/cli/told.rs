@@ -36,6 +36,9 @@ pub(super) struct SettingFlags {
     /// Which province's wire.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Who the gateway is towards the platform: an [identity.NAME] section, or "none". 网关自身身份
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
     /// Form of log lines: text or json.
     #[arg(long, value_name = "FORM")]
     log_format: Option<String>,
@@ -57,6 +60,7 @@ impl SettingFlags {
             ("--admin", "admin.listen", self.admin),
             ("--data", "gateway.data", self.data),
             ("--profile", "gateway.profile", self.profile),
+            ("--identity", "upstream.default.identity", self.identity),
             ("--log-format", "log.format", self.log_format),
         ];
         all.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?))).collect()

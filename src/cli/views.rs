@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::admin_port::{Call, token};
 use super::exit::Exit;
 use super::journal::folder::Folder;
-use super::journal::{Place, last_seq};
+use super::journal::{Place, last_seq, unreadable};
 use crate::console::token::FILE_NAME;
 use crate::domain::exchange::Seq;
 use crate::journal::entropy::SystemEntropy;
@@ -57,6 +57,9 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Err(exit) => return Ok(exit),
     };
     let data = &settings.gateway.data;
+    if let Err(why) = Folder::open(data) {
+        return unreadable(&data.display(), &why, err);
+    }
     let done = match rebuild.then(|| Lock::take(data)) {
         None => Ok(()),
         Some(Ok(lock)) => {

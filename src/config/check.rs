@@ -27,7 +27,9 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.upstreams();
     checker.clients();
     checker.routes();
+    checker.callback();
     checker.certificates();
+    checker.identities();
     checker.found
 }
 
@@ -41,7 +43,10 @@ impl Checker<'_> {
     /// Complains at the first of `keys` that somebody said.
     pub(super) fn wrong(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {
         let complaint = self.at(keys, what.into(), cure.into());
-        self.found.complaints.push(complaint);
+        // Two upstreams may ask the same of one identity.
+        if !self.found.complaints.contains(&complaint) {
+            self.found.complaints.push(complaint);
+        }
     }
 
     pub(super) fn remark(&mut self, keys: &[&str], what: impl Into<String>, cure: impl Into<String>) {
@@ -184,6 +189,31 @@ impl Checker<'_> {
                     self.wrong(&[&peers], what, "a network belongs to one client");
                 }
             }
+        }
+    }
+
+    /// The door of the platform's own calls, when it is open.
+    fn callback(&mut self) {
+        let callback = &self.settings.callback;
+        if callback.listen.is_empty() {
+            return;
+        }
+        if callback.listen.to_socket_addrs().is_err() {
+            let what = format!("`callback.listen` = \"{}\" is not an address", callback.listen);
+            self.wrong(&["callback.listen"], what, "write HOST:PORT, for example 0.0.0.0:8081");
+        }
+        for network in callback.peers.iter().filter(|network| !is_network(network)) {
+            let what = format!("`callback.peers`: \"{network}\" is not a network");
+            self.wrong(&["callback.peers"], what, "write ADDRESS/BITS, for example 10.1.2.0/24 or 10.1.2.3/32");
+        }
+        let his = self.settings.upstream.get(&callback.upstream);
+        if his.is_none_or(|his| his.url.is_empty()) {
+            let what = format!("`callback.listen` is set, and [upstream.{}] has no url", callback.upstream);
+            let cure = format!(
+                "say where the HIS takes these calls: [upstream.{}] url = \"http://HOST:PORT\"",
+                callback.upstream
+            );
+            self.wrong(&["callback.upstream", "callback.listen"], what, cure);
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) fn lay(layers: Vec<Layer>) -> Merged {
         }
         values.extend(layer.values);
     }
-    for kind in ["upstream", "client"] {
+    for kind in super::schema::NAMED {
         let defaults = section(&values, &format!("{kind}.default"));
         inherit(&mut values, kind, &defaults);
     }

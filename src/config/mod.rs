@@ -3,8 +3,10 @@
 mod certificates; // Files of certificates and keys, and who is bound to them.
 mod check; // Ranges, words, addresses, and how settings must relate.
 pub mod complaint; // What is wrong, where, and the cure.
+mod identities; // Who signs, against what the profile asks.
 mod layer; // One source of settings: its values and where each was said.
 mod merge; // Layers laid over each other; sections inherit from `default`.
+pub mod profiles; // A site's own profiles, and the routes of settings and profile together.
 mod schema; // Which keys exist and what type they have: read from the defaults file.
 pub mod settings; // The settings as typed values.
 

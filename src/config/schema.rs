@@ -7,8 +7,8 @@ use toml::{Table, Value};
 use super::DEFAULTS;
 use super::complaint::nearest;
 
-/// Sections that stand once per name: `[upstream.NAME]`, `[client.NAME]`.
-const NAMED: &[&str] = &["upstream", "client"];
+/// Sections that stand once per name: `[upstream.NAME]`, `[client.NAME]`, `[identity.NAME]`.
+pub(super) const NAMED: &[&str] = &["upstream", "client", "identity"];
 
 /// Whole numbers and their bounds. The lower ones keep the gateway working, the upper ones catch a wrong unit.
 #[rustfmt::skip]
@@ -51,6 +51,9 @@ const WORDS: &[(&str, &[&str])] = &[
     ("journal.cipher", &["sm4-gcm", "aes-256-gcm"]),
     ("line.query_without_journal", &["refuse", "pass"]),
     ("client.unknown", &["hold", "close", "native"]),
+    ("callback.unknown", &["hold", "close", "native"]),
+    ("client.verify", &["off", "warn", "refuse"]),
+    ("upstream.sign", &["pass", "sign"]),
     ("log.format", &["text", "json"]),
 ];
 
@@ -98,7 +101,8 @@ pub(super) fn fits(path: &[&str], value: &Value) -> Result<(), Wrong> {
     let is_texts = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_str));
     if !value.same_type(example) || (example.is_array() && !is_texts(value)) {
         let wanted = if example.is_array() { "list of strings" } else { example.type_str() };
-        return Err((format!("`{name}` is a {}, not a {wanted}", value.type_str()), format!("for example: {example}")));
+        let (is, wanted) = (with_article(value.type_str()), with_article(wanted));
+        return Err((format!("`{name}` is {is}, not {wanted}"), format!("for example: {example}")));
     }
     let short = format!("{}.{}", path[0], path[path.len() - 1]);
     if let (Some(number), Some((_, min, max))) = (value.as_integer(), RANGES.iter().find(|row| row.0 == short))
@@ -122,6 +126,11 @@ pub(super) fn fits(path: &[&str], value: &Value) -> Result<(), Wrong> {
     Ok(())
 }
 
+fn with_article(word: &str) -> String {
+    let vowel = word.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {word}", if vowel { "an" } else { "a" })
+}
+
 fn unknown(what: &str, path: &[&str], known: &Table) -> Wrong {
     let said = if what == "section" { path.first() } else { path.last() };
     let known: Vec<&str> = known.keys().map(String::as_str).collect();
@@ -129,7 +138,8 @@ fn unknown(what: &str, path: &[&str], known: &Table) -> Wrong {
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("known here: {}", known.join(", ")),
     };
-    (format!("unknown {what} `{}`", path.join(".")), cure)
+    let named = if what == "section" { path.first().copied().unwrap_or("").to_owned() } else { path.join(".") };
+    (format!("unknown {what} `{named}`"), cure)
 }
 
 #[cfg(test)]

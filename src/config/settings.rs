@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::domain::terms::Verify;
 use crate::exchange::settings::{Route, WhenUnknown};
 use crate::telemetry::log;
-use crate::{exchange, inbound, journal, outbound, views};
+use crate::{exchange, inbound, journal, keys, outbound, views};
 
 /// All settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// `[inbound]`
     pub inbound: inbound::Settings,
+    /// `[callback]`
+    pub callback: CallbackSettings,
     /// `[admin]`
     pub admin: AdminSettings,
     /// `[journal]`
@@ -31,6 +34,8 @@ pub struct Settings {
     pub upstream: BTreeMap<String, outbound::Settings>,
     /// `[client.*]`, each complete likewise.
     pub client: BTreeMap<String, ClientSettings>,
+    /// `[identity.*]`, each complete likewise.
+    pub identity: BTreeMap<String, keys::Settings>,
     /// `[[route]]`, in the order they are tried.
     pub route: Vec<Route>,
 }
@@ -41,10 +46,26 @@ pub struct Settings {
 pub struct GatewaySettings {
     /// Name of the profile.
     pub profile: String,
+    /// Folder of the site's own profiles; empty = there is none.
+    pub profiles: PathBuf,
     /// Folder of journal, index, keys and lock.
     pub data: PathBuf,
     /// Grace at SIGTERM.
     pub drain_seconds: u64,
+}
+
+/// `[callback]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallbackSettings {
+    /// HOST:PORT where the platform calls the hospital; empty = closed.
+    pub listen: String,
+    /// Networks it calls from: `ADDRESS/BITS`.
+    pub peers: Vec<String>,
+    /// Name of the `[upstream.*]` section of the HIS.
+    pub upstream: String,
+    /// What it hears when the outcome is unknown.
+    pub unknown: WhenUnknown,
 }
 
 /// `[admin]`
@@ -69,4 +90,8 @@ pub struct ClientSettings {
     pub unknown: WhenUnknown,
     /// Its own time-out; 0 means the upstream's `answer_ms`.
     pub patience_ms: u64,
+    /// What becomes of its calls whose signature is wrong.
+    pub verify: Verify,
+    /// Name of the identity whose signatures it makes; empty for none.
+    pub identity: String,
 }

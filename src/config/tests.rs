@@ -79,7 +79,7 @@ fn sections_inherit_and_routes_replace() {
 fn each_complaint_has_its_place_and_cure() {
     let rows = [
         ("[inbound]\nlisten_to = \"x\"", "site.toml:2", "unknown key `inbound.listen_to`", "did you mean `listen`?"),
-        ("[inbund]\nlisten = \"x\"", "site.toml:2", "unknown section `inbund.listen`", "did you mean `inbound`?"),
+        ("[inbund]\nlisten = \"x\"", "site.toml:2", "unknown section `inbund`", "did you mean `inbound`?"),
         ("zebra = true", "site.toml:1", "unknown section `zebra`", "known here:"),
         ("[zebra]", "site.toml:1", "unknown section `zebra`", "known here:"),
         (
@@ -91,7 +91,7 @@ fn each_complaint_has_its_place_and_cure() {
         ("[upstream.a]\nurll = \"\"", "site.toml:2", "unknown key `upstream.a.urll`", "did you mean `url`?"),
         ("[upstream]\nurl = \"http://a:1\"", "site.toml:2", "`upstream.url` is not a setting", "[upstream.default]"),
         ("inbound = 3", "site.toml:1", "`inbound` is not a setting", "KEY = VALUE"),
-        ("[inbound]\n\nhead_seconds = \"20\"", "site.toml:3", "is a string, not a integer", "for example: 20"),
+        ("[inbound]\n\nhead_seconds = \"20\"", "site.toml:3", "is a string, not an integer", "for example: 20"),
         ("[inbound]\nidle_seconds = 60", "site.toml:2", "= 60 is out of range", "use 120 to 86400"),
         ("[journal]\ncipher = \"sm4\"", "site.toml:2", "does not take \"sm4\"", "did you mean `sm4-gcm`?"),
         ("[client.default]\nunknown = \"5xx\"", "site.toml:2", "does not take", "one of: hold, close, native"),
@@ -146,6 +146,45 @@ fn all_complaints_come_at_once_from_every_source() {
         "default", // upstream.default.url is empty: nobody said it
     ];
     assert_eq!(places, expected);
+}
+
+/// Identities are checked against what the profile asks; what might be a secret is never repeated.
+#[test]
+fn identities_are_asked_for_and_checked() {
+    const CSB: &str = "[gateway]\nprofile = \"hunan\"\n";
+    let site = "[identity.site]\naccount = \"a\"\nsecret_file = \"/s\"\n";
+    let rows = [
+        (CSB.to_owned(), "`upstream.default.identity` is empty", "identity = \"none\""),
+        (format!("{CSB}[upstream.default]\nidentity = \"nobody\""), "names \"nobody\", which does not exist", "add [identity.nobody]"),
+        (format!("{CSB}[upstream.default]\nsign = \"sign\"\nidentity = \"none\""), "names nobody who could", "identity = \"NAME\""),
+        (format!("{CSB}[upstream.default]\nidentity = \"site\"\n[identity.site]\naccount = \"a\""), "lacks secret_file, which csb needs", "[identity.site]"),
+        (format!("{CSB}{site}[upstream.default]\nidentity = \"sit\""), "names \"sit\"", "did you mean \"site\"?"),
+        (format!("{CSB}{site}[upstream.default]\nidentity = \"site\"\nsigning = \"mobil\""), "has no [signing.mobil]", ""),
+        (format!("{site}[upstream.default]\nsign = \"sign\"\nidentity = \"site\""), "the profile baseline signs nothing", "sign = \"pass\""),
+        ("[upstream.default]\nsign = \"maybe\"".to_owned(), "does not take \"maybe\"", "pass, sign"),
+        (format!("{CSB}[upstream.default]\nidentity = \"none\"\n[client.default]\nverify = \"warn\""), "does not say whose", "[identity.NAME]"),
+        (format!("{site}[client.default]\nverify = \"refuse\"\nidentity = \"site\""), "the profile baseline knows none", "verify = \"off\""),
+        ("[gateway]\nprofile = \"jilin\"\n[upstream.default]\nidentity = \"none\"\n[identity.his]\naccount = \"a\"\n[client.default]\nverify = \"warn\"\nidentity = \"his\"".to_owned(), "lacks public_key_file", "[identity.his]"),
+        ("[identity.site]\nsecret_file = \"hunter2\"".to_owned(), "neither an absolute path nor credential:NAME", "write its path"),
+        ("[identity.none]\naccount = \"x\"".to_owned(), "cannot be called \"none\"", "another name"),
+    ];
+    for (file, what, cure) in rows {
+        let complaints = told(&file, &[], &[UP]).expect_err(&file);
+        assert_eq!(complaints.len(), 1, "{file}: {complaints:#?}");
+        assert!(complaints[0].what.contains(what) && complaints[0].cure.contains(cure), "{file}: {}", complaints[0]);
+        assert!(
+            complaints[0].place.starts_with("site.toml:") && !complaints[0].to_string().contains("hunter2"),
+            "{}",
+            complaints[0]
+        );
+    }
+    let good = format!(
+        "{CSB}{site}[upstream.default]\nsign = \"sign\"\nidentity = \"site\"\n[client.default]\nverify = \"refuse\"\nidentity = \"site\""
+    );
+    let settings = told(&good, &[], &[UP]).unwrap().settings;
+    assert_eq!(settings.identity["site"].account, "a");
+    assert!(settings.identity["default"].account.is_empty());
+    told(&format!("{CSB}[upstream.default]\nidentity = \"none\""), &[], &[UP]).unwrap();
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) const CALLS: &[Call] = &[
     Call { method: HttpMethod::Get, path: "/status", asks: Asks::Nothing, answers: "Status", route: || get(status),
         about: "What runs, and how it is doing" },
     Call { method: HttpMethod::Get, path: "/unknowns", asks: Asks::Nothing, answers: "Unknowns", route: || get(unknowns),
-        about: "Exchanges whose outcome is unknown, oldest first; 结果未知的交易" },
+        about: "Exchanges that may have changed something and whose outcome is unknown, oldest first (no queries, no trials); 结果未知的交易" },
     Call { method: HttpMethod::Get, path: "/exchanges", asks: Asks::Exchanges, answers: "Exchanges", route: || get(exchanges),
         about: "Search exchanges, page by page; 查询交易" },
     Call { method: HttpMethod::Get, path: "/exchanges/{id}", asks: Asks::Reveal, answers: "", route: || get(exchange),

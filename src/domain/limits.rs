@@ -11,6 +11,8 @@ pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 pub const HEADER_LINES_MAX: usize = 100;
 /// Room that an intent reserves for its outcome: the largest outcome frame.
 pub const OUTCOME_ROOM_BYTES: usize = BUFFERED_BYTES_MAX + 2 * HEAD_BYTES_MAX + 64 * 1024;
+/// A body that the gateway seals, or an answer that it opens: both forms stand in one record, the sealed one hardly compresses.
+pub const SEALED_BODY_BYTES_MAX: usize = 768 * 1024;
 /// What the last part of a tail-held answer is (`journal.md`, Large bodies).
 pub const TAIL_HELD_BYTES: usize = 64 * 1024;
 /// A batch of the writer.

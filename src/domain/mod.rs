@@ -11,4 +11,5 @@ pub mod moment; // How a moment is written: China's time.
 pub mod outcome; // What became of an exchange, and what the HIS was told.
 pub mod personal; // Personal data: masked wherever it could be printed.
 pub mod scan; // A read-only view of a body: the incremental byte scanner.
+pub mod terms; // What a platform asks of a signature.
 pub mod token; // Keyed tokens that stand for personal data and business keys.

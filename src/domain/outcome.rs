@@ -66,6 +66,8 @@ pub enum Cause {
     NotStored = 16,
     /// A rule, key or bound of the gateway said no.
     Gateway = 17,
+    /// An answer that is not signed by the platform's key, although that key is known.
+    WrongSignature = 18,
 }
 
 impl Cause {
@@ -89,6 +91,7 @@ impl Cause {
             Cause::Panic => "panic",
             Cause::NotStored => "not_stored",
             Cause::Gateway => "gateway",
+            Cause::WrongSignature => "wrong_signature",
         }
     }
 
@@ -113,6 +116,7 @@ impl Cause {
             Panic,
             NotStored,
             Gateway,
+            WrongSignature,
         ];
         all.into_iter().find(|cause| *cause as u8 == code)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::domain::class::Class;
-use crate::domain::exchange::{ExchangeId, Seq};
+use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::message::{Body, HeaderLines, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
 use crate::journal::composite::Delivery;
@@ -15,6 +15,7 @@ use crate::profile::{NativeBody, Refused, UnknownText};
 
 use super::Line;
 use super::door::{Answer, HandedOver, Receipt, RequestHead};
+use super::edits;
 use super::flow::flow_of;
 use super::forward::{Heeded, Report};
 use super::history;
@@ -54,6 +55,8 @@ pub(super) fn saying(class: Class, verdict: Verdict, report: Report) -> Saying {
     match (verdict.outcome, verdict.cause) {
         (Outcome::Confirmed, _) => Saying::Relay(heeded, Told::Success),
         (Outcome::Refused, _) => Saying::Relay(heeded, Told::Refused),
+        // The bytes of a stranger are not handed on as the platform's, not even to who reads them only.
+        (Outcome::Unknown, Cause::WrongSignature) => Saying::Unknown(Some(heeded)),
         (Outcome::Unknown, _) if class.relays_any_status() => Saying::Relay(heeded, Told::Unknown),
         (Outcome::Unknown, Cause::WithoutSubstance) if passable => Saying::Relay(heeded, Told::Success),
         (Outcome::Unknown, Cause::Unreadable) if passable => Saying::Relay(heeded, Told::Unknown),
@@ -64,7 +67,9 @@ pub(super) fn saying(class: Class, verdict: Verdict, report: Report) -> Saying {
 impl Line {
     /// Dresses the platform's reply; its receipt reports to the deliveries.
     pub(super) fn relay(self: &Arc<Self>, intended: &Intended, heeded: Heeded, told: Told) -> Answer {
-        self.answer_of(&heeded.reply, heeded.carried, self.receipt(intended.seq, intended.header.exchange_id, told))
+        let receipt = self.receipt(intended.seq, intended.header.exchange_id, told);
+        let reply = edits::reply(heeded.reply, &heeded.understood.edits);
+        self.answer_of(&reply, heeded.carried, receipt)
     }
 
     /// Gives our own words about an exchange.
@@ -102,10 +107,12 @@ impl Line {
     }
 
     /// The native refusal for a call that a bound stopped before it became an arrival.
-    pub(super) fn refuse_head(&self, head: &RequestHead, refusal: &Refusal) -> Answer {
+    pub(super) fn refuse_head(&self, head: &RequestHead, origin: Origin, refusal: &Refusal) -> Answer {
         self.note_refusal(Class::Unclassified, "", refusal);
         tracing::warn!(code = refusal.code(), peer = %head.peer, reason = %refusal, "refused before the line");
-        let says = Refused { infno: "", msgid: "", err_msg: &refusal.text(), now_unix_ns: self.clock.unix_ns() };
+        let to_platform = origin == Origin::Callback;
+        let err_msg = &refusal.text();
+        let says = Refused { infno: "", msgid: "", err_msg, to_platform, now_unix_ns: self.clock.unix_ns() };
         native(self.policy.load().profile.native_refusal(&says), true)
     }
 
@@ -125,13 +132,15 @@ impl Line {
 
     /// "Nothing was sent", in the platform's envelope.
     pub(super) fn not_sent_words(&self, call: &Identified, why: String) -> Reply {
+        let whom = if call.arrival.origin == Origin::Callback { "医院系统" } else { "医保平台" };
         tracing::warn!(exchange = %call.arrival.id, upstream = call.upstream.name, why, "nothing was sent");
-        self.own_words(call, &Refusal::NeverSent { why }.text())
+        self.own_words(call, &Refusal::NeverSent { why, whom }.text())
     }
 
     /// "Outcome unknown", in the platform's envelope (`money.md` §4).
-    pub(super) fn unknown_words(&self, call: &Identified) -> Reply {
-        self.own_words(call, &self.unknown_text(UnknownText::Waiting, call, call.arrival.at_unix_ns))
+    pub(super) fn unknown_words(&self, call: &Identified, cause: Cause) -> Reply {
+        let which = if cause == Cause::TimedOut { UnknownText::Waiting } else { UnknownText::Lost };
+        self.own_words(call, &self.unknown_text(which, call, call.arrival.at_unix_ns))
     }
 
     fn own_words(&self, call: &Identified, err_msg: &str) -> Reply {
@@ -178,7 +187,8 @@ impl Line {
 
     fn says<'a>(&self, arrival: &'a Arrival, infno: &'a str, err_msg: &'a str) -> Refused<'a> {
         let msgid = arrival.view.top("msgid").unwrap_or_default();
-        Refused { infno, msgid, err_msg, now_unix_ns: self.clock.unix_ns() }
+        let to_platform = arrival.origin == Origin::Callback;
+        Refused { infno, msgid, err_msg, to_platform, now_unix_ns: self.clock.unix_ns() }
     }
 
     fn patience_left(&self, call: &Identified) -> Duration {

@@ -34,8 +34,9 @@ const ENVELOPE: [EnvelopeRule; 4] = [
 ///
 /// # Errors
 /// The call comes back with a finding that refuses; none of the envelope's does.
-pub fn check(identified: Box<Identified>) -> Result<Checked, (Box<Identified>, Refusal)> {
+pub fn check(mut identified: Box<Identified>) -> Result<Checked, (Box<Identified>, Refusal)> {
+    let mut findings = std::mem::take(&mut identified.findings);
     let broken = ENVELOPE.iter().filter(|(_, _, is_broken)| is_broken(&identified));
-    let findings = broken.map(|(rule, place, _)| Finding { rule, place }).collect();
+    findings.extend(broken.map(|(rule, place, _)| Finding { rule, place }));
     Ok(Checked { identified, findings })
 }

@@ -16,6 +16,7 @@ use crate::outbound::{Flow, Heard, Outgoing, Replied, ReplyBody, ReplyHead, Sile
 use super::Line;
 use super::flow::flow_of;
 use super::intend::Intended;
+use super::opening::Opener;
 use super::understood::{Listening, Understood};
 
 /// What one send brought back.
@@ -73,12 +74,13 @@ impl Line {
         let outgoing = Outgoing {
             method: request.method.clone(),
             target: intended.target().clone(),
-            headers: request.headers.clone(),
+            headers: intended.headers().clone(),
             carried: call.arrival.head.carried.clone(),
-            body: flow_of(self, &request.body),
+            body: flow_of(self, intended.body()),
         };
         let upstream = Arc::clone(&call.upstream);
         let policy = Arc::clone(&call.arrival.policy);
+        let opener = Opener::of(call);
         let hearing = Hearing { id: call.arrival.id, class: call.identity.class, key_slot: intended.header.key_slot };
         let line = Arc::clone(self);
         async move {
@@ -89,7 +91,7 @@ impl Line {
             if !matches!(heard, Heard::NeverSent(_)) {
                 upstream.metrics.duration.observe(took.as_secs_f64());
             }
-            match heard {
+            let report = match heard {
                 Heard::NeverSent(never) => Report::NeverSent { why: never.why.to_string() },
                 Heard::Silence(silence) => {
                     let Silence { cause, part, .. } = *silence;
@@ -97,7 +99,8 @@ impl Line {
                     Report::Silence { cause, part }
                 }
                 Heard::Reply(replied) => line.take_reply(hearing, *replied, listening).await,
-            }
+            };
+            opener.open(report)
         }
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::exchange::{ExchangeId, Origin, Seq};
+use crate::domain::class::Class;
+use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
 use crate::journal::entry::EntryKind;
@@ -12,9 +13,11 @@ use crate::profile::{Envelope, Identity, KeyParts, Profile, Stands};
 
 use super::Line;
 use super::answer::Hears;
+use super::check::Finding;
 use super::held::{Called, Claim, Claimed, Standing, Waiting};
 use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
+use super::opening;
 use super::policy::Upstream;
 use super::refusal::Refusal;
 use super::repeat::{Holder, Step, decide};
@@ -47,10 +50,10 @@ pub struct Identified {
     pub like_claim: Option<Claim>,
     /// What a confirmed answer frees.
     pub undone: Option<Undone>,
+    /// What was noticed of its signature.
+    pub findings: Vec<Finding>,
     /// True when the transaction has a key rule and the call lacks a part of it.
     pub rule_without_key: bool,
-    /// The HIS, or the gateway itself.
-    pub origin: Origin,
     /// The exchange for whose sake the gateway asks.
     pub parent_id: ExchangeId,
 }
@@ -83,20 +86,23 @@ impl Line {
     ///
     /// # Errors
     /// A refusal that names what stands against the call.
-    pub(super) async fn identify(self: &Arc<Self>, arrival: Arrival) -> Result<Known, (Arrival, Refusal)> {
+    pub(super) async fn identify(self: &Arc<Self>, mut arrival: Arrival) -> Result<Known, (Arrival, Refusal)> {
         let policy = Arc::clone(&arrival.policy);
         let profile = &policy.profile;
         let identity = profile.identify(&arrival.request.target, &arrival.request.headers, &arrival.view);
-        let Some(client) = policy.client(arrival.head.peer.ip(), arrival.head.certificate.as_deref()) else {
+        let certificate = arrival.head.certificate.as_deref();
+        let Some(client) = policy.client(arrival.origin, arrival.head.peer.ip(), certificate) else {
             return Err((arrival, Refusal::UnknownClient));
         };
         // Before all else: a repeat would hear what the institution heard.
         if let Some(foreign) = client.foreign(|| profile.institutions(&arrival.view)).map(str::to_owned) {
             return Err((arrival, Refusal::ForeignInstitution { fixmedins_code: foreign }));
         }
-        let Some(upstream) = policy.upstream(&arrival.request.target, &identity.infno) else {
+        let Some(upstream) = policy.upstream(arrival.origin, &arrival.request.target, &identity.infno) else {
             return Err((arrival, Refusal::NoRoute { infno: identity.infno }));
         };
+        let (client, upstream) = (Arc::clone(client), Arc::clone(upstream));
+        opening::read_request(&mut arrival, &client, &upstream);
         let transaction = profile.transaction(&identity.infno);
         let envelope = profile.envelope(&arrival.view);
         let parts = profile.key(transaction, &arrival.view);
@@ -104,18 +110,21 @@ impl Line {
             tokens: self.tokens_of(&envelope, parts.as_ref()),
             called: self.called_of(&envelope, parts.as_ref()),
             rule_without_key: transaction.key.is_some() && parts.is_none(),
-            client: Arc::clone(client),
-            upstream: Arc::clone(upstream),
+            client,
+            upstream,
+            findings: Vec::new(),
             undone: None,
             claim: None,
             like_claim: None,
             generation: 0,
-            origin: Origin::His,
             parent_id: ExchangeId::NONE,
             arrival,
             identity,
             envelope,
         };
+        if let Err(refusal) = self.verify(&mut call).await {
+            return Err((call.arrival, refusal));
+        }
         match self.place(&mut call, parts.as_ref()).await {
             Ok(None) => Ok(Known::First(Box::new(call))),
             Ok(Some(told)) => Ok(Known::Repeat(told)),
@@ -177,37 +186,65 @@ impl Line {
         let history = self.history(call)?;
         call.generation = history.generation;
         let now = self.clock.unix_ns();
+        let visit_settled = match (&history.holder, &parts.on_repeat) {
+            (Some(held), OnRepeat::ReplayWhileFresh { .. }) => self.visit_settled(call, held)?,
+            _ => false,
+        };
         let holder = history.holder.as_ref().map(|held| Holder {
             outcome: held.standing(),
             age_seconds: u64::try_from((now - held.at_unix_ns) / 1_000_000_000).unwrap_or(0),
             moved: moved(&held.fingerprint, &call.called.fingerprint).is_some(),
             settled: !held.setl_ids.is_empty(),
+            visit_settled,
         });
         match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
             Step::Forward => self.like_unresolved(call).map(|()| None),
             Step::Replay => Box::pin(self.replay_held(call, &history)).await.map(Some),
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
-            Step::AskThenReplay => Box::pin(self.ask_then_replay(call, &history)).await,
+            Step::AskThenReplay => Box::pin(self.ask_then_replay(call, &history, parts)).await,
             Step::RefuseMoved => Err(refuse_moved(&history, &call.called.fingerprint)),
         }
     }
 
-    /// The recorded answer again if the platform says that the settlement stands; forwarded if it was refunded elsewhere.
+    /// The recorded answer again if the platform says that it still stands; forwarded if it was taken back elsewhere.
     async fn ask_then_replay(
         self: &Arc<Self>,
         call: &mut Identified,
         history: &History,
+        parts: &KeyParts,
     ) -> Result<Option<Hears>, Refusal> {
         let Some(held) = &history.holder else { return Err(Refusal::HistoryUnread) };
-        match self.inquire(call, held).await {
-            None => Err(Refusal::SettledBefore { setl_ids: held.setl_ids.clone() }),
-            Some(Stands::Alive) => self.replay_held(call, history).await.map(Some),
-            Some(Stands::Unproven) => Ok(Some(self.tell_unknown(call, Some(held)).await)),
-            Some(Stands::Refunded) => {
+        let stands = match &parts.ask {
+            Some(inquiry) => self.inquire(call, held, inquiry).await,
+            None => None,
+        };
+        let confirmed = held.standing() == Outcome::Confirmed;
+        match stands {
+            None if confirmed => Err(Refusal::SettledBefore {
+                setl_ids: held.setl_ids.clone(),
+                ask: parts.ask.as_ref().map(|inquiry| inquiry.infno.clone()).unwrap_or_default(),
+            }),
+            Some(Stands::Alive) if confirmed => self.replay_held(call, history).await.map(Some),
+            None | Some(Stands::Alive | Stands::Unproven) => Ok(Some(self.tell_unknown(call, Some(held)).await)),
+            Some(Stands::Undone) => {
                 call.generation = history.generation + 1;
                 self.like_unresolved(call).map(|()| None)
             }
         }
+    }
+
+    /// Whether money was taken for the visit that `held` made.
+    fn visit_settled(&self, call: &Identified, held: &history::Held) -> Result<bool, Refusal> {
+        let Some(mdtrt_id) = &held.mdtrt_id else { return Ok(false) };
+        let visit = self.within(&call.envelope, "mdtrt_id", mdtrt_id);
+        let places = self.journal.lookup(EntryKind::Visit, visit).map_err(|_| Refusal::HistoryUnread)?;
+        for place in places {
+            let record = self.journal.read(place).map_err(|_| Refusal::HistoryUnread)?;
+            if Class::from_code(record.header.class) == Some(Class::Money) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// 2102: a call that differs from an unresolved one only in `begntime` or `invono` is held back.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::domain::exchange::ExchangeId;
+use crate::domain::exchange::{ExchangeId, Origin};
 use crate::domain::limits::BUFFERED_BYTES_MAX;
 use crate::domain::message::{Body, Request, header};
 use crate::domain::scan::{Scanner, View};
@@ -32,6 +32,8 @@ pub struct Arrival {
     pub policy: Arc<Policy>,
     /// Slot of the key that already encrypts a spooled body, else 0.
     pub key_slot: u64,
+    /// The HIS, the platform, or the gateway itself.
+    pub origin: Origin,
 }
 
 /// A request whose body is still coming.
@@ -43,6 +45,7 @@ pub struct Arriving {
     head: RequestHead,
     scanner: Scanner,
     kept: Kept,
+    origin: Origin,
 }
 
 enum Kept {
@@ -53,13 +56,13 @@ enum Kept {
 }
 
 impl Arriving {
-    pub(super) fn new(line: Arc<Line>, head: RequestHead) -> Arriving {
+    pub(super) fn new(line: Arc<Line>, head: RequestHead, origin: Origin) -> Arriving {
         let policy = line.policy.load_full();
         let content_type = header(&head.headers, "content-type").map(|value| &value[..]);
         let scanner = Scanner::of_content_type(policy.profile.wanted(), content_type);
         let at_unix_ns = line.clock.unix_ns();
         let id = line.ids.next(at_unix_ns);
-        Arriving { line, id, at_unix_ns, policy, head, scanner, kept: Kept::Nothing }
+        Arriving { line, id, at_unix_ns, policy, head, scanner, kept: Kept::Nothing, origin }
     }
 
     async fn keep(&mut self, chunk: Bytes) -> Result<(), Refusal> {
@@ -129,6 +132,7 @@ impl Arriving {
             at_unix_ns: self.at_unix_ns,
             policy: self.policy,
             key_slot,
+            origin: self.origin,
         };
         Ok((self.line, arrival))
     }
@@ -139,15 +143,16 @@ impl Intake for Arriving {
         self.scanner.feed(&chunk);
         match self.keep(chunk).await {
             Ok(()) => Ok(()),
-            Err(refusal) => Err(Box::new(self.line.refuse_head(&self.head, &refusal))),
+            Err(refusal) => Err(Box::new(self.line.refuse_head(&self.head, self.origin, &refusal))),
         }
     }
 
     fn carry(self) -> impl Future<Output = Option<Answer>> + Send {
         let tasks = self.line.tasks.clone();
+        let origin = self.origin;
         Carrying::begin(&tasks, async move |hearer| match self.arrive().await {
             Ok((line, arrival)) => line.carry(arrival, hearer).await,
-            Err((line, head, refusal)) => hearer.hear(Some(line.refuse_head(&head, &refusal))),
+            Err((line, head, refusal)) => hearer.hear(Some(line.refuse_head(&head, origin, &refusal))),
         })
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::Seq;
-use crate::domain::message::Body;
+use crate::domain::message::{Body, HeaderLines};
 use crate::domain::outcome::Outcome;
 use crate::journal::draft::{Draft, Sealed};
 use crate::journal::facts::{Fact, Facts};
@@ -45,6 +45,16 @@ impl Intended {
         &self.signed.target
     }
 
+    /// Header lines as they leave; those of the connection are left to it.
+    pub fn headers(&self) -> &HeaderLines {
+        self.signed.headers.as_ref().unwrap_or(&self.call().arrival.request.headers)
+    }
+
+    /// The body as it leaves.
+    pub fn body(&self) -> &Body {
+        self.signed.body.as_ref().unwrap_or(&self.call().arrival.request.body)
+    }
+
     /// The call.
     pub fn call(&self) -> &Identified {
         &self.signed.checked.identified
@@ -57,7 +67,7 @@ impl Line {
     /// # Errors
     /// The call comes back with the refusal; nothing was sent.
     pub(super) async fn intend(&self, signed: Signed) -> Result<Intended, (Box<Identified>, Refusal)> {
-        let header = header_of(&signed.checked.identified);
+        let header = header_of(&signed);
         let draft = Draft { header: header.clone(), facts: facts_of(&signed), sealed: Some(sealed_of(&signed)) };
         let handed_mono_ns = self.clock.mono_ns();
         match self.journal.intend(draft).await {
@@ -87,16 +97,18 @@ fn refusal_of(error: &IntendError) -> Refusal {
     }
 }
 
-fn header_of(call: &Identified) -> Header {
+fn header_of(signed: &Signed) -> Header {
+    let call = &signed.checked.identified;
     let arrival = &call.arrival;
-    let spooled = matches!(arrival.request.body, Body::Spooled(_));
+    let spooled = if matches!(arrival.request.body, Body::Spooled(_)) { flag::SPOOLED } else { 0 };
+    let edited = if signed.edits.is_empty() { 0 } else { flag::EDITED };
     Header {
         exchange_id: arrival.id,
         at_unix_ns: arrival.at_unix_ns,
         class: call.identity.class as u8,
-        origin: call.origin as u8,
+        origin: arrival.origin as u8,
         parent_id: call.parent_id,
-        flags: if spooled { flag::SPOOLED } else { 0 },
+        flags: spooled | edited,
         key_slot: arrival.key_slot,
         profile_seq: arrival.policy.profile_seq,
         generation: call.generation,

@@ -3,7 +3,7 @@
 use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome};
 use crate::domain::scan::{Shape, View};
-use crate::profile::transaction::{ErrClass, Transaction};
+use crate::profile::transaction::{ErrClass, ReplyStyle, Transaction};
 use crate::profile::{Profile, ReplyView};
 
 /// What was heard of the platform.
@@ -72,10 +72,17 @@ fn of_body(profile: &Profile, asked: &Asked<'_>, view: &View, reply: &ReplyView)
     if reply.infcode.is_some() {
         return of_infcode(profile, asked, view, reply);
     }
+    if asked.tx.reply == ReplyStyle::Success {
+        return match reply.success.as_deref() {
+            Some("true") => (Outcome::Confirmed, Cause::Answered),
+            Some("false") => (Outcome::Refused, Cause::Answered),
+            _ => (Outcome::Unknown, Cause::Unreadable),
+        };
+    }
     match reply.code.as_deref() {
         None => (Outcome::Unknown, Cause::Unreadable),
         Some(code) if profile.refuses_by_code(code) => (Outcome::Refused, Cause::GatewayRejected),
-        Some(code) if asked.tx.reply_by_code => of_number(profile, asked, view, reply, code),
+        Some(code) if asked.tx.reply == ReplyStyle::Code => of_number(profile, asked, view, reply, code),
         Some(_) => (Outcome::Unknown, Cause::GatewayRejected),
     }
 }

@@ -8,6 +8,7 @@ mod carrying; // Drives one exchange, whoever listens.
 pub mod check; // What is noticed or refused before anything is sent.
 pub mod deliveries; // Handed over or not.
 pub mod door; // What the line and a door say to each other.
+mod edits; // Declared changes of bytes.
 mod flow; // Bodies as flows.
 pub mod forward; // Sends once.
 pub mod held; // Keys under way.
@@ -18,6 +19,7 @@ pub mod intake; // Takes the body.
 pub mod intend; // Makes the intent durable.
 pub mod judge; // What became of it.
 mod late; // Goes on listening after the HIS was told "unknown".
+mod opening; // A copy of what is sealed, to read.
 pub mod policy; // The judgement in force.
 pub mod refusal; // Our no.
 pub mod refusals; // Journaled refusals.
@@ -28,18 +30,20 @@ pub mod settle; // Makes the outcome durable.
 pub mod sign; // The exact bytes that leave.
 mod stream; // Large answers with their tail held.
 mod understood; // What a reply says.
+mod verify; // Whether a call is signed by its client.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::clock::Clock;
-use crate::domain::exchange::ExchangeId;
+use crate::domain::exchange::{ExchangeId, Origin};
 use crate::domain::message::Body;
 use crate::domain::outcome::{Cause, Told};
 use crate::journal::{Health, Journal};
+use crate::signing::nonces::Nonces as Seen;
 use crate::telemetry::metrics::Metrics;
 
 use answer::{Hears, Saying, saying};
@@ -69,6 +73,10 @@ pub struct Line {
     pub clock: Arc<dyn Clock>,
     /// Where exchange ids come from.
     pub ids: Ids,
+    /// Where nonces of our own signatures come from.
+    pub nonces: Nonces,
+    /// Nonces of the HIS clients' signatures, seen of late.
+    pub seen: Mutex<Seen>,
     /// Keys under way.
     pub held: Arc<Held>,
     /// Where receipts report.
@@ -91,6 +99,9 @@ impl Ids {
         ExchangeId::new(unix_ns, (self.0)())
     }
 }
+
+/// Makes nonces: letters and digits that come once.
+pub struct Nonces(pub Box<dyn Fn() -> String + Send + Sync>);
 
 /// An exchange below its intent. Dropped unsettled (a panic), it still settles: Unknown(panic).
 struct Performing {
@@ -150,7 +161,7 @@ impl Line {
             Err((arrival, refusal)) => return Err(Some(self.refuse(&arrival, &refusal))),
         };
         let checked = check::check(identified).map_err(refused)?;
-        let signed = sign::sign(checked).map_err(refused)?;
+        let signed = self.sign(checked).await.map_err(refused)?;
         self.intend(signed).await.map_err(refused)
     }
 
@@ -167,7 +178,7 @@ impl Line {
                 Some(self.say(intended, &own, Told::Refused))
             }
             Saying::Unknown(seen) => {
-                let own = self.unknown_words(intended.call());
+                let own = self.unknown_words(intended.call(), verdict.cause);
                 let told = intended.call().client.unknown.told();
                 self.settle(intended, verdict, Evidence::own_words(seen.as_deref(), &own, told)).await;
                 self.say_unknown(intended.call(), intended.seq, intended.header.exchange_id, &own).await
@@ -192,10 +203,25 @@ impl Exchanges for Arc<Line> {
     type Intake = Arriving;
 
     fn intake(&self, head: RequestHead) -> Arriving {
-        Arriving::new(Arc::clone(self), head)
+        Arriving::new(Arc::clone(self), head, Origin::His)
     }
 
     fn refuse_unheard(&self, head: &RequestHead, why: Bound) -> Answer {
-        self.refuse_head(head, &Refusal::Bound(why))
+        self.refuse_head(head, Origin::His, &Refusal::Bound(why))
+    }
+}
+
+/// The line as the door of the platform's own calls sees it (6204, 6302, 7108, 7109): the HIS is who is asked.
+pub struct Callbacks(pub Arc<Line>);
+
+impl Exchanges for Callbacks {
+    type Intake = Arriving;
+
+    fn intake(&self, head: RequestHead) -> Arriving {
+        Arriving::new(Arc::clone(&self.0), head, Origin::Callback)
+    }
+
+    fn refuse_unheard(&self, head: &RequestHead, why: Bound) -> Answer {
+        self.0.refuse_head(head, Origin::Callback, &Refusal::Bound(why))
     }
 }

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::exchange::Seq;
+use crate::domain::exchange::{Origin, Seq};
+use crate::domain::terms::{Mode, Terms};
 use crate::outbound::Platform;
 use crate::outbound::tls::certificate::Certificate;
 use crate::profile::Profile;
+use crate::signing::credentials::Credentials;
 use crate::telemetry::metrics::UpstreamMetrics;
 
 use super::settings::{Client, Route};
@@ -24,6 +26,16 @@ pub struct Policy {
     pub routes: Vec<Route>,
     /// By name.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// The way of the platform's own calls to the HIS; `None` while that door is closed.
+    pub callback: Option<Callback>,
+}
+
+/// Who may call the hospital from outside, and who takes it there.
+pub struct Callback {
+    /// The platform, as a client.
+    pub client: Arc<Client>,
+    /// The HIS, as who is asked.
+    pub upstream: Arc<Upstream>,
 }
 
 /// One platform address with its patience.
@@ -40,21 +52,41 @@ pub struct Upstream {
     pub listen_within: Duration,
     /// Counts and durations.
     pub metrics: UpstreamMetrics,
+    /// Who signs, and how.
+    pub signing: Signing,
+}
+
+/// Who signs what goes to an upstream.
+#[derive(Debug, Default)]
+pub struct Signing {
+    /// The HIS, or the gateway.
+    pub mode: Mode,
+    /// What the platform asks.
+    pub terms: Terms,
+    /// The gateway's own identity there; signs the calls that the gateway makes itself, whatever the mode.
+    pub own: Option<Arc<Credentials>>,
 }
 
 impl Policy {
     /// The kind of client that calls from `peer` with this certificate. One that names certificates is chosen only by
     /// one of them, and before all that name none; among equals the narrowest network that holds the peer wins.
-    pub fn client(&self, peer: IpAddr, certificate: Option<&Certificate>) -> Option<&Arc<Client>> {
+    pub fn client(&self, origin: Origin, peer: IpAddr, certificate: Option<&Certificate>) -> Option<&Arc<Client>> {
         // Peers of a dual-stack socket come mapped; settings name them as IPv4.
         let peer = peer.to_canonical();
+        if origin == Origin::Callback {
+            let platform = &self.callback.as_ref()?.client;
+            return platform.prefix_of(peer).map(|_| platform);
+        }
         let fits = |client: &Arc<Client>| Some((client.names(certificate)?, client.prefix_of(peer)?));
         let named = self.clients.iter().filter_map(|client| Some((fits(client)?, client)));
         named.max_by_key(|(fit, _)| *fit).map(|(_, client)| client)
     }
 
     /// The upstream that takes this call.
-    pub fn upstream(&self, target: &[u8], infno: &str) -> Option<&Arc<Upstream>> {
+    pub fn upstream(&self, origin: Origin, target: &[u8], infno: &str) -> Option<&Arc<Upstream>> {
+        if origin == Origin::Callback {
+            return self.callback.as_ref().map(|callback| &callback.upstream);
+        }
         let path = path_of(target);
         let route = self.routes.iter().find(|route| route.takes(path, infno))?;
         self.upstreams.iter().find(|upstream| upstream.name == route.upstream)
@@ -77,6 +109,7 @@ fn path_of(target: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::terms::Verify;
     use crate::exchange::settings::WhenUnknown;
 
     fn policy(clients: &[(&str, &[&str])]) -> Policy {
@@ -87,9 +120,12 @@ mod tests {
                 institutions: Vec::new(),
                 unknown: WhenUnknown::Native,
                 patience_ms: 0,
+                verify: Verify::Off,
+                identity: None,
             })
         };
         Policy {
+            callback: None,
             profile: Profile::load("baseline", &crate::profile::Texts::embedded()).unwrap(),
             profile_seq: Seq::NONE,
             clients: clients.iter().map(client).collect(),
@@ -124,7 +160,7 @@ mod tests {
         ];
         for (peer, shown, expected) in rows {
             let shown = shown.map(certificate);
-            let chosen = policy.client(peer.parse().unwrap(), shown.as_ref());
+            let chosen = policy.client(Origin::His, peer.parse().unwrap(), shown.as_ref());
             let place = chosen.map(|chosen| policy.clients.iter().position(|one| Arc::ptr_eq(one, chosen)).unwrap());
             assert_eq!(place, expected, "{peer} {shown:?}");
         }

@@ -5,6 +5,8 @@
 use crate::domain::outcome::Cause;
 
 use super::door::Bound;
+use crate::signing::apply::CannotSign;
+use crate::signing::check::Wrong;
 
 /// Why a call was refused before anything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,8 @@ pub enum Refusal {
     SettledBefore {
         /// Settlements it made.
         setl_ids: Vec<String>,
+        /// The transaction that tells how it stands; may be empty.
+        ask: String,
     },
     /// A 2601 that names a msgid the platform never saw, because we answered that call from the record.
     #[error("the msgid was answered from the record and never sent")]
@@ -73,11 +77,19 @@ pub enum Refusal {
     /// The body could not be kept on disk.
     #[error("the body could not be stored")]
     NotStored,
+    /// The HIS's signature is not its own, or not of now.
+    #[error("the signature of the call: {0}")]
+    Signature(Wrong),
+    /// The gateway cannot sign the call.
+    #[error("the call cannot be signed: {0}")]
+    CannotSign(CannotSign),
     /// The request never left this machine.
-    #[error("the platform could not be reached: {why}")]
+    #[error("the other side could not be reached: {why}")]
     NeverSent {
         /// English reason for the log.
         why: String,
+        /// Who could not be reached, for people.
+        whom: &'static str,
     },
 }
 
@@ -103,6 +115,11 @@ impl Refusal {
             Refusal::HistoryUnread => "GW403",
             Refusal::NotStored => "GW404",
             Refusal::NeverSent { .. } => "GW501",
+            Refusal::Signature(Wrong::Missing(_)) => "GW601",
+            Refusal::Signature(Wrong::Account | Wrong::Signature) => "GW602",
+            Refusal::Signature(Wrong::Time | Wrong::Expired) => "GW603",
+            Refusal::Signature(Wrong::Replayed) => "GW604",
+            Refusal::CannotSign(_) => "GW611",
         }
     }
 
@@ -135,8 +152,13 @@ impl Refusal {
                     "该业务已提交过（首次报文{first_msgid}），本次{field}与首次不同，请核对；如需重收请先撤销原结算"
                 )
             }
-            Refusal::SettledBefore { setl_ids } => {
-                format!("该业务已结算成功（结算ID {}），勿重收，请先用5203查询核对", setl_ids.join("、"))
+            Refusal::SettledBefore { setl_ids, ask } => {
+                let which = if setl_ids.is_empty() {
+                    String::new()
+                } else {
+                    format!("（结算ID {}）", setl_ids.join("、"))
+                };
+                format!("该业务此前已办理成功{which}，勿重收，请先用{ask}查询核对")
             }
             Refusal::ReversesAlias { first_msgid } => {
                 format!("该报文是重复提交，未发往平台；如需冲正请使用首次报文{first_msgid}")
@@ -149,7 +171,18 @@ impl Refusal {
             Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),
             Refusal::HistoryUnread => "网关无法核对该业务的历史记录，暂停受理，请联系信息科".to_owned(),
             Refusal::NotStored => "网关无法保存报文，请稍后重试".to_owned(),
-            Refusal::NeverSent { .. } => "网关连不上医保平台，请检查网络后重试".to_owned(),
+            Refusal::Signature(wrong) => match wrong {
+                Wrong::Missing(what) => format!("报文缺少签名信息（{what}），请联系信息科核对签名配置"),
+                Wrong::Account | Wrong::Signature => "报文签名验证不通过，请联系信息科核对账号与密钥".to_owned(),
+                Wrong::Time | Wrong::Expired => "签名时间戳超出允许范围，请校准本机时间后重试".to_owned(),
+                Wrong::Replayed => "签名随机数重复，疑似重放，请重新生成签名后重试".to_owned(),
+            },
+            Refusal::CannotSign(why) => match why {
+                CannotSign::TooLarge => "报文过大，网关无法加密签名，请拆分后重发".to_owned(),
+                CannotSign::AlreadySealed(_) => "报文已由本机加密签名，与网关代签设置冲突，请联系信息科".to_owned(),
+                _ => "网关无法为报文签名，请联系信息科核对报文与签名配置".to_owned(),
+            },
+            Refusal::NeverSent { whom, .. } => format!("网关连不上{whom}，请检查网络后重试"),
         };
         format!("【网关未发送】{says}[{}]", self.code())
     }

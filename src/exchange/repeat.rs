@@ -16,6 +16,8 @@ pub struct Holder {
     pub moved: bool,
     /// It made a settlement, which may have been undone elsewhere since.
     pub settled: bool,
+    /// It made a visit, and the visit was settled since.
+    pub visit_settled: bool,
 }
 
 /// What is to be done with the new call.
@@ -25,7 +27,7 @@ pub enum Step {
     Forward,
     /// The recorded answer is given again.
     Replay,
-    /// The recorded answer is given again once the platform says that the settlement is alive.
+    /// The recorded answer is given again once the platform says that what it tells of still stands.
     AskThenReplay,
     /// The first one's outcome is unknown: so is this one's.
     TellUnknown,
@@ -41,11 +43,11 @@ pub fn decide(rule: &OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> St
     let fresh = !holder.settled || holder.age_seconds <= fresh_seconds;
     match (rule, holder.outcome, holder.moved) {
         (OnRepeat::Forward,            _,         _    ) => Step::Forward,
-        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > *seconds => Step::Forward,
+        (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > *seconds || holder.visit_settled => Step::Forward,
         (_,                            Refused,   _    ) => Step::Forward,
         (_,                            _,         true ) => RefuseMoved,
         (CancelInquiry,                Unknown,   false) => Step::Forward,
-        (AskFirst { .. },              Confirmed, false) => AskThenReplay,
+        (AskFirst,                     _,         false) => AskThenReplay,
         (_,                            Unknown,   false) => TellUnknown,
         (OnRepeat::Replay,             Confirmed, false) if !fresh => AskThenReplay,
         (_,                            Confirmed, false) => Step::Replay,
@@ -63,26 +65,31 @@ mod tests {
             ("replay for 600 s", OnRepeat::ReplayWhileFresh { seconds: 600 }),
             ("cancel", OnRepeat::CancelInquiry),
             ("2601", OnRepeat::AfterRefusalOnly),
+            ("ask first", OnRepeat::AskFirst),
             ("forward", OnRepeat::Forward),
         ];
-        let mut text =
-            String::from("rule             | first one  | age    | field moved | made a settlement | step\n");
+        let mut text = String::from(
+            "rule             | first one  | age    | field moved | made a settlement | visit settled | step\n",
+        );
         for (name, rule) in rules {
             text += &format!(
-                "{name:<16} | none       |        |             |                   | {:?}\n",
+                "{name:<16} | none       |        |             |                   |               | {:?}\n",
                 decide(&rule, None, 600)
             );
             for outcome in [Outcome::Unknown, Outcome::Confirmed] {
-                for (age, moved, settled) in ages_and_flags() {
-                    let holder = Holder { outcome, age_seconds: age, moved, settled };
+                let registers = matches!(rule, OnRepeat::ReplayWhileFresh { .. });
+                let seen = |flags: &(u64, bool, bool, bool)| registers || !flags.3;
+                for (age, moved, settled, visit_settled) in ages_and_flags().into_iter().filter(seen) {
+                    let holder = Holder { outcome, age_seconds: age, moved, settled, visit_settled };
                     let step = decide(&rule, Some(holder), 600);
                     let yes = |is: bool| if is { "yes" } else { "no" };
                     text += &format!(
-                        "{name:<16} | {:<10} | {:<6} | {:<11} | {:<17} | {step:?}\n",
+                        "{name:<16} | {:<10} | {:<6} | {:<11} | {:<17} | {:<13} | {step:?}\n",
                         outcome.word(),
                         format!("{age} s"),
                         yes(moved),
-                        yes(settled)
+                        yes(settled),
+                        yes(visit_settled)
                     );
                 }
             }
@@ -90,12 +97,12 @@ mod tests {
         text
     }
 
-    fn ages_and_flags() -> Vec<(u64, bool, bool)> {
+    fn ages_and_flags() -> Vec<(u64, bool, bool, bool)> {
         let mut all = Vec::new();
         for age in [10, 601] {
             for moved in [false, true] {
                 for settled in [false, true] {
-                    all.push((age, moved, settled));
+                    all.extend([false, true].map(|visit_settled| (age, moved, settled, visit_settled)));
                 }
             }
         }

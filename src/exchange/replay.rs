@@ -12,6 +12,7 @@ use crate::journal::{Place, Record};
 
 use super::Line;
 use super::answer::Hears;
+use super::edits;
 use super::history::History;
 use super::identify::Identified;
 use super::refusal::Refusal;
@@ -37,7 +38,8 @@ impl Line {
     async fn replay(self: &Arc<Self>, call: &Identified, place: Place) -> Result<Hears, Refusal> {
         let record = self.journal.read(place).map_err(|_| Refusal::HistoryUnread)?;
         let sealed = self.journal.unseal(&record).map_err(|_| Refusal::HistoryUnread)?;
-        let Some(reply) = sealed.own_answer.or(sealed.reply) else {
+        let told = sealed.reply.map(|reply| edits::reply(reply, &sealed.edits));
+        let Some(reply) = sealed.own_answer.or(told) else {
             return Err(Refusal::HistoryUnread);
         };
         self.note_alias(call, &record).await?;

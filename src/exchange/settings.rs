@@ -1,12 +1,16 @@
 //! What a site may set about the line, its HIS clients and its routes (`config/medgate.toml`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::domain::outcome::Told;
+use crate::domain::terms::Verify;
 use crate::outbound::tls::certificate::Certificate;
+use crate::profile::wire::number_fits;
+use crate::signing::credentials::Credentials;
 
 /// `[line]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,6 +47,10 @@ pub struct Client {
     pub unknown: WhenUnknown,
     /// Its own time-out; 0 means the upstream's `answer_ms`.
     pub patience_ms: u64,
+    /// What becomes of a call whose signature is not its own.
+    pub verify: Verify,
+    /// Whose signatures it makes, and under whose key it seals.
+    pub identity: Option<Arc<Credentials>>,
 }
 
 impl Client {
@@ -108,14 +116,7 @@ pub struct Route {
 impl Route {
     /// True when the route takes this call.
     pub fn takes(&self, path: &[u8], infno: &str) -> bool {
-        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| matches(pattern, infno))
-    }
-}
-
-fn matches(pattern: &str, infno: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(head) => infno.starts_with(head),
-        None => pattern == infno,
+        path.starts_with(self.prefix.as_bytes()) && self.infno.iter().any(|pattern| number_fits(pattern, infno))
     }
 }
 
@@ -131,6 +132,8 @@ mod tests {
             institutions: institutions.iter().map(|code| (*code).to_owned()).collect(),
             unknown: WhenUnknown::Native,
             patience_ms: 0,
+            verify: Verify::Off,
+            identity: None,
         };
         let rows: [(&[&str], &[&str], Option<&str>); 6] = [
             (&[], &["H1", "H2"], None),

@@ -6,7 +6,7 @@ use crate::domain::exchange::Seq;
 use crate::domain::message::{Body, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
 use crate::domain::token::Token;
-use crate::journal::draft::{Draft, Sealed};
+use crate::journal::draft::{Draft, Edit, Sealed};
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::flag;
 use crate::profile::ReplyView;
@@ -56,7 +56,11 @@ impl Line {
 
     /// Judges a complete reply.
     pub(super) fn judge_reply(&self, call: &Identified, status: u16, understood: &Understood) -> Verdict {
-        let Understood { view, said } = understood;
+        let Understood { view, said, forged, .. } = understood;
+        if *forged {
+            // Nobody knows who speaks: neither success nor refusal is proven (`money.md` §1).
+            return Verdict::unknown(Cause::WrongSignature);
+        }
         judge_of(call, &HeardFacts::Reply { status, view, said, complete: true })
     }
 }
@@ -76,6 +80,7 @@ fn judge_of(call: &Identified, heard: &HeardFacts<'_>) -> Verdict {
 /// What an OUTCOME is to hold.
 pub(super) struct Evidence<'a> {
     reply: Option<&'a Reply>,
+    edits: &'a [Edit],
     said: Option<&'a ReplyView>,
     own_answer: Option<&'a Reply>,
     told: Told,
@@ -87,12 +92,13 @@ impl<'a> Evidence<'a> {
     /// Nothing was heard, and nothing can be said of what was told.
     pub(super) fn none() -> Evidence<'a> {
         let told = Told::UnknownWhatTold;
-        Evidence { reply: None, said: None, own_answer: None, told, flags: 0, evidence_seq: Seq::NONE }
+        Evidence { reply: None, edits: &[], said: None, own_answer: None, told, flags: 0, evidence_seq: Seq::NONE }
     }
 
-    /// The platform's reply, which the HIS gets as it came.
+    /// The platform's reply, which the HIS gets as it came, or opened.
     pub(super) fn relayed(heeded: &'a Heeded, told: Told) -> Evidence<'a> {
-        Evidence { reply: Some(&heeded.reply), said: Some(&heeded.understood.said), told, ..Evidence::none() }
+        let (said, edits) = (Some(&heeded.understood.said), heeded.understood.edits.as_slice());
+        Evidence { reply: Some(&heeded.reply), edits, said, told, ..Evidence::none() }
     }
 
     /// Our own words; what was seen of a reply beside them.
@@ -180,8 +186,11 @@ impl Line {
                 facts.number(Fact::FreesSeq, undone.intent_seq.0);
             }
         }
-        let sealed =
-            Sealed { reply: evidence.reply.cloned(), own_answer: evidence.own_answer.cloned(), ..Sealed::default() };
+        if !evidence.edits.is_empty() {
+            header.flags |= flag::EDITED;
+        }
+        let (reply, own_answer) = (evidence.reply.cloned(), evidence.own_answer.cloned());
+        let sealed = Sealed { reply, own_answer, edits: evidence.edits.to_vec(), ..Sealed::default() };
         Draft { header, facts, sealed: Some(sealed) }
     }
 

@@ -1,11 +1,25 @@
-//! Signs a call: gives the exact bytes that will leave. For now `pass`: the HIS's own signature travels untouched.
+//! Signs a call: gives the exact bytes that will leave, and the declared edits that make them.
+//!
+//! `pass`: the HIS's own signature travels untouched. `sign`, and every call that the gateway makes itself: as its own identity.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::domain::exchange::Origin;
+use crate::domain::limits::SEALED_BODY_BYTES_MAX;
+use crate::domain::message::{Body, BodyFile, HeaderLines};
+use crate::domain::terms::{Form, Mode};
+use crate::journal::bodies::BodyError;
 use crate::journal::draft::{Edit, Part};
 use crate::outbound::rewrite_target;
+use crate::signing::apply::{self, CannotSign, Now};
+use crate::signing::credentials::Credentials;
+use crate::signing::members;
 
+use super::Line;
 use super::check::Checked;
+use super::edits;
 use super::identify::Identified;
 use super::refusal::Refusal;
 
@@ -15,21 +29,105 @@ pub struct Signed {
     pub checked: Checked,
     /// Path and query as they leave, under the upstream's base path.
     pub target: Bytes,
+    /// Header lines as they leave, where they are not the arrived ones.
+    pub headers: Option<HeaderLines>,
+    /// The body as it leaves, where it is not the arrived one.
+    pub body: Option<Body>,
     /// What turns the arrived bytes into the bytes sent.
     pub edits: Vec<Edit>,
 }
 
-/// Fixes the bytes that will leave.
-///
-/// # Errors
-/// The call comes back when its signature cannot be made (no signer does so yet).
-pub fn sign(checked: Checked) -> Result<Signed, (Box<Identified>, Refusal)> {
-    let arrived = &checked.identified.arrival.request.target;
-    let target = rewrite_target(arrived, &checked.identified.upstream.base_path);
-    let edits = if target == *arrived {
-        Vec::new()
-    } else {
-        vec![Edit { part: Part::Target, at: 0, remove: arrived.len() as u64, insert: target.clone() }]
-    };
-    Ok(Signed { checked, target, edits })
+/// What a signature puts on a call.
+enum Mark {
+    Nothing,
+    Lines(Vec<(&'static str, String)>),
+    Members(Vec<members::Change>),
+}
+
+impl Line {
+    /// Fixes the bytes that will leave.
+    ///
+    /// # Errors
+    /// The call comes back when it cannot be signed; nothing was sent.
+    pub(super) async fn sign(&self, checked: Checked) -> Result<Signed, (Box<Identified>, Refusal)> {
+        let call = &checked.identified;
+        let arrived = &call.arrival.request.target;
+        let target = rewrite_target(arrived, &call.upstream.base_path);
+        let mut edits = Vec::new();
+        if target != *arrived {
+            edits.push(Edit { part: Part::Target, at: 0, remove: arrived.len() as u64, insert: target.clone() });
+        }
+        let (mut headers, mut body) = (None, None);
+        match self.mark(call).await {
+            Err(why) => return Err((checked.identified, Refusal::CannotSign(why))),
+            Ok(Mark::Nothing) => {}
+            Ok(Mark::Lines(lines)) => {
+                let (leaving, changes) = edits::put_lines(&call.arrival.request.headers, &lines);
+                edits.extend(changes);
+                headers = Some(leaving);
+            }
+            Ok(Mark::Members(changes)) => {
+                let changes = edits::of_body(changes);
+                let bytes = call.arrival.request.body.buffered().map_or(&b""[..], |bytes| bytes);
+                body = Some(Body::Buffered(edits::body(bytes, &changes)));
+                edits.extend(changes);
+            }
+        }
+        Ok(Signed { checked, target, headers, body, edits })
+    }
+
+    async fn mark(&self, call: &Identified) -> Result<Mark, CannotSign> {
+        let Some(by) = signer(call) else { return Ok(Mark::Nothing) };
+        let terms = &call.upstream.signing.terms;
+        let request = &call.arrival.request;
+        let now = || Now { unix_ns: self.clock.unix_ns(), nonce: (self.nonces.0)() };
+        match terms.form {
+            Form::None => Ok(Mark::Nothing),
+            Form::XTif | Form::Csb => {
+                let fields = request.body.buffered().map(|bytes| apply::form_fields(&request.headers, bytes));
+                let fields = fields.unwrap_or_default();
+                let signed = apply::lines(terms, by, &call.identity.infno, &fields, &now());
+                Ok(signed.map_or(Mark::Nothing, |signed| Mark::Lines(signed.lines)))
+            }
+            Form::XCa => {
+                let Some(mut covering) = apply::covering(terms, by, &now()) else { return Ok(Mark::Nothing) };
+                match &request.body {
+                    Body::Buffered(bytes) => covering.covers(bytes),
+                    // The signature stands before the body, so a large one is read twice: for it, and to be sent.
+                    Body::Spooled(file) => {
+                        let each = Box::pin(self.each_chunk(file, |chunk| covering.covers(chunk)));
+                        each.await.map_err(|_| CannotSign::Unread)?;
+                    }
+                }
+                Ok(Mark::Lines(covering.sign(&by.account).lines))
+            }
+            Form::SealedInput | Form::Envelope => {
+                // Arrived and sealed form stand in one record, which a larger body would not fit.
+                let bytes = request.body.buffered().filter(|bytes| bytes.len() <= SEALED_BODY_BYTES_MAX);
+                let body = members::Body { bytes: bytes.ok_or(CannotSign::TooLarge)?, view: &call.arrival.view };
+                let sealed = apply::sealed(terms, by, body)?;
+                Ok(sealed.map_or(Mark::Nothing, |sealed| Mark::Members(sealed.changes)))
+            }
+        }
+    }
+
+    /// Gives every chunk of a body on disk, in order.
+    pub(super) async fn each_chunk(
+        &self,
+        file: &BodyFile,
+        mut give: impl FnMut(&[u8]) + Send,
+    ) -> Result<(), BodyError> {
+        let mut reader = self.journal.bodies().read(file).await?;
+        while let Some(chunk) = reader.next().await {
+            give(&chunk?);
+        }
+        Ok(())
+    }
+}
+
+/// Who signs this call, when the HIS does not.
+fn signer(call: &Identified) -> Option<&Arc<Credentials>> {
+    let signing = &call.upstream.signing;
+    let ours = signing.mode == Mode::Sign || call.arrival.origin != Origin::His;
+    signing.own.as_ref().filter(|_| ours)
 }

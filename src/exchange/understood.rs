@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::message::{HeaderLines, header};
 use crate::domain::scan::{Scanner, View};
+use crate::journal::draft::Edit;
 use crate::profile::ReplyView;
 
 use super::policy::Policy;
@@ -21,6 +22,10 @@ pub struct Understood {
     pub view: View,
     /// What the profile reads out of it.
     pub said: ReplyView,
+    /// The platform's key is known, and it did not sign what the reply says.
+    pub forged: bool,
+    /// What makes the reply a plain one, where its HIS speaks plain.
+    pub edits: Vec<Edit>,
 }
 
 impl Listening {
@@ -39,6 +44,6 @@ impl Listening {
     /// No more bytes.
     pub(super) fn finish(self) -> Understood {
         let view = self.scanner.finish();
-        Understood { said: self.policy.profile.envelope_of_reply(&view), view }
+        Understood { said: self.policy.profile.envelope_of_reply(&view), view, forged: false, edits: Vec::new() }
     }
 }

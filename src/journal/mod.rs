@@ -22,7 +22,7 @@ mod key_block; // The form of a file of keys.
 pub mod key_folder; // Keys found again by a tool.
 pub mod keys; // The key pool.
 pub mod pack; // Compression.
-mod private_file; // Small secret files, whole or not at all.
+pub mod private_file; // Small secret files, whole or not at all.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
 pub mod tokens; // Keyed tokens under the index secret.
 

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Request, Uri};
 use serde::Deserialize;
 
 use crate::domain::clock::Clock;
+use crate::domain::terms::Mode;
 
 use super::connect::Dial;
 use super::fields;
@@ -52,6 +53,12 @@ pub struct Settings {
     pub connections_waiting_max: usize,
     /// One reply body, bytes.
     pub reply_bytes_max: u64,
+    /// Who signs. Held by the line.
+    pub sign: Mode,
+    /// Name of the identity that the gateway signs as; `none` or empty for none. Held by the line.
+    pub identity: String,
+    /// Name of the profile's variant of signing; empty for its own. Held by the line.
+    pub signing: String,
 }
 
 /// What is wrong with an upstream's settings.
@@ -212,6 +219,9 @@ mod tests {
             connections_max: 4,
             connections_waiting_max: 4,
             reply_bytes_max: 1 << 20,
+            sign: Mode::Pass,
+            identity: String::new(),
+            signing: String::new(),
         }
     }
 

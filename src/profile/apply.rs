@@ -4,12 +4,14 @@ use toml_edit::TableLike;
 
 use crate::domain::class::Class;
 
+use super::apply_wire::{infcode, source, urls};
 use super::complaint::nearest;
 use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
 use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
 
-const SECTIONS: [&str; 16] = [
+/// Every section.
+const SECTIONS: &[&str] = &[
     "title",
     "inherits",
     "parts",
@@ -20,18 +22,27 @@ const SECTIONS: [&str; 16] = [
     "trait",
     "substance",
     "key",
+    "inquiry",
     "rows",
     "reply",
     "err",
     "refusal",
     "unknown",
     "transaction",
+    "signing",
+    "service",
+    "host",
+    "route",
+    "answer",
+    "statement",
+    "dictionaries",
+    "spelling",
 ];
 
 impl Rules {
     /// Lays one file over what was said before.
     pub(super) fn apply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
-        sheet.only(root, &[&SECTIONS[..], &["service"]].concat());
+        sheet.only(root, SECTIONS);
         set(&mut self.title, sheet.words(root, "title"));
         self.apply_tables(sheet, root);
         self.apply_envelope(sheet, root);
@@ -39,15 +50,23 @@ impl Rules {
         self.apply_keys(sheet, root);
         self.apply_reply(sheet, root);
         self.apply_texts(sheet, root);
+        self.apply_wire(sheet, root);
+        self.signing.apply(sheet, root);
     }
 
     fn apply_tables(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         for (infno, table) in sheet.tables(root, "transaction") {
-            sheet.only(table, &["name", "class", "undo", "by_2601"]);
+            sheet.only(table, &["name", "class", "undo", "rows", "source"]);
             let row = self.transactions.entry(infno.to_owned()).or_default();
             set(&mut row.name, sheet.words(table, "name"));
             set(&mut row.undo, sheet.list(table, "undo"));
-            set(&mut row.by_2601, sheet.flag(table, "by_2601"));
+            set(&mut row.source, source(sheet, table));
+            if let Some(rows) = sheet.table(table, "rows") {
+                sheet.only(rows, &["node", "max", "source"]);
+                set(&mut row.limit.node, sheet.words(rows, "node"));
+                set(&mut row.limit.max, sheet.count(rows, "max"));
+                set(&mut row.limit.source, source(sheet, rows));
+            }
             if let Some(word) = sheet.words(table, "class") {
                 row.class = class_of(&word).or(row.class);
                 if class_of(&word).is_none() {
@@ -58,15 +77,18 @@ impl Rules {
         }
         let Some(services) = sheet.table(root, "service") else { return };
         for (path, _) in services.iter() {
-            set(self.services.entry(path.to_owned()).or_default(), sheet.list(services, path));
+            let said = sheet.list(services, path).map(|said| (place(sheet, services, path), said));
+            set(self.services.entry(path.to_owned()).or_default(), said);
         }
     }
 
     fn apply_envelope(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(identity) = sheet.table(root, "identity") {
-            sheet.only(identity, &["number_prefixes", "number_header"]);
+            sheet.only(identity, &["urls", "number_prefixes", "number_header", "path_names"]);
+            set(&mut self.urls, urls(sheet, identity));
             set(&mut self.number_prefixes, sheet.list(identity, "number_prefixes"));
             set(&mut self.number_header, sheet.words(identity, "number_header"));
+            set(&mut self.path_names, sheet.list(identity, "path_names"));
         }
         if let Some(envelope) = sheet.table(root, "envelope") {
             sheet.only(envelope, &[&NAMES[..], &["cross_region_digits"]].concat());
@@ -140,23 +162,37 @@ impl Rules {
             set(&mut key.freed_by, sheet.list(table, "freed_by"));
             set(&mut key.loose_without, sheet.list(table, "loose_without"));
         }
+        for (name, table) in sheet.tables(root, "inquiry") {
+            sheet.only(table, &["infno", "fields", "echo", "says", "stands", "undone"]);
+            let (at, inquiry) = self.inquiries.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "infno");
+            set(&mut inquiry.infno, sheet.words(table, "infno"));
+            set(&mut inquiry.fields, sheet.list(table, "fields"));
+            set(&mut inquiry.echo, sheet.words(table, "echo"));
+            set(&mut inquiry.says, sheet.words(table, "says"));
+            set(&mut inquiry.stands, sheet.list(table, "stands"));
+            set(&mut inquiry.undone, sheet.list(table, "undone"));
+        }
         for (name, table) in sheet.tables(root, "rows") {
-            sheet.only(table, &["infno", "node", "parts"]);
+            sheet.only(table, &["infno", "node", "parts", "max", "source"]);
             let rows = self.rows.entry(name.to_owned()).or_default();
             rows.place = place(sheet, table, "infno");
             set(&mut rows.infno, sheet.list(table, "infno"));
             set(&mut rows.node, sheet.words(table, "node"));
             set(&mut rows.parts, sheet.list(table, "parts"));
+            set(&mut rows.max, sheet.count(table, "max"));
+            set(&mut rows.source, source(sheet, table));
         }
     }
 
     fn apply_reply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(reply) = sheet.table(root, "reply") {
-            sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code"]);
+            sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code", "by_success"]);
             set(&mut self.refusing_codes, sheet.list(reply, "refusing_codes"));
             set(&mut self.refusing_statuses, sheet.numbers(reply, "refusing_statuses"));
-            let by_code = sheet.list(reply, "by_code");
-            set(&mut self.by_code, by_code.map(|said| (place(sheet, reply, "by_code"), said)));
+            for (name, slot) in [("by_code", &mut self.by_code), ("by_success", &mut self.by_success)] {
+                set(slot, sheet.list(reply, name).map(|said| (place(sheet, reply, name), said)));
+            }
         }
         for (name, table) in sheet.tables(root, "err") {
             sheet.only(table, &["class", "infno", "contains", "source"]);
@@ -179,15 +215,12 @@ impl Rules {
 
     fn apply_texts(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         if let Some(refusal) = sheet.table(root, "refusal") {
-            sheet.only(refusal, &["content_type", "infcode", "members", "members_by_code"]);
+            sheet.only(refusal, &["content_type", "infcode", "members", "members_by_code", "members_by_success"]);
             set(&mut self.refusal.content_type, sheet.words(refusal, "content_type"));
             set(&mut self.refusal.members, sheet.list(refusal, "members"));
             set(&mut self.refusal.members_by_code, sheet.list(refusal, "members_by_code"));
-            let infcode = sheet.words(refusal, "infcode");
-            if infcode.as_deref().is_some_and(|word| !matches!(word, "number" | "string")) {
-                sheet.complain(span_of(refusal, "infcode"), "infcode is `number` or `string`", "");
-            }
-            set(&mut self.refusal.infcode, infcode);
+            set(&mut self.refusal.members_by_success, sheet.list(refusal, "members_by_success"));
+            set(&mut self.refusal.infcode, infcode(sheet, refusal));
         }
         let Some(unknown) = sheet.table(root, "unknown") else { return };
         sheet.only(unknown, &UNKNOWN);
@@ -222,10 +255,12 @@ fn err_class_of(sheet: &Sheet<'_>, table: &dyn TableLike) -> Option<ErrClass> {
     Some(class)
 }
 
-fn span_of(table: &dyn TableLike, name: &str) -> Option<std::ops::Range<usize>> {
+pub(super) fn span_of(table: &dyn TableLike, name: &str) -> Option<std::ops::Range<usize>> {
     table.get(name).and_then(toml_edit::Item::span)
 }
 
-fn place(sheet: &Sheet<'_>, table: &dyn TableLike, name: &str) -> Place {
-    Place { file: sheet.file.to_owned(), line: span_of(table, name).map_or(0, |span| sheet.line(span.start)) }
+pub(super) fn place(sheet: &Sheet<'_>, table: &dyn TableLike, name: &str) -> Place {
+    let first = || table.iter().next().map_or("", |(key, _)| key);
+    let line = Some(sheet.line_of(table, name)).filter(|line| *line != 0);
+    Place { file: sheet.file.to_owned(), line: line.unwrap_or_else(|| sheet.line_of(table, first())) }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::domain::class::Class;
 use crate::domain::scan::Wanted;
@@ -9,7 +10,7 @@ use crate::domain::scan::Wanted;
 use super::complaint::{Complaint, nearest};
 use super::envelope::Role;
 use super::rules::{Key, NAMES, Place, Rules};
-use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, RowRule, Transaction};
+use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, ReplyStyle, RowLimit, RowRule, Transaction};
 
 /// Puts what the sections say of a transaction together.
 pub(super) struct Builder<'a> {
@@ -24,7 +25,8 @@ impl Builder<'_> {
             .map(|(infno, row)| {
                 let mut one = Transaction::plain(infno, &row.name, row.class.unwrap_or(Class::Unclassified));
                 one.undo.clone_from(&row.undo);
-                one.reversible_by_2601 = row.by_2601;
+                one.limit.clone_from(&row.limit);
+                one.source.clone_from(&row.source);
                 (infno.clone(), one)
             })
             .collect();
@@ -40,16 +42,23 @@ impl Builder<'_> {
         }
         self.add_traits(&mut all);
         self.add_keys(&mut all);
+        self.add_rows(&mut all);
+        self.check_wire(&all);
         all
     }
 
     fn add_traits(&self, all: &mut BTreeMap<String, Transaction>) {
-        let (place, by_code) = &self.rules.by_code;
-        self.each(all, place, by_code, |one| one.reply_by_code = true);
+        for (style, (place, infnos)) in
+            [(ReplyStyle::Code, &self.rules.by_code), (ReplyStyle::Success, &self.rules.by_success)]
+        {
+            self.each(all, place, infnos, |one| one.reply = style);
+        }
         for (name, (place, infnos)) in &self.rules.traits {
             match name.as_str() {
                 "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
                 "reopens" => self.each(all, place, infnos, |one| one.stage_reopens = true),
+                "by_2601" => self.each(all, place, infnos, |one| one.reversible_by_2601 = true),
+                "withdrawn" => self.each(all, place, infnos, |one| one.withdrawn = true),
                 _ => {
                     for (infno, as_what) in infnos.iter().filter_map(|pair| self.pair(place, pair)) {
                         self.each(all, place, &[infno], |one| one.oinfno.clone_from(&as_what));
@@ -78,9 +87,23 @@ impl Builder<'_> {
                 one.key = Some(rule.clone());
             });
         }
+        for (place, inquiry) in self.rules.inquiries.values() {
+            self.each(all, place, std::slice::from_ref(&inquiry.infno), |_| {});
+        }
+    }
+
+    fn add_rows(&self, all: &mut BTreeMap<String, Transaction>) {
         for rows in self.rules.rows.values() {
             let rule = RowRule { node: rows.node.clone(), parts: rows.parts.clone() };
-            self.each(all, &rows.place, &rows.infno, |one| one.rows = Some(rule.clone()));
+            self.each(all, &rows.place, &rows.infno, |one| {
+                if !rule.parts.is_empty() {
+                    one.rows = Some(rule.clone());
+                }
+                if rows.max != 0 {
+                    let node = if rows.node.is_empty() { one.limit.node.clone() } else { rows.node.clone() };
+                    one.limit = RowLimit { node, max: rows.max, source: rows.source.clone() };
+                }
+            });
         }
     }
 
@@ -90,7 +113,7 @@ impl Builder<'_> {
             "replay_while_fresh" => OnRepeat::ReplayWhileFresh { seconds: key.fresh_seconds },
             "cancel_inquiry" => OnRepeat::CancelInquiry,
             "after_refusal_only" => OnRepeat::AfterRefusalOnly,
-            "ask_first" => OnRepeat::AskFirst { with: key.ask.clone() },
+            "ask_first" => OnRepeat::AskFirst,
             "forward" => OnRepeat::Forward,
             other => {
                 let known =
@@ -100,12 +123,18 @@ impl Builder<'_> {
             }
         };
         let freed_by = key.freed_by.iter().filter_map(|pair| self.pair(&key.place, pair));
+        let asks = self.rules.inquiries.get(&key.ask);
+        if asks.is_none() && (!key.ask.is_empty() || on_repeat == OnRepeat::AskFirst) {
+            let cure = nearest(&key.ask, self.rules.inquiries.keys().map(String::as_str));
+            self.complain(&key.place, format!("key.{family}: there is no inquiry `{}`", key.ask), &cure);
+        }
         Some(KeyRule {
             family: family.to_owned(),
             parts: key.parts.iter().map(|part| part_of(part)).collect(),
             generation: key.generation,
             fingerprint: key.fingerprint.iter().map(|field| field_of(field)).collect(),
             on_repeat,
+            ask: asks.map(|(_, inquiry)| Arc::new(inquiry.clone())),
             freed_by: freed_by.map(|(infno, by)| FreedBy { infno, by }).collect(),
             loose_without: key.loose_without.clone(),
         })
@@ -131,13 +160,17 @@ impl Builder<'_> {
             if let Some(one) = all.get_mut(infno) {
                 act(one);
             } else {
-                let cure = nearest(infno, self.rules.transactions.keys().map(String::as_str));
-                self.complain(place, format!("`{infno}` is no transaction of this profile"), &cure);
+                self.unknown(place, infno);
             }
         }
     }
 
-    fn complain(&self, place: &Place, text: String, cure: &str) {
+    pub(super) fn unknown(&self, place: &Place, infno: &str) {
+        let cure = nearest(infno, self.rules.transactions.keys().map(String::as_str));
+        self.complain(place, format!("`{infno}` is no transaction of this profile"), &cure);
+    }
+
+    pub(super) fn complain(&self, place: &Place, text: String, cure: &str) {
         let complaint = Complaint { file: place.file.clone(), line: place.line, text, cure: cure.to_owned() };
         self.complaints.borrow_mut().push(complaint);
     }
@@ -185,6 +218,7 @@ pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>
         .map(String::as_str)
         .collect();
     keys.extend(rules.line_fields.iter().map(String::as_str));
+    keys.extend(rules.inquiries.values().flat_map(|(_, inquiry)| &inquiry.fields).map(String::as_str));
     for one in transactions.values() {
         keys.extend(one.rows.iter().flat_map(|rows| &rows.parts).map(String::as_str));
         let Some(key) = &one.key else { continue };
@@ -197,8 +231,9 @@ pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>
 
 /// Keys whose values a reply's scanner keeps.
 pub(super) fn reply_wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>) -> Wanted {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 11] = [
         "reply_code",
+        "reply_success",
         "reply_text",
         "reply_gateway",
         "medins_setl_id",
@@ -211,7 +246,9 @@ pub(super) fn reply_wanted(rules: &Rules, transactions: &BTreeMap<String, Transa
     ];
     let named = FIELDS.iter().filter_map(|field| rules.names.get(*field)).flatten().map(String::as_str);
     let real = transactions.values().flat_map(|one| one.success_fields.iter().chain(&one.echo)).map(String::as_str);
-    Wanted::new(named.chain(real))
+    let asked = rules.inquiries.values().map(|(_, inquiry)| inquiry);
+    let asked = asked.flat_map(|one| one.fields.iter().chain([&one.echo, &one.says])).map(String::as_str);
+    Wanted::new(named.chain(real).chain(asked.filter(|name| !name.is_empty())))
 }
 
 /// What each key on the wire is to us, for one pass over a view.

@@ -67,6 +67,8 @@ pub struct ReplyView {
     pub err_msg: Option<String>,
     /// `code` of a gateway or of a family without infcode.
     pub code: Option<String>,
+    /// `success` of a hospital that answers the platform.
+    pub success: Option<String>,
     /// 结算ID, each once.
     pub setl_ids: Vec<String>,
     /// 就诊ID.
@@ -158,6 +160,7 @@ impl Profile {
             infcodes: infcodes.iter().filter_map(|found| found.filled()).map(str::to_owned).collect(),
             infcode: infcodes.first().map(|found| (*found).clone()),
             err_msg: picked.of("reply_text"),
+            success: self.names("reply_success").iter().find_map(|name| view.top(name)).map(str::to_owned),
             code: self.names("reply_gateway").iter().find_map(|name| view.top(name)).map(str::to_owned),
             setl_ids,
             mdtrt_id: picked.of("mdtrt_id"),
@@ -209,7 +212,7 @@ impl Profile {
     }
 
     /// True when a node of the path holds rows.
-    fn is_row(&self, path: &str) -> bool {
+    pub(super) fn is_row(&self, path: &str) -> bool {
         path.split('.').any(|node| self.names("row_nodes").iter().any(|one| one == node))
     }
 

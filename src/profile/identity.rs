@@ -63,7 +63,10 @@ impl Profile {
         if let Some(number) = self.number_in(last.as_bytes()) {
             return Some(number);
         }
-        let infnos = self.rules.services.get(&format!("{}/{last}", segments.next()?))?;
+        if let Some(infno) = self.rules.path_names.iter().find_map(|pair| pair.strip_prefix(last)?.strip_prefix(':')) {
+            return Some(infno.to_owned());
+        }
+        let (_, infnos) = self.rules.services.get(&format!("{}/{last}", segments.next()?))?;
         infnos.iter().find(|infno| in_body.contains(infno)).or_else(|| infnos.first()).cloned()
     }
 

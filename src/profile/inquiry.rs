@@ -1,6 +1,7 @@
-//! The question whether a recorded settlement still stands: 5203 in the envelope of the call that repeats it.
+//! The question whether what a recorded call did still stands, in the envelope of the call that repeats it.
 //!
-//! The envelope is the repeat's own, so sign-in, operator and routing headers are those of today.
+//! Which transaction asks (5203, 6301), for what, and what its answer means is a row of `[inquiry.*]`. The envelope is the
+//! repeat's own, so sign-in, operator and routing headers are those of today.
 
 use std::sync::Arc;
 
@@ -9,41 +10,52 @@ use bytes::Bytes;
 use crate::domain::message::{Body, HeaderLines, Request};
 use crate::domain::scan::{Found, Scanner, View, Wanted};
 
+use super::Profile;
 use super::refusal::{compact_time, quoted};
-use super::{Profile, ReplyView};
 
-/// 结算信息查询: needs psn_no, setl_id and mdtrt_id (`wire.md` §5.2) [C].
-const INFNO: &str = "5203";
-/// Says whether the settlement was refunded, 1 = yes (`wire.md` §5.2) [C]; some platforms may leave the old row at 0 [I].
-const REFUNDED: (&str, &str) = ("refd_setl_flag", "1");
 /// The member of every envelope that holds what is asked.
 const INPUT: &str = "input";
 
-/// Which settlement is asked for.
+/// A row of `[inquiry.*]`: how the platform is asked about an earlier call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inquiry {
+    /// 交易编号 that asks.
+    pub infno: String,
+    /// Members of `input.data`, in order.
+    pub fields: Vec<String>,
+    /// The field of the answer that must name what was asked under the same name; empty = none.
+    pub echo: String,
+    /// The field of the answer that tells where it stands.
+    pub says: String,
+    /// Its values with which it stands; empty = any but `undone`, none included.
+    pub stands: Vec<String>,
+    /// Its values with which it is as if it had never been.
+    pub undone: Vec<String>,
+}
+
+/// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
+    /// How it is asked.
+    pub inquiry: &'a Inquiry,
     /// 定点医药机构编号: our message id begins with it.
     pub fixmedins_code: &'a str,
-    /// 人员编号.
-    pub psn_no: &'a str,
-    /// 结算ID.
-    pub setl_id: &'a str,
-    /// 就诊ID.
-    pub mdtrt_id: &'a str,
+    /// The values of `inquiry.fields`, in their order.
+    pub values: &'a [String],
     /// Now.
     pub now_unix_ns: i64,
     /// Tells message ids of one second apart.
     pub tail: u16,
 }
 
-/// What the platform says of a settlement.
+/// What the platform says of an earlier call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stands {
-    /// It is there and was not refunded.
+    /// It was done and was not taken back.
     Alive,
-    /// It is there and was refunded.
-    Refunded,
-    /// It is not there; proves nothing.
+    /// It was taken back, or came to nothing.
+    Undone,
+    /// The answer proves nothing.
     Unproven,
 }
 
@@ -53,22 +65,35 @@ impl Profile {
         let body = self.inquiry_body(repeat.body.buffered()?, view, asked)?;
         Some(Request {
             method: repeat.method.clone(),
-            target: self.inquiry_target(&repeat.target),
+            target: self.inquiry_target(&repeat.target, &asked.inquiry.infno),
             http_minor: repeat.http_minor,
-            headers: self.inquiry_headers(&repeat.headers),
+            headers: self.inquiry_headers(&repeat.headers, &asked.inquiry.infno),
             body: Body::Buffered(body.into()),
         })
     }
 
-    /// What a reply of infcode 0 says of the settlement.
-    pub fn stands(&self, reply: &ReplyView, setl_id: &str) -> Stands {
-        let (field, yes) = REFUNDED;
-        let refunded = reply.dimensions.iter().any(|(name, value)| name == field && value == yes);
-        match reply.setl_ids.iter().any(|found| found == setl_id) {
-            true if refunded => Stands::Refunded,
-            true => Stands::Alive,
-            false => Stands::Unproven,
+    /// What a successful reply says of what was asked for.
+    pub fn stands(&self, reply: &View, asked: &Asked<'_>) -> Stands {
+        let Inquiry { fields, echo, says, stands, undone, .. } = asked.inquiry;
+        let wanted = fields.iter().position(|field| field == echo).and_then(|at| asked.values.get(at));
+        if wanted.is_some_and(|wanted| !self.written(echo).any(|name| holds(reply, name, wanted))) {
+            return Stands::Unproven;
         }
+        let said = reply.all(says).find(|found| !self.is_row(&found.above)).and_then(Found::filled);
+        let is_in = |values: &[String]| said.is_some_and(|said| values.iter().any(|value| value == said));
+        if is_in(undone) {
+            Stands::Undone
+        } else if stands.is_empty() || is_in(stands) {
+            Stands::Alive
+        } else {
+            Stands::Unproven
+        }
+    }
+
+    /// Our name of a field under all its names on the wire, or the name itself.
+    fn written<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n str> {
+        let known = self.names(name).iter().map(String::as_str);
+        known.chain(std::iter::once(name).filter(|name| self.names(name).is_empty()))
     }
 
     /// The members of the repeat's envelope in their order and with their bytes, less what only concerned the repeat.
@@ -87,7 +112,7 @@ impl Profile {
                 return Some(input(asked, double_encoded(view)).into_bytes());
             }
             if names("infno", key) {
-                return Some(quoted(INFNO).into_bytes());
+                return Some(quoted(&asked.inquiry.infno).into_bytes());
             }
             if names("msgid", key) {
                 return Some(quoted(&msgid(asked)).into_bytes());
@@ -110,15 +135,15 @@ impl Profile {
     }
 
     /// Style A changes its last segment, style B the service, style C nothing (`wire.md` §1.2).
-    fn inquiry_target(&self, target: &Bytes) -> Bytes {
+    fn inquiry_target(&self, target: &Bytes, infno: &str) -> Bytes {
         let end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
         let (path, rest) = target.split_at(end);
         let Some(slash) = path.iter().rposition(|byte| *byte == b'/') else { return target.clone() };
-        if let Some(number) = self.renumbered(&path[slash + 1..]) {
+        if let Some(number) = self.renumbered(&path[slash + 1..], infno) {
             return Bytes::from([&path[..=slash], number.as_bytes(), rest].concat());
         }
         let is_ours = |service: &&String| path.ends_with(service.as_bytes());
-        let asks = self.rules.services.iter().find(|(_, infnos)| infnos.iter().any(|infno| infno == INFNO));
+        let asks = self.rules.services.iter().find(|(_, (_, infnos))| infnos.iter().any(|one| one == infno));
         match (self.rules.services.keys().find(is_ours), asks) {
             (Some(service), Some((asks, _))) => {
                 Bytes::from([&path[..path.len() - service.len()], asks.as_bytes(), rest].concat())
@@ -127,20 +152,21 @@ impl Profile {
         }
     }
 
-    fn inquiry_headers(&self, headers: &HeaderLines) -> HeaderLines {
+    fn inquiry_headers(&self, headers: &HeaderLines, infno: &str) -> HeaderLines {
         let line = |(name, value): &(Bytes, Bytes)| {
             let number = name.eq_ignore_ascii_case(self.rules.number_header.as_bytes());
-            let value = number.then(|| self.renumbered(value)).flatten().map_or_else(|| value.clone(), Bytes::from);
+            let value =
+                number.then(|| self.renumbered(value, infno)).flatten().map_or_else(|| value.clone(), Bytes::from);
             (name.clone(), value)
         };
         headers.iter().map(line).collect()
     }
 
-    /// Our number in the place of another one, its prefix kept; `None` when no number stands there.
-    fn renumbered(&self, text: &[u8]) -> Option<String> {
+    /// `infno` in the place of another one, its prefix kept; `None` when no number stands there.
+    fn renumbered(&self, text: &[u8], infno: &str) -> Option<String> {
         self.number_in(text)?;
         let prefix = self.rules.number_prefixes.iter().find(|prefix| text.starts_with(prefix.as_bytes()));
-        Some(format!("{}{INFNO}", prefix.map_or("", String::as_str)))
+        Some(format!("{}{infno}", prefix.map_or("", String::as_str)))
     }
 }
 
@@ -151,9 +177,14 @@ fn msgid(asked: &Asked<'_>) -> String {
 }
 
 fn input(asked: &Asked<'_>, double_encoded: bool) -> String {
-    let (psn_no, setl_id, mdtrt_id) = (quoted(asked.psn_no), quoted(asked.setl_id), quoted(asked.mdtrt_id));
-    let input = format!(r#"{{"data":{{"psn_no":{psn_no},"setl_id":{setl_id},"mdtrt_id":{mdtrt_id}}}}}"#);
+    let members = asked.inquiry.fields.iter().zip(asked.values);
+    let members: Vec<String> = members.map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
+    let input = format!(r#"{{"data":{{{}}}}}"#, members.join(","));
     if double_encoded { quoted(&input) } else { input }
+}
+
+fn holds(reply: &View, name: &str, wanted: &str) -> bool {
+    reply.all(name).any(|found| found.filled() == Some(wanted))
 }
 
 /// Values inside a JSON text inside a string stand nowhere in the body.
@@ -184,11 +215,11 @@ mod tests {
             headers: vec![(Bytes::from_static(b"_api_name"), Bytes::from(header.to_owned()))],
             body: Body::Buffered(Bytes::copy_from_slice(body)),
         };
+        let inquiry = profile.transaction("2207").key.as_ref().and_then(|key| key.ask.clone()).unwrap();
         let asked = Asked {
+            inquiry: &inquiry,
             fixmedins_code: "H99",
-            psn_no: "P1",
-            setl_id: "S1",
-            mdtrt_id: "D1",
+            values: &["P1", "S1", "D1"].map(str::to_owned),
             now_unix_ns: 1_704_135_845_001_000_000,
             tail: 42,
         };

@@ -1,11 +1,13 @@
 //! The business key of a request: what makes two arrivals the same act (`money.md` §3).
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::domain::scan::{Row, Shape, View};
 
 use super::Profile;
 use super::canonical::{append, digest_of_set, number};
+use super::inquiry::Inquiry;
 use super::transaction::{Field, KeyRule, OnRepeat, Part, Transaction};
 
 /// A made key. `Debug` masks it: it may hold a person's number.
@@ -21,6 +23,8 @@ pub struct KeyParts {
     pub loose: Option<String>,
     /// What a repeat gets.
     pub on_repeat: OnRepeat,
+    /// How the platform is asked whether the first still stands.
+    pub ask: Option<Arc<Inquiry>>,
     /// The line adds a generation.
     pub generation: bool,
 }
@@ -59,6 +63,7 @@ impl Profile {
             fingerprint: rule.fingerprint.iter().map(|field| self.compared(field, view)).collect(),
             loose: (!rule.loose_without.is_empty()).then(|| text_without(&rule.loose_without)),
             on_repeat: rule.on_repeat.clone(),
+            ask: rule.ask.clone(),
             generation: rule.generation,
         })
     }

@@ -4,43 +4,25 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use super::dicts::Tables;
+pub use super::fields::Side;
+use super::fields::{self, Line};
+use super::texts::built_in;
+
 static LABELS: LazyLock<Labels> = LazyLock::new(|| {
-    Labels::read(
-        include_str!("../../profiles/baseline/labels.txt"),
-        include_str!("../../profiles/baseline/personal.txt"),
-    )
+    let text = |file| built_in(file).expect("a test finds every file");
+    Labels::read(text("baseline/fields.txt"), text("baseline/dicts.txt"), text("baseline/personal.txt"))
 });
 
-/// Which message of an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// What the HIS asked.
-    Request,
-    /// What was answered.
-    Answer,
-}
-
 /// What the specification says of a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Label {
-    /// Chinese name; may be empty.
-    pub label: &'static str,
-    /// `string`, `number`, `date`, …
-    pub kind: &'static str,
-    /// Longest value, as the table writes it; empty when it says nothing.
-    pub length: &'static str,
-    /// The table asks for it.
-    pub required: bool,
-    /// Name of its code table; empty when it has none.
-    pub table: &'static str,
-}
+pub type Label = fields::Label<'static>;
 
 /// Node and field to label.
 type ByPlace = HashMap<(&'static str, &'static str), Label>;
 
 /// The labels of every transaction.
 pub struct Labels {
-    tables: HashMap<&'static str, HashMap<&'static str, &'static str>>,
+    tables: Tables<'static>,
     /// Transaction and side, then node and field.
     exact: HashMap<(&'static str, Side), ByPlace>,
     /// The first transaction that names the field.
@@ -55,28 +37,20 @@ pub fn labels() -> &'static Labels {
 }
 
 impl Labels {
-    fn read(carried: &'static str, personal: &'static str) -> Labels {
-        let (mut tables, mut exact, mut any) = (HashMap::new(), HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
-        let (mut infno, mut side, mut node) = ("", Side::Request, "");
+    fn read(carried: &'static str, dicts: &'static str, personal: &'static str) -> Labels {
+        let (mut tables, mut exact, mut any) = (Tables::default(), HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
+        tables.read(dicts);
+        let (mut infno, mut place) = ("", (Side::Request, ""));
         for line in carried.lines() {
-            match line.split_at_checked(1) {
-                Some(("#", _)) | None => {}
-                Some(("=", rest)) => infno = rest,
-                Some(("<", rest)) => (side, node) = (Side::Request, rest),
-                Some((">", rest)) => (side, node) = (Side::Answer, rest),
-                Some(("@", rest)) => {
-                    let mut cells = rest.split('\t');
-                    let name = cells.next().unwrap_or_default();
-                    tables.insert(name, cells.filter_map(|cell| cell.split_once('=')).collect());
-                }
-                Some(_) => {
-                    let mut cells = line.split('\t');
-                    let mut cell = || cells.next().unwrap_or_default();
-                    let (field, label, kind, length) = (cell(), cell(), cell(), cell());
-                    let label = Label { label, kind, length, required: cell() == "!", table: cell() };
-                    exact.entry((infno, side)).or_default().insert((node, field), label);
+            match fields::read(line) {
+                Line::Transaction(begun) => infno = begun,
+                Line::Node { side, name, .. } => place = (side, name),
+                Line::Field(field, label) => {
+                    exact.entry((infno, place.0)).or_default().insert((place.1, field), label);
                     any.entry(field).or_insert(label);
                 }
+                // Nobody vouches for how others write it: such a field stays unknown, and so hidden.
+                Line::Elsewhere(_) | Line::Nothing => {}
             }
         }
         let said = |what| move |line: &'static str| line.strip_prefix(what);
@@ -101,7 +75,7 @@ impl Labels {
 
     /// What a code of a table means.
     pub fn meaning(&self, table: &str, code: &str) -> Option<&'static str> {
-        self.tables.get(table)?.get(code).copied()
+        self.tables.meaning(table, code)
     }
 
     /// Whether the value of a field must be hidden from whoever may not see personal data.

@@ -3,17 +3,17 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use toml_edit::Document;
+use toml_edit::{Document, TableLike};
 
 use crate::domain::class::Class;
 
-use super::Profile;
 use super::build::{Builder, frees, reply_wanted, roles, wanted};
 use super::complaint::{Complaint, nearest};
 use super::rules::{NAMES, Rules, UNKNOWN};
 use super::sheet::Sheet;
 use super::texts::Texts;
 use super::transaction::Transaction;
+use super::{Profile, dicts, fields};
 
 /// Profiles that inherit one from another.
 const ANCESTORS_MAX: usize = 4;
@@ -22,10 +22,16 @@ pub(super) fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>>
     let complaints = RefCell::new(Vec::new());
     let mut rules = Rules::default();
     let mut resolved = String::new();
-    let mut loading = Loading { texts, complaints: &complaints, rules: &mut rules, resolved: &mut resolved };
-    loading.profile(name, 0);
+    walk(name, texts, &complaints, &mut |sheet, root| {
+        rules.apply(sheet, root);
+        resolved.push_str(&format!("#: {}\n{}\n", sheet.file, sheet.text.trim_end()));
+    });
+    if rules.names.is_empty() && !complaints.borrow().is_empty() {
+        return Err(complaints.into_inner()); // Nothing was read: what is lacking follows from that.
+    }
     let transactions = Builder { rules: &rules, complaints: &complaints }.transactions();
     check_whole(name, &rules, &complaints);
+    check_tables(&rules, texts, &complaints);
     let complaints = complaints.into_inner();
     if !complaints.is_empty() {
         return Err(complaints);
@@ -43,60 +49,67 @@ pub(super) fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>>
     })
 }
 
-/// Reads a profile's files in order: ancestors, its parts, itself.
-struct Loading<'a> {
-    texts: &'a Texts,
-    complaints: &'a RefCell<Vec<Complaint>>,
-    rules: &'a mut Rules,
-    resolved: &'a mut String,
+/// Reads a profile's files in order (ancestors, parts, itself) and shows each to `visit`.
+pub(super) fn walk(
+    name: &str,
+    texts: &Texts,
+    complaints: &RefCell<Vec<Complaint>>,
+    visit: &mut dyn FnMut(&Sheet<'_>, &dyn TableLike),
+) {
+    Walk { texts, complaints, visit }.profile(name, &mut Vec::new());
 }
 
-impl Loading<'_> {
-    fn profile(&mut self, name: &str, depth: usize) {
+struct Walk<'a> {
+    texts: &'a Texts,
+    complaints: &'a RefCell<Vec<Complaint>>,
+    visit: &'a mut dyn FnMut(&Sheet<'_>, &dyn TableLike),
+}
+
+impl Walk<'_> {
+    /// `heirs`: the files that led here, each inheriting from the next.
+    fn profile(&mut self, name: &str, heirs: &mut Vec<(String, usize)>) {
         let file = format!("{name}.toml");
+        let said_at = heirs.last().cloned().unwrap_or_else(|| (file.clone(), 0));
+        if heirs.iter().any(|(heir, _)| *heir == file) {
+            let circle: Vec<&str> = heirs.iter().map(|(heir, _)| heir.as_str()).chain([file.as_str()]).collect();
+            let text = format!("a circle of `inherits`: {}", circle.join(" -> "));
+            return self.complain(said_at, text, "let one of them inherit `baseline`".to_owned());
+        }
+        if heirs.len() > ANCESTORS_MAX {
+            return self.complain(said_at, "too many ancestors".to_owned(), format!("at most {ANCESTORS_MAX}"));
+        }
         let Some(text) = self.texts.of(&file) else {
             let cure = nearest(name, self.texts.names());
             let cure = if cure.is_empty() { format!("there are: {}", self.texts.names().join(", ")) } else { cure };
-            return self.complain(&file, 0, format!("no profile `{name}`"), cure);
+            return self.complain(said_at, format!("no profile `{name}`"), cure);
         };
-        let sheet = Sheet { file: &file, text: &text, complaints: self.complaints };
+        let sheet = Sheet::new(&file, text, self.complaints);
         let Some(document) = parse(&sheet) else { return };
         let root = document.as_table();
         if let Some(parent) = sheet.words(root, "inherits") {
-            if depth == ANCESTORS_MAX {
-                return self.complain(
-                    &file,
-                    0,
-                    "too many ancestors".to_owned(),
-                    "break the circle of `inherits`".to_owned(),
-                );
-            }
-            self.profile(&parent, depth + 1);
+            heirs.push((file.clone(), sheet.line_of(root, "inherits")));
+            self.profile(&parent, heirs);
+            heirs.pop();
         }
         for part in sheet.list(root, "parts").unwrap_or_default() {
-            self.part(&file, &part);
+            self.part(&sheet, root, &part);
         }
-        self.rules.apply(&sheet, root);
-        self.keep(&file, &text);
+        (self.visit)(&sheet, root);
     }
 
-    fn part(&mut self, of: &str, file: &str) {
+    fn part(&mut self, of: &Sheet<'_>, root: &dyn TableLike, file: &str) {
         let Some(text) = self.texts.of(file) else {
-            return self.complain(of, 0, format!("no file `{file}`"), String::new());
+            let at = (of.file.to_owned(), of.line_of(root, "parts"));
+            return self.complain(at, format!("no file `{file}`"), nearest(file, self.texts.files()));
         };
-        let sheet = Sheet { file, text: &text, complaints: self.complaints };
+        let sheet = Sheet::new(file, text, self.complaints);
         if let Some(document) = parse(&sheet) {
-            self.rules.apply(&sheet, document.as_table());
-            self.keep(file, &text);
+            (self.visit)(&sheet, document.as_table());
         }
     }
 
-    fn keep(&mut self, file: &str, text: &str) {
-        self.resolved.push_str(&format!("#: {file}\n{}\n", text.trim_end()));
-    }
-
-    fn complain(&self, file: &str, line: usize, text: String, cure: String) {
-        self.complaints.borrow_mut().push(Complaint { file: file.to_owned(), line, text, cure });
+    fn complain(&self, at: (String, usize), text: String, cure: String) {
+        self.complaints.borrow_mut().push(Complaint { file: at.0, line: at.1, text, cure });
     }
 }
 
@@ -127,11 +140,38 @@ fn check_whole(name: &str, rules: &Rules, complaints: &RefCell<Vec<Complaint>>) 
     for text in UNKNOWN.into_iter().filter(|text| rules.unknown.get(*text).is_none_or(String::is_empty)) {
         lacks(&format!("unknown.{text}"));
     }
-    if rules.refusal.members.is_empty() || rules.refusal.members_by_code.is_empty() || rules.refusal.infcode.is_empty()
-    {
+    let refusal = &rules.refusal;
+    let shapes = [&refusal.members, &refusal.members_by_code, &refusal.members_by_success];
+    if shapes.into_iter().any(Vec::is_empty) || refusal.infcode.is_empty() {
         lacks("the shape of the refusal");
     }
     if rules.transactions.is_empty() {
         lacks("any transaction");
+    }
+}
+
+/// The tables named must be there; those of a site are read here, the built-in ones by a test.
+fn check_tables(rules: &Rules, texts: &Texts, complaints: &RefCell<Vec<Complaint>>) {
+    let (fields, tables) = (&rules.field_files, &rules.table_files);
+    for (place, files, check) in [
+        (&fields.0, &fields.1, fields::check as fn(&str) -> Vec<(usize, String)>),
+        (&tables.0, &tables.1, dicts::check),
+    ] {
+        for file in files {
+            let complain = |file: &str, line: usize, text: String, cure: String| {
+                complaints.borrow_mut().push(Complaint { file: file.to_owned(), line, text, cure });
+            };
+            match texts.of(file) {
+                None => {
+                    let cure = nearest(file, texts.files());
+                    complain(&place.file, place.line, format!("no file `{file}`"), cure);
+                }
+                Some(text) if texts.is_own(file) => {
+                    let found = check(text).into_iter();
+                    found.for_each(|(line, text)| complain(file, line, text, "see profiles/README.md".to_owned()));
+                }
+                Some(_) => {}
+            }
+        }
     }
 }

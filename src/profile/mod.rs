@@ -13,15 +13,22 @@ mod sheet; // One file, read with places.
 mod rules; // What the files say.
 
 mod apply; // One file laid over what was said before.
+mod apply_wire; // Its sections of paths, hosts, answers and tables.
 
 mod build; // Sections to transactions.
+mod check_wire; // What they say of paths, routes and results.
 
+pub mod dicts; // What codes mean.
 pub mod envelope; // What a request and a reply say of themselves.
+pub mod fields; // Which fields a message has.
 pub mod identity; // Which transaction a request is.
-pub mod inquiry; // Whether a recorded settlement still stands.
+pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
 pub mod refusal; // The gateway's own words, in the platform's shape.
+mod signing; // What a platform asks of a signature.
+pub mod sources; // Every value with the file and line that says it.
+pub mod wire; // Paths, routes, the platform's answers, results of reconciliation.
 
 mod canonical; // One spelling for compared values.
 
@@ -33,9 +40,10 @@ use crate::domain::scan::Wanted;
 pub use complaint::Complaint;
 pub use envelope::{Envelope, ReplyView};
 pub use identity::Identity;
-pub use inquiry::{Asked, Stands};
+pub use inquiry::{Asked, Inquiry, Stands};
 pub use key::{KeyParts, Similar};
 pub use refusal::{NativeBody, Refused, UnknownText};
+pub use sources::Sources;
 pub use texts::Texts;
 pub use transaction::{ErrClass, FreedBy, KeyRule, OnRepeat, Transaction};
 
@@ -141,5 +149,9 @@ fn rank(class: ErrClass) -> u8 {
     }
 }
 
+#[cfg(test)]
+mod bad_profiles; // Wrong texts, and what is said of them.
+#[cfg(test)]
+mod provinces; // What the built-in profiles come to.
 #[cfg(test)]
 mod tests;

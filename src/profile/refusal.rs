@@ -1,7 +1,7 @@
 //! The gateway's own words in the platform's shape: the native refusal and what is said of an unknown outcome.
 
 use super::Profile;
-use super::transaction::Transaction;
+use super::transaction::{ReplyStyle, Transaction};
 
 /// How every text of an unknown outcome begins, within the 20 characters that the narrowest screen shows (`money.md` §4).
 pub(super) const WARNING: &str = "【结果未知】勿重收、勿转自费";
@@ -15,6 +15,8 @@ pub struct Refused<'a> {
     pub msgid: &'a str,
     /// Chinese text for the person at the screen.
     pub err_msg: &'a str,
+    /// True when the platform called the hospital.
+    pub to_platform: bool,
     /// Now.
     pub now_unix_ns: i64,
 }
@@ -43,8 +45,12 @@ impl Profile {
     /// The platform's own "no" from the gateway: -1 in the profile's type and member order.
     pub fn native_refusal(&self, says: &Refused<'_>) -> NativeBody {
         let shape = &self.rules.refusal;
-        let by_code = self.transaction(says.infno).reply_by_code;
-        let members = if by_code { &shape.members_by_code } else { &shape.members };
+        let members = match self.transaction(says.infno).reply {
+            _ if says.to_platform => &shape.members_by_success,
+            ReplyStyle::Infcode => &shape.members,
+            ReplyStyle::Code => &shape.members_by_code,
+            ReplyStyle::Success => &shape.members_by_success,
+        };
         let time = || quoted(&compact_time(says.now_unix_ns));
         let minus_one = if shape.infcode == "string" { "\"-1\"" } else { "-1" };
         let value = |member: &str| match member {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::domain::class::Class;
 
-use super::transaction::ErrClass;
+use super::inquiry::Inquiry;
+use super::transaction::{ErrClass, RowLimit};
 
 /// Where a section was last spoken of.
 #[derive(Debug, Clone, Default)]
@@ -18,9 +19,12 @@ pub(super) struct Place {
 pub(super) struct Rules {
     pub(super) title: String,
     pub(super) transactions: BTreeMap<String, Row>,
-    pub(super) services: BTreeMap<String, Vec<String>>,
+    pub(super) services: BTreeMap<String, (Place, Vec<String>)>,
+    pub(super) urls: Vec<String>,
     pub(super) number_prefixes: Vec<String>,
     pub(super) number_header: String,
+    /// Last segment of a path → transaction (calls of the platform).
+    pub(super) path_names: Vec<String>,
     /// Our name of an envelope field → its names on the wire.
     pub(super) names: BTreeMap<String, Vec<String>>,
     pub(super) cross_region_digits: u64,
@@ -31,13 +35,25 @@ pub(super) struct Rules {
     pub(super) traits: BTreeMap<String, (Place, Vec<String>)>,
     pub(super) substances: BTreeMap<String, Substance>,
     pub(super) keys: BTreeMap<String, Key>,
+    pub(super) inquiries: BTreeMap<String, (Place, Inquiry)>,
     pub(super) rows: BTreeMap<String, Rows>,
     pub(super) refusing_codes: Vec<String>,
     pub(super) refusing_statuses: Vec<u16>,
     pub(super) by_code: (Place, Vec<String>),
+    pub(super) by_success: (Place, Vec<String>),
     pub(super) errs: BTreeMap<String, Err>,
     pub(super) refusal: Refusal,
     pub(super) unknown: BTreeMap<String, String>,
+    pub(super) signing: super::signing::Said,
+    pub(super) answer: Answer,
+    pub(super) hosts: BTreeMap<String, String>,
+    pub(super) routes: BTreeMap<String, Route>,
+    pub(super) statements: BTreeMap<String, Statement>,
+    /// Files of field tables and of code tables, in the order they are laid over each other.
+    pub(super) field_files: (Place, Vec<String>),
+    pub(super) table_files: (Place, Vec<String>),
+    /// A field by its first name → every way it is written.
+    pub(super) spellings: BTreeMap<String, Vec<String>>,
 }
 
 /// A row of the specification's tables.
@@ -46,7 +62,8 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) class: Option<Class>,
     pub(super) undo: Vec<String>,
-    pub(super) by_2601: bool,
+    pub(super) limit: RowLimit,
+    pub(super) source: String,
 }
 
 /// What makes a success real.
@@ -80,6 +97,35 @@ pub(super) struct Rows {
     pub(super) infno: Vec<String>,
     pub(super) node: String,
     pub(super) parts: Vec<String>,
+    pub(super) max: u64,
+    pub(super) source: String,
+}
+
+/// How the platform itself writes its answers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answer {
+    pub(super) members: Vec<String>,
+    pub(super) infcode: String,
+    pub(super) success_text: String,
+}
+
+/// What goes to another host than the rest.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Route {
+    pub(super) place: Place,
+    pub(super) host: String,
+    pub(super) prefix: String,
+    pub(super) infno: Vec<String>,
+}
+
+/// What a reconciliation's result word means, as it was written.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Statement {
+    pub(super) place: Place,
+    pub(super) infno: Vec<String>,
+    pub(super) field: String,
+    pub(super) balanced: String,
+    pub(super) meanings: Vec<String>,
 }
 
 /// What a text beside -1 means.
@@ -98,10 +144,11 @@ pub(super) struct Refusal {
     pub(super) infcode: String,
     pub(super) members: Vec<String>,
     pub(super) members_by_code: Vec<String>,
+    pub(super) members_by_success: Vec<String>,
 }
 
 /// Fields of the envelope and the reply that a profile may name.
-pub(super) const NAMES: [&str; 23] = [
+pub(super) const NAMES: [&str; 24] = [
     "infno",
     "msgid",
     "fixmedins_code",
@@ -124,9 +171,10 @@ pub(super) const NAMES: [&str; 23] = [
     "reply_code",
     "reply_text",
     "reply_gateway",
+    "reply_success",
     "medins_setl_id",
 ];
 /// Lists of single transactions.
-pub(super) const TRAITS: [&str; 3] = ["fenced", "reopens", "oinfno"];
+pub(super) const TRAITS: [&str; 5] = ["fenced", "reopens", "oinfno", "by_2601", "withdrawn"];
 /// Texts of the unknown outcome.
 pub(super) const UNKNOWN: [&str; 3] = ["waiting", "lost", "repeat"];

@@ -11,10 +11,17 @@ use super::complaint::{Complaint, nearest};
 pub(super) struct Sheet<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
-    pub(super) complaints: &'a RefCell<Vec<Complaint>>,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    complaints: &'a RefCell<Vec<Complaint>>,
 }
 
-impl Sheet<'_> {
+impl<'a> Sheet<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str, complaints: &'a RefCell<Vec<Complaint>>) -> Sheet<'a> {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Sheet { file, text, lines, complaints }
+    }
+
     /// Adds a complaint about the bytes at `span`.
     pub(super) fn complain(&self, span: Option<Range<usize>>, text: impl Into<String>, cure: impl Into<String>) {
         let line = span.map_or(0, |span| self.line(span.start));
@@ -24,8 +31,12 @@ impl Sheet<'_> {
 
     /// The line, from 1, of a byte.
     pub(super) fn line(&self, at: usize) -> usize {
-        let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
+        self.lines.partition_point(|begin| *begin <= at)
+    }
+
+    /// The line of what stands under `name`; 0 where nothing stands.
+    pub(super) fn line_of(&self, table: &dyn TableLike, name: &str) -> usize {
+        table.get(name).and_then(Item::span).map_or(0, |span| self.line(span.start))
     }
 
     /// Complains about every key that is not known here.

@@ -1,16 +1,32 @@
 //! Where profile texts come from: built into the program, and whatever a site put in front of them.
 
-use std::borrow::Cow;
+macro_rules! built_in {
+    ($($file:literal),* $(,)?) => { &[$(($file, include_str!(concat!("../../profiles/", $file)))),*] };
+}
 
-const EMBEDDED: [(&str, &str); 3] = [
-    ("baseline.toml", include_str!("../../profiles/baseline.toml")),
-    ("baseline/transactions.toml", include_str!("../../profiles/baseline/transactions.toml")),
-    ("guangdong.toml", include_str!("../../profiles/guangdong.toml")),
+/// A test lists the folder and finds each file here.
+const EMBEDDED: &[(&str, &str)] = built_in![
+    "baseline.toml",
+    "baseline/dicts.txt",
+    "baseline/fields.txt",
+    "baseline/personal.txt",
+    "baseline/transactions.toml",
+    "guangdong.toml",
+    "guangxi.toml",
+    "hebei.toml",
+    "hunan.toml",
+    "jiangsu.toml",
+    "jiangxi.toml",
+    "jiangxi/dicts.txt",
+    "jilin.toml",
+    "shaanxi.toml",
+    "zhejiang.toml",
 ];
 
 /// Profile files by name, with `/` between folder and file.
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
+    folder: String,
     in_front: Vec<(String, String)>,
 }
 
@@ -22,22 +38,53 @@ impl Texts {
 
     /// A site's files stand in front of the built-in ones: (name relative to its folder, text).
     pub fn with(in_front: Vec<(String, String)>) -> Texts {
-        Texts { in_front }
+        Texts { folder: "profiles".to_owned(), in_front }
+    }
+
+    /// A site's files with the folder that they were read from.
+    pub fn of_folder(folder: &str, in_front: Vec<(String, String)>) -> Texts {
+        Texts { folder: folder.trim_end_matches('/').to_owned(), in_front }
     }
 
     /// The text of a file.
-    pub fn of(&self, file: &str) -> Option<Cow<'_, str>> {
+    pub fn of(&self, file: &str) -> Option<&str> {
         let own = self.in_front.iter().find(|(name, _)| name == file).map(|(_, text)| text.as_str());
-        own.or_else(|| EMBEDDED.iter().find(|(name, _)| *name == file).map(|(_, text)| *text)).map(Cow::Borrowed)
+        own.or_else(|| built_in(file))
+    }
+
+    /// True for a file of the site.
+    pub fn is_own(&self, file: &str) -> bool {
+        self.in_front.iter().any(|(name, _)| name == file)
+    }
+
+    /// The file as people find it: in the site's folder, or in the project's `profiles/`.
+    pub fn shown(&self, file: &str) -> String {
+        let folder = if self.is_own(file) { self.folder.as_str() } else { "profiles" };
+        format!("{folder}/{file}")
+    }
+
+    /// Names of all files, built-in ones too.
+    pub fn files(&self) -> Vec<&str> {
+        let all = self.in_front.iter().map(|(name, _)| name.as_str()).chain(EMBEDDED.iter().map(|(name, _)| *name));
+        let mut files: Vec<&str> = all.collect();
+        files.sort_unstable();
+        files.dedup();
+        files
     }
 
     /// Names of all profiles, without `.toml`.
     pub fn names(&self) -> Vec<&str> {
-        let all = self.in_front.iter().map(|(name, _)| name.as_str()).chain(EMBEDDED.iter().map(|(name, _)| *name));
-        let mut names: Vec<&str> =
-            all.filter(|name| !name.contains('/')).filter_map(|name| name.strip_suffix(".toml")).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let profiles = self.files().into_iter().filter(|name| !name.contains('/'));
+        profiles.filter_map(|name| name.strip_suffix(".toml")).collect()
     }
+
+    /// Names of the site's own profiles, without `.toml`.
+    pub fn own_names(&self) -> Vec<&str> {
+        self.names().into_iter().filter(|name| self.is_own(&format!("{name}.toml"))).collect()
+    }
+}
+
+/// The text of a built-in file.
+pub(super) fn built_in(file: &str) -> Option<&'static str> {
+    EMBEDDED.iter().find(|(name, _)| *name == file).map(|(_, text)| *text)
 }

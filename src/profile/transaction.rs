@@ -1,6 +1,10 @@
 //! What one transaction (交易) is to the gateway.
 
+use std::sync::Arc;
+
 use crate::domain::class::Class;
+
+use super::inquiry::Inquiry;
 
 /// One transaction number and everything decided about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +35,25 @@ pub struct Transaction {
     pub stage_reopens: bool,
     /// Held by the fence of its person (`money.md` §5).
     pub fenced: bool,
-    /// Its reply says `code`, not `infcode`.
-    pub reply_by_code: bool,
+    /// How its reply says yes or no.
+    pub reply: ReplyStyle,
+    /// The province has given it up.
+    pub withdrawn: bool,
+    /// How many rows one call may carry; `max` 0 = nobody says.
+    pub limit: RowLimit,
+    /// Mark (C, S, I, P) and who says that the number exists; empty for a site's own.
+    pub source: String,
+}
+
+/// How many rows one call may carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowLimit {
+    /// The list node.
+    pub node: String,
+    /// Rows; 0 = nobody says.
+    pub max: u64,
+    /// Mark (C, S, I, P) and who says it.
+    pub source: String,
 }
 
 impl Transaction {
@@ -52,7 +73,10 @@ impl Transaction {
             echo: None,
             stage_reopens: false,
             fenced: false,
-            reply_by_code: false,
+            reply: ReplyStyle::Infcode,
+            withdrawn: false,
+            limit: RowLimit::default(),
+            source: String::new(),
         }
     }
 }
@@ -70,6 +94,8 @@ pub struct KeyRule {
     pub fingerprint: Vec<Field>,
     /// What a repeat gets.
     pub on_repeat: OnRepeat,
+    /// How the platform is asked whether the first still stands.
+    pub ask: Option<Arc<Inquiry>>,
     /// What frees the key.
     pub freed_by: Vec<FreedBy>,
     /// Names of parts left out of the loose key.
@@ -112,6 +138,29 @@ impl Field {
     }
 }
 
+/// How a reply says yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyStyle {
+    /// `infcode` 0 or -1.
+    #[default]
+    Infcode,
+    /// `code` 0 or another.
+    Code,
+    /// `success` true or false: the hospital's answer to a call of the platform.
+    Success,
+}
+
+impl ReplyStyle {
+    /// The member that says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            ReplyStyle::Infcode => "infcode",
+            ReplyStyle::Code => "code",
+            ReplyStyle::Success => "success",
+        }
+    }
+}
+
 /// What a repeat of a key gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnRepeat {
@@ -127,10 +176,7 @@ pub enum OnRepeat {
     /// Forwarded only after a refusal or a proof that the first was not done.
     AfterRefusalOnly,
     /// Not before the platform was asked about the first.
-    AskFirst {
-        /// The transaction that asks.
-        with: String,
-    },
+    AskFirst,
     /// Always forwarded.
     Forward,
 }

@@ -8,17 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-/// How values that are no strings stand in the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Form {
-    /// A: numbers and booleans stay what they are; whatever is empty is dropped at every depth.
-    Kept,
-    /// B: nested scalars become strings; an empty object is kept, an empty list is dropped; members sorted without regard to case.
-    Texts,
-    /// B': the first level below `data` becomes strings, deeper ones stay; whatever is empty is dropped.
-    FirstLevelTexts,
-}
+use crate::domain::terms::Canonical;
 
 /// Members that are never signed.
 const UNSIGNED: [&str; 3] = ["signData", "encData", "extra"];
@@ -29,7 +19,7 @@ const DEPTH_MAX: usize = 64;
 ///
 /// # Errors
 /// When the body is no JSON object, nests too deep, or holds what the form leaves undefined.
-pub fn signing_text(form: Form, body: &str, app_secret: &str) -> Result<Zeroizing<String>, CanonicalError> {
+pub fn signing_text(form: Canonical, body: &str, app_secret: &str) -> Result<Zeroizing<String>, CanonicalError> {
     let members: Members<'_> = serde_json::from_str(body).map_err(|_| CanonicalError::NoObject)?;
     let mut pairs = Vec::new();
     for (name, value) in members.iter().filter(|(name, _)| !UNSIGNED.contains(&name.as_str())) {
@@ -37,18 +27,19 @@ pub fn signing_text(form: Form, body: &str, app_secret: &str) -> Result<Zeroizin
             pairs.push(format!("{name}={text}"));
         }
     }
-    if form == Form::Texts {
+    if form == Canonical::Texts {
         // The reference sorts its finished texts once more, with the `&` that follows each.
         pairs.sort_by_cached_key(|pair| format!("{pair}&").to_lowercase());
     }
-    pairs.push(format!("key={app_secret}"));
-    Ok(Zeroizing::new(pairs.join("&")))
+    pairs.push("key=".to_owned());
+    // Made in one piece, so that no copy of the secret is left behind.
+    Ok(Zeroizing::new([pairs.join("&").as_str(), app_secret].concat()))
 }
 
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 /// A member of the outermost object: strings and scalars bare, containers as compact JSON.
-fn top_level(form: Form, raw: &str) -> Result<Option<String>, CanonicalError> {
+fn top_level(form: Canonical, raw: &str) -> Result<Option<String>, CanonicalError> {
     match raw.as_bytes().first() {
         Some(b'"') => Ok(Some(string(raw)?).filter(|text| !text.is_empty())),
         Some(b'{' | b'[') => cleaned(form, raw, 1),
@@ -57,7 +48,7 @@ fn top_level(form: Form, raw: &str) -> Result<Option<String>, CanonicalError> {
 }
 
 /// A nested value as compact JSON; `None` when the form drops it.
-fn cleaned(form: Form, raw: &str, depth: usize) -> Result<Option<String>, CanonicalError> {
+fn cleaned(form: Canonical, raw: &str, depth: usize) -> Result<Option<String>, CanonicalError> {
     if depth > DEPTH_MAX {
         return Err(CanonicalError::TooDeep);
     }
@@ -70,7 +61,7 @@ fn cleaned(form: Form, raw: &str, depth: usize) -> Result<Option<String>, Canoni
                     kept.push(format!("{}:{text}", quoted(&name)));
                 }
             }
-            let empty = kept.is_empty() && form != Form::Texts;
+            let empty = kept.is_empty() && form != Canonical::Texts;
             Ok((!empty).then(|| format!("{{{}}}", kept.join(","))))
         }
         Some(b'[') => {
@@ -79,7 +70,7 @@ fn cleaned(form: Form, raw: &str, depth: usize) -> Result<Option<String>, Canoni
             for value in values {
                 match cleaned(form, value.get(), depth + 1)? {
                     Some(text) => kept.push(text),
-                    None if form == Form::Texts => return Err(CanonicalError::EmptyInList),
+                    None if form == Canonical::Texts => return Err(CanonicalError::EmptyInList),
                     None => {}
                 }
             }
@@ -87,7 +78,7 @@ fn cleaned(form: Form, raw: &str, depth: usize) -> Result<Option<String>, Canoni
         }
         Some(b'"') => Ok(Some(string(raw)?).filter(|text| !text.is_empty()).map(|text| quoted(&text))),
         _ if raw == "null" => Ok(None),
-        _ if form == Form::Texts || (form == Form::FirstLevelTexts && depth == 2) => Ok(Some(quoted(raw))),
+        _ if form == Canonical::Texts || (form == Canonical::FirstLevelTexts && depth == 2) => Ok(Some(quoted(raw))),
         _ => Ok(Some(raw.to_owned())),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Order: sign the plain text, then encrypt `data` into `encData`, then remove `data`.
 
+use zeroize::Zeroizing;
+
 use super::sm4::{self, Key, NotDecrypted};
 
 /// The SM4 key of an application: the first 16 characters of the upper-case hex of SM4-ECB(first 16 characters of `app_id`,
@@ -13,7 +15,7 @@ pub fn key(app_id: &str, app_secret: &str) -> Result<Key, AppIdTooShort> {
     let first = app_id.get(..16).filter(|first| first.is_ascii()).ok_or(AppIdTooShort)?;
     let mut key = Key::default();
     key.copy_from_slice(first.as_bytes());
-    let hex = hex::encode_upper(sm4::encrypt_ecb(&key, app_secret.as_bytes()));
+    let hex = Zeroizing::new(hex::encode_upper(sm4::encrypt_ecb(&key, app_secret.as_bytes())));
     key.copy_from_slice(&hex.as_bytes()[..16]);
     Ok(key)
 }

@@ -1,13 +1,17 @@
 //! SM2 signatures (GB/T 32918.2): keys as clients write them, r ‖ s and DER, a signer that may live in a box of its own.
 
+use std::fmt;
+
 use getrandom::SysRng;
 use sm2::dsa::signature::hazmat::{PrehashVerifier, RandomizedPrehashSigner};
 use sm2::dsa::{Signature, SigningKey, VerifyingKey};
+use sm2::elliptic_curve::{Field, Generate};
 use sm2::elliptic_curve::sec1::ToSec1Point;
-use sm2::{PublicKey, SecretKey};
+use sm2::{PublicKey, Scalar, SecretKey};
 use zeroize::Zeroizing;
 
 use super::digest::{self, UserIdTooLong};
+use crate::domain::terms::Encoding;
 
 /// r ‖ s.
 pub type RawSignature = [u8; 64];
@@ -34,8 +38,9 @@ pub fn sign(signer: &dyn Signer, user_id: &[u8], message: &[u8]) -> Result<RawSi
 }
 
 /// A key in this process. Wiped when dropped; its signatures are hedged: random, and safe where randomness fails.
+#[derive(Clone)]
 pub struct SoftKey {
-    secret: SecretKey,
+    pub(super) secret: SecretKey,
 }
 
 impl SoftKey {
@@ -50,7 +55,28 @@ impl SoftKey {
             scalar => scalar,
         };
         let secret = SecretKey::from_slice(scalar).map_err(|_| KeyError::Private(bytes.len()))?;
-        Ok(SoftKey { secret })
+        SoftKey::of(secret).ok_or(KeyError::Private(bytes.len()))
+    }
+
+    /// A new key.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn generate() -> Result<SoftKey, KeyError> {
+        let secret = SecretKey::try_generate_from_rng(&mut SysRng).map_err(|_| KeyError::NoRandomness)?;
+        SoftKey::of(secret).ok_or(KeyError::NoRandomness)
+    }
+
+    /// `None` for the one scalar, n - 1, that is a key of the curve and cannot sign.
+    pub(super) fn of(secret: SecretKey) -> Option<SoftKey> {
+        let signs = !bool::from((*secret.to_nonzero_scalar() + Scalar::ONE).is_zero());
+        signs.then_some(SoftKey { secret })
+    }
+}
+
+impl fmt::Debug for SoftKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SoftKey(***)")
     }
 }
 
@@ -72,11 +98,14 @@ impl Signer for SoftKey {
 pub struct Verifier(VerifyingKey);
 
 impl Verifier {
-    /// Reads a public key: 64 bytes x ‖ y, or 65 with the tag 04, as Base64 or hex.
+    /// Reads a public key: 64 bytes x ‖ y, or 65 with the tag 04, as Base64 or hex; or PEM.
     ///
     /// # Errors
     /// When it is no such text, or no point of the curve.
     pub fn parse(text: &str) -> Result<Verifier, KeyError> {
+        if text.trim_start().starts_with("-----BEGIN") {
+            return super::pem::public(text);
+        }
         let bytes = key_bytes(text)?;
         let tagged = if bytes.len() == 64 { [&[4], bytes.as_slice()].concat() } else { bytes };
         if tagged.first() != Some(&4) {
@@ -84,6 +113,15 @@ impl Verifier {
         }
         let key = VerifyingKey::from_sec1_bytes("", &tagged).map_err(|_| KeyError::Public(tagged.len()))?;
         Ok(Verifier(key))
+    }
+
+    /// The key of x ‖ y.
+    ///
+    /// # Errors
+    /// When it is no point of the curve.
+    pub fn of(public: &[u8; 64]) -> Result<Verifier, KeyError> {
+        let tagged = [&[4], public.as_slice()].concat();
+        VerifyingKey::from_sec1_bytes("", &tagged).map(Verifier).map_err(|_| KeyError::Public(tagged.len()))
     }
 
     /// x ‖ y.
@@ -101,6 +139,17 @@ impl Verifier {
         };
         let Ok(identity) = digest::identity(user_id, &self.public()) else { return false };
         signature.is_ok_and(|signature| self.0.verify_prehash(&digest::message(&identity, message), &signature).is_ok())
+    }
+}
+
+/// A signature as a platform wants it written.
+///
+/// # Errors
+/// As [`der`].
+pub fn encoded(signature: &RawSignature, encoding: Encoding) -> Result<Vec<u8>, SignError> {
+    match encoding {
+        Encoding::Raw => Ok(signature.to_vec()),
+        Encoding::Der => der(signature),
     }
 }
 
@@ -141,6 +190,26 @@ pub enum KeyError {
     /// No public key.
     #[error("{0} bytes are no SM2 public key: x and y of 32 bytes each, with or without the tag 04, on the curve")]
     Public(usize),
+    /// A PEM block that is damaged, or of another kind.
+    #[error("the PEM block is damaged or is no {0}")]
+    Pem(&'static str),
+    /// A key that stands in the file as it is.
+    #[error("the private key is not encrypted")]
+    NotEncrypted,
+    /// No passphrase, or another one's.
+    #[error("the passphrase does not open the key, or the file was changed")]
+    Passphrase,
+    /// A cipher that cannot be read.
+    #[error(
+        "the key is encrypted in a way that is not known here (known: PBES2 with AES-CBC, PBKDF2 with SHA-2 or scrypt)"
+    )]
+    Encryption,
+    /// A key of another curve.
+    #[error("the key is no SM2 key")]
+    OtherCurve,
+    /// The system's randomness failed.
+    #[error("the system has no randomness to give")]
+    NoRandomness,
 }
 
 /// Why nothing was signed.

@@ -4,8 +4,29 @@ use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyInit, KeyIvInit};
 use sm4::Sm4;
 
+use crate::domain::terms::Cipher;
+
 /// A key of 128 bits.
 pub type Key = [u8; 16];
+
+/// Encrypts in the mode that a platform has; the IV counts in chained modes only.
+pub fn encrypt(cipher: Cipher, key: &Key, iv: &[u8; 16], plain: &[u8]) -> Vec<u8> {
+    match cipher {
+        Cipher::Ecb => encrypt_ecb(key, plain),
+        Cipher::Cbc => encrypt_cbc(key, iv, plain),
+    }
+}
+
+/// Decrypts likewise.
+///
+/// # Errors
+/// As [`decrypt_ecb`].
+pub fn decrypt(cipher: Cipher, key: &Key, iv: &[u8; 16], stored: &[u8]) -> Result<Vec<u8>, NotDecrypted> {
+    match cipher {
+        Cipher::Ecb => decrypt_ecb(key, stored),
+        Cipher::Cbc => decrypt_cbc(key, iv, stored),
+    }
+}
 
 /// ECB: the `appId` family and Jilin.
 pub fn encrypt_ecb(key: &Key, plain: &[u8]) -> Vec<u8> {

@@ -247,7 +247,7 @@ mod tests {
         let outcome = COLUMNS[place_of("outcome").unwrap()].form;
         assert_eq!(outcome.words(), ["open", "confirmed", "refused", "unknown"]);
         assert_eq!(outcome.shown(&Value::Integer(3)), "unknown");
-        assert_eq!(Form::Words(causes).words().len(), 17);
+        assert_eq!(Form::Words(causes).words().len(), 18);
         assert_eq!(Form::Words(tolds).words().len(), 5);
     }
 }

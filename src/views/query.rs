@@ -53,7 +53,7 @@ pub struct Page {
 pub const MORE: &[(&str, &str, &str)] = &[
     ("from", "moment", "arrived at or after: 2026-11-21 or 2026-11-21T08:30:00, Asia/Shanghai"),
     ("until", "moment", "arrived before"),
-    ("order", "newest | oldest", "which come first; newest unless said otherwise"),
+    ("order", "newest | oldest", "which come first, newest or oldest; newest unless said otherwise"),
     ("limit", "number", "rows of a page, 1 to 500; 50 unless said otherwise"),
     ("after", "id", "the page after this one: `next` of the page before"),
 ];

@@ -1,6 +1,8 @@
 //! The commands as a user meets them: what they print, and how they end.
 
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
 
 use crate::crash_rig::{Serve, medgate, run, said};
 
@@ -134,6 +136,67 @@ fn a_port_in_use_is_named_and_the_journal_is_left_alone() {
         }
     }
     assert!(!data.path().join("journal").exists());
+}
+
+#[tokio::test]
+async fn tail_goes_on_with_what_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Serve::on(data.path(), nowhere()).start().await;
+    let mut tail = medgate(&["journal", "tail", "-f", "--data"]);
+    let mut tail = tail.arg(data.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let heard = std::thread::spawn(move || lines.map_while(Result::ok).any(|line| line.contains("2207")));
+    gateway.call("/hsa/hgs/2207", br#"{"infno":"2207"}"#).await;
+    assert!(tokio::task::spawn_blocking(move || heard.join()).await.unwrap().unwrap());
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_made_in_a_folder_that_is_no_gateways() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = "019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e";
+    for arguments in [
+        &["exchange", "show", id, "--reveal"][..],
+        &["exchange", "find"],
+        &["views", "rebuild"],
+        &["views", "digest"],
+        &["journal", "show", id, "--reveal"],
+    ] {
+        let mut command = medgate(arguments);
+        command.arg("--data").arg(folder.path());
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains("cure: name the gateway's data folder"), "{arguments:?}: {}", said(&output));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{arguments:?}");
+    }
+
+    // Nor is a look journaled at what is not there.
+    let gateway = Serve::on(folder.path(), nowhere()).start().await;
+    let mut command = medgate(&["exchange", "show", id, "--reveal", "--data"]);
+    command.arg(folder.path());
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("there is no exchange"), "{}", said(&output));
+    let token = std::fs::read_to_string(folder.path().join("admin-clear.token")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(gateway.admin(&format!("/api/v1/exchanges/{id}?reveal=true"), token.trim()).await.0, 404);
+    }
+    let mut command = medgate(&["exchange", "find", "--limit", "1000000", "--data"]);
+    command.arg(folder.path());
+    assert_eq!(run(command).status.code(), Some(2), "a wrong value is a wrong argument");
+}
+
+#[test]
+fn a_mistyped_profile_stops_the_start_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut command = medgate(&["serve", "--upstream", "http://127.0.0.1:9", "--profile", "guangdnog", "--data"]);
+    command.arg(&data);
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+    assert!(said(&output).contains("did you mean `guangdong`?"), "{}", said(&output));
+    assert!(said(&output).lines().all(|line| line.len() < 300) && !data.exists(), "{}", said(&output));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame};
 use medgate::domain::clock::{Clock, SystemClock};
 use medgate::domain::message::HeaderLines;
+use medgate::domain::terms::Mode;
 use medgate::exchange::door::{Answer, Bound, Exchanges, HandedOver, Intake, Receipt, RequestHead};
 use medgate::outbound::{Flow, FlowBroken, Heard, Outgoing, Platform, ReplyBody, Upstream, rewrite_target};
 use medgate::{inbound, outbound};
@@ -252,6 +253,9 @@ pub fn upstream(address: &str, change: impl FnOnce(&mut outbound::Settings)) -> 
         connections_max: 64,
         connections_waiting_max: 64,
         reply_bytes_max: 1 << 30,
+        sign: Mode::Pass,
+        identity: String::new(),
+        signing: String::new(),
     };
     change(&mut settings);
     Upstream::new(&settings, Arc::new(SystemClock::start())).unwrap()

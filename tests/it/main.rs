@@ -1,6 +1,7 @@
 //! Tests with real sockets and real files, in one binary.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod callbacks; // The platform calls the hospital.
 mod commands; // What users meet on the command line.
 
 mod crash_damage; // Damage told from a torn tail.
@@ -31,6 +32,8 @@ mod program_rig; // `medgate serve` as its own process.
 mod program_stop; // SIGTERM.
 mod program_views; // Views, API and the commands over them.
 
+mod profiles; // A province's own hosts, a site's own profiles.
+
 mod rig; // A whole gateway in this process.
 
 mod money_generations; // What frees a key.
@@ -46,7 +49,12 @@ mod sandbox_faults; // What a client hears of each fault, and what the ledger ho
 mod sandbox_ledger; // The stand-in performs, over every URL style.
 mod sandbox_whole; // The stand-in over more than one call.
 
+mod signing_commands; // Keys, explained signatures, and what `check` asks for.
+mod signing_forms; // Each form: what passes, what is signed.
+mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
+mod signing_rig; // Identities on disk, and the openssl program.
+mod signing_verify;
 mod tls_his; // The HIS's door in TLS.
 mod tls_platform; // TLS towards the platform.
 mod tls_reload; // Certificates replaced while calls run.
-mod tls_rig; // Certificates, and a client in TLS.
+mod tls_rig; // Certificates, and a client in TLS. // Whose signatures are believed.

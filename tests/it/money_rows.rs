@@ -19,10 +19,11 @@ enum Next {
     Falls,
 }
 
-/// The platform: what it does next, and how many calls came.
+/// The platform: what it does next, how many calls came, and what it answers when it is asked.
 struct Desk {
     next: Next,
     came: usize,
+    ord_stas: String,
 }
 
 /// One line of the table.
@@ -39,6 +40,8 @@ struct Row {
 enum Between {
     Later(Duration),
     Call(String),
+    /// 6301 is answered with this ordStas.
+    Stands(String),
 }
 
 fn rows() -> Vec<Row> {
@@ -63,10 +66,11 @@ fn row(line: &str) -> Row {
             "lost" => Next::Falls,
             other => panic!("{other}: {line}"),
         },
-        between: match between.strip_suffix(" s later") {
-            Some(seconds) => Some(Between::Later(Duration::from_secs(seconds.parse().unwrap()))),
-            None if between.is_empty() => None,
-            None => Some(Between::Call(between.to_owned())),
+        between: match (between.strip_suffix(" s later"), between.strip_prefix("6301=")) {
+            (Some(seconds), _) => Some(Between::Later(Duration::from_secs(seconds.parse().unwrap()))),
+            (_, Some(ord_stas)) => Some(Between::Stands(ord_stas.to_owned())),
+            _ if between.is_empty() => None,
+            _ => Some(Between::Call(between.to_owned())),
         },
         changes: changes.split_whitespace().map(change).collect(),
         expected: expected.to_owned(),
@@ -90,14 +94,15 @@ fn inputs() -> HashMap<String, Value> {
 fn grant(infno: &str, nth: usize) -> String {
     let output = match infno {
         "2102" | "2207" | "2207A" | "2304" | "2304A" | "2103" | "2208" | "2305" | "2261" => {
-            json!({"setlinfo": {"setl_id": format!("S{nth}"), "mdtrt_id": "D"}})
+            json!({"setlinfo": {"setl_id": format!("S{nth}")}})
         }
         "2201" | "2401" => json!({"result": {"mdtrt_id": format!("D{nth}")}}),
         _ if infno.starts_with("25") => json!({"result": {"trt_dcla_detl_sn": format!("T{nth}")}}),
         _ => json!({"result": {"nth": nth}}),
     };
     if infno.starts_with('6') {
-        return json!({"code": 0, "type": "success", "data": {"payOrdId": format!("O{nth}")}}).to_string();
+        let data = json!({"payOrdId": format!("O{nth}"), "payToken": format!("K{nth}")});
+        return json!({"code": 0, "type": "success", "data": data}).to_string();
     }
     json!({"infcode": 0, "inf_refmsgid": "", "err_msg": null, "output": output}).to_string()
 }
@@ -108,12 +113,14 @@ async fn platform(desk: Arc<Mutex<Desk>>) -> Peer {
         async move {
             while let Some(request) = talk.hear().await {
                 let infno = request.lines()[0].split([' ', '/']).rev().nth(2).unwrap_or_default().to_owned();
-                let (next, nth) = {
+                let asked = infno == "6301";
+                let (next, nth, ord_stas) = {
                     let mut desk = desk.lock().unwrap();
-                    desk.came += 1;
-                    (std::mem::replace(&mut desk.next, Next::Grants), desk.came)
+                    desk.came += usize::from(!asked);
+                    (std::mem::replace(&mut desk.next, Next::Grants), desk.came, desk.ord_stas.clone())
                 };
                 let body = match next {
+                    Next::Grants if asked => json!({"code": 0, "data": {"ordStas": ord_stas}}).to_string(),
                     Next::Grants => grant(&infno, nth),
                     Next::Refuses if infno.starts_with('6') => json!({"code": -1, "message": "不符合规定"}).to_string(),
                     Next::Refuses => json!({"infcode": -1, "err_msg": format!("不符合规定 {nth}")}).to_string(),
@@ -152,6 +159,7 @@ impl Counter {
         match &row.between {
             None => {}
             Some(Between::Later(by)) => self.gate.clock.advance(*by),
+            Some(Between::Stands(ord_stas)) => self.desk.lock().unwrap().ord_stas.clone_from(ord_stas),
             Some(Between::Call(undo)) => self.undo(undo, &row.infno, &msgid, &first, &input).await,
         }
         let before = self.came();
@@ -176,7 +184,7 @@ impl Counter {
     /// Undoes what the first call made, by the number that its answer gave.
     async fn undo(&self, infno: &str, oinfno: &str, omsgid: &str, first: &Raw, input: &Value) {
         let answer = rig::json(first);
-        let mut data = json!({"psn_no": find(input, "psn_no")});
+        let mut data = json!({"psn_no": find(input, "psn_no"), "chrg_bchno": "B1"});
         if infno == "2601" {
             data["omsgid"] = omsgid.into();
             data["oinfno"] = oinfno.trim_end_matches('A').into();
@@ -228,7 +236,7 @@ fn set(node: &mut Value, name: &str, value: &str) -> bool {
 
 #[tokio::test]
 async fn every_row_of_the_key_table_holds() {
-    let desk = Arc::new(Mutex::new(Desk { next: Next::Grants, came: 0 }));
+    let desk = Arc::new(Mutex::new(Desk { next: Next::Grants, came: 0, ord_stas: String::new() }));
     let peer = platform(Arc::clone(&desk)).await;
     let gate = TestGateway::before(&format!("http://{}", peer.addr), |_| {}).await;
     let counter = Counter { gate, desk, inputs: inputs() };

@@ -129,6 +129,11 @@ impl TestGateway {
         self.gateway.take().expect("a running gateway").stop().await.unwrap();
     }
 
+    /// Where the platform calls the hospital.
+    pub fn callback(&self) -> SocketAddr {
+        self.gateway.as_ref().and_then(|gateway| gateway.callback).expect("a gateway whose second door is open")
+    }
+
     /// The stand-in.
     pub fn sandbox(&self) -> &Arc<platform::Platform> {
         self.sandbox.as_ref().expect("a gateway in front of the stand-in").platform()

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::asked::Asked;
 use super::failed;
 use crate::cli::exit::Exit;
-use crate::cli::journal::Place;
+use crate::cli::journal::folder::Folder;
+use crate::cli::journal::{Place, unreadable};
 use crate::journal::entropy::SystemEntropy;
 use crate::journal::tokens::Tokens;
 use crate::views;
@@ -53,11 +54,19 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Ok(data) => data,
         Err(exit) => return Ok(exit),
     };
+    if let Err(why) = Folder::open(&data) {
+        return unreadable(&data.display(), &why, err);
+    }
     match find(&data, &args.asked) {
-        Ok((page, position)) => print(&page, position, args.json, out),
+        Ok((page, position)) => {
+            if page.rows.is_empty() && !args.json {
+                writeln!(err, "nothing found. 没有找到")?;
+            }
+            print(&page, position, args.json, out)
+        }
         Err(ReadTrouble::Asked { place, what, cure }) => {
             writeln!(err, "--{place}: {what}\n    cure: {cure}")?;
-            Ok(Exit::Failed)
+            Ok(Exit::Usage)
         }
         Err(error) => failed(&error.to_string(), err),
     }
@@ -65,11 +74,11 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
 
 fn find(data: &Path, asked: &Asked) -> Result<(Page, u64), ReadTrouble> {
     let views = Views::at(&data.join(views::FOLDER));
-    let position = views.position()?.ok_or(ReadTrouble::None)?;
     let names_person = asked.0.iter().any(|(name, _)| name == "person");
     let tokens = names_person.then(|| Tokens::open(&data.join("keys"), false, &SystemEntropy).ok()).flatten();
     let pairs = asked.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let wanted = Wanted::read(pairs, &views, tokens.as_ref())?;
+    let position = views.position()?.ok_or(ReadTrouble::None)?;
     Ok((views.find(&wanted)?, position.0))
 }
 

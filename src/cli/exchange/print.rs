@@ -21,6 +21,11 @@ const SUMMARY: &[&str] = &[
     "upstream",
 ];
 
+/// What to do with an unknown outcome.
+const UNKNOWN: &str = "outcome unknown: the platform may have done it. Do not charge again and do not turn it into self-pay; have the insurance\n\
+    office ask the platform (3202 by msgid; 5203 where a setl_id is known). A repeat hears the same until the outcome is proven.\n\
+    结果未知：平台可能已经办成。勿重收、勿转自费，请医保办向平台核实（3202 按报文ID，已知结算ID时用 5203）。查明之前，重发得到的仍是这个回答。";
+
 pub(super) fn exchange(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     writeln!(out, "exchange {}", shown.id)?;
     for name in SUMMARY {
@@ -50,10 +55,14 @@ pub(super) fn exchange(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
         }
     }
     for edit in &shown.edits {
-        writeln!(out, "  changed before sending: {edit}")?;
+        writeln!(out, "  changed by the gateway: {edit}")?;
     }
     for unopened in &shown.unopened {
         writeln!(out, "  could not be opened: {unopened}")?;
+    }
+    let unknown = shown.summary.as_ref().and_then(|summary| summary.get("outcome")).and_then(Value::as_str);
+    if unknown == Some("unknown") {
+        writeln!(out, "\n{UNKNOWN}")?;
     }
     if !shown.revealed {
         writeln!(out, "\npersonal data stands as ***; --reveal shows it, and the look is journaled. 个人信息已隐藏")?;
@@ -68,6 +77,7 @@ fn message(out: &mut dyn Write, what: &str, message: &MessageShown) -> io::Resul
     }
     let BodyShown { bytes, charset, form, cut, raw, fields } = &message.body;
     let cut = if *cut { ", only its front is shown" } else { "" };
+    let form = if *form == "withheld" { "withheld: not readable field by field; --reveal shows it" } else { form };
     writeln!(out, "  body: {bytes} bytes, {charset}, {form}{cut}")?;
     if !raw.is_empty() {
         writeln!(out, "\n{raw}\n")?;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::cli::journal::CURE;
 use crate::cli::journal::folder::Folder;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
@@ -24,8 +25,8 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) fn at(data: &Path) -> Result<Books, String> {
-        let folder =
-            Folder::open(data).map_err(|why| format!("the journal in {} cannot be read: {why}", data.display()))?;
+        let folder = Folder::open(data)
+            .map_err(|why| format!("the journal in {} cannot be read: {why}\n    {CURE}", data.display()))?;
         Ok(Books { data: data.to_owned(), folder, views: Views::at(&data.join(views::FOLDER)) })
     }
 
@@ -49,7 +50,9 @@ impl Books {
             }
             _ => self.folder.each(self.folder.start_of(id), Seq(u64::MAX), &mut take)?,
         }
-        if !records.iter().any(|record| record.header.exchange_id == id) {
+        // A look at nothing does not make it an exchange.
+        let tells = |record: &Record| record.header.known_kind() != Some(Kind::OperatorAct);
+        if !records.iter().any(|record| record.header.exchange_id == id && tells(record)) {
             return Err(format!("there is no exchange {id}"));
         }
         let mut shown = shown::exchange(id, &records, self, reveal);

@@ -36,10 +36,17 @@ pub(super) fn id(text: &str) -> Result<ExchangeId, String> {
 }
 
 pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let data = match args.reveal.announced(&args.place, Some(args.id), err)? {
+    let data = match args.place.data(err)? {
         Ok(data) => data,
         Err(exit) => return Ok(exit),
     };
+    // What is not there is not looked at.
+    if let Err(why) = Books::at(&data).and_then(|books| books.shown(args.id, false)) {
+        return failed(&why, err);
+    }
+    if let Err(exit) = args.reveal.announced(&args.place, Some(args.id), err)? {
+        return Ok(exit);
+    }
     match Books::at(&data).and_then(|books| books.shown(args.id, args.reveal.reveal)) {
         Ok(shown) if args.json => writeln!(out, "{}", serde_json::json!(shown)).map(|()| Exit::Done),
         Ok(shown) => print::exchange(out, &shown).map(|()| Exit::Done),

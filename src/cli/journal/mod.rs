@@ -14,6 +14,7 @@ mod sample; // A small journal for the tests of the commands.
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::app::ADMIN_FILE;
 use crate::config::{self, Settings, Told};
 use crate::domain::exchange::{ExchangeId, Seq};
 
@@ -41,7 +42,7 @@ pub(super) struct Place {
     /// The data folder; by default the one of the settings.
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// The admin port of the gateway that runs on it; by default the one of the settings.
+    /// The admin port of the gateway that runs on it; by default the one that it left in its folder.
     #[arg(long, value_name = "HOST:PORT")]
     admin: Option<String>,
 }
@@ -93,9 +94,17 @@ impl Place {
     }
 
     /// All settings, or how the command ends because of a complaint.
+    ///
+    /// A gateway leaves the address of its admin port in its folder; only `--admin` knows better.
     pub(super) fn settings(&self, err: &mut dyn Write) -> io::Result<Result<Settings, Exit>> {
         match config::look_at_all(&self.told()) {
-            Ok(settings) => Ok(Ok(settings)),
+            Ok(mut settings) => {
+                let left = std::fs::read_to_string(settings.gateway.data.join(ADMIN_FILE));
+                if let (None, Ok(address)) = (&self.admin, left) {
+                    settings.admin.listen = address.trim().to_owned();
+                }
+                Ok(Ok(settings))
+            }
             Err(complaints) => complain(&complaints, err).map(Err),
         }
     }
@@ -118,10 +127,12 @@ pub(super) fn last_seq(folder: &Folder) -> Result<Seq, String> {
     show::last(folder, 1, &|_, _| true).map(|(_, next)| Seq(next.0.saturating_sub(1)))
 }
 
-fn unreadable(data: &dyn std::fmt::Display, why: &str, err: &mut dyn Write) -> io::Result<Exit> {
-    writeln!(err, "the journal in {data} cannot be read: {why}")?;
-    writeln!(err, "    cure: name the gateway's data folder with --data DIR")?;
-    Ok(Exit::Failed)
+/// What to do when a folder holds no journal.
+pub(super) const CURE: &str = "cure: name the gateway's data folder with --data DIR, or in MEDGATE__GATEWAY__DATA";
+
+/// Says that a folder holds no journal that can be read.
+pub(super) fn unreadable(data: &dyn std::fmt::Display, why: &str, err: &mut dyn Write) -> io::Result<Exit> {
+    writeln!(err, "the journal in {data} cannot be read: {why}\n    {CURE}").map(|()| Exit::Failed)
 }
 
 /// Reading came to an end before the records did.

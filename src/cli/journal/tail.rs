@@ -13,7 +13,7 @@ use super::{Place, stopped};
 use crate::cli::exit::Exit;
 
 /// How often the journal is asked for new records.
-const ASK_MS: u64 = 200;
+const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Show the last records, and with -f the coming ones. 跟踪最新交易
 #[derive(clap::Args)]
@@ -44,10 +44,9 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
     if !args.follow {
         return Ok(Exit::Done);
     }
-    let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     loop {
         out.flush()?;
-        waiting.block_on(tokio::time::sleep(Duration::from_millis(ASK_MS)));
+        std::thread::park_timeout(ASK_EVERY);
         if let Err(why) = tail.print_new(&mut folder, out)? {
             return stopped(&why, err);
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::nested::Nested;
 use super::stepping::Stepper;
 use super::text::decode;
-use super::view::{Charset, Found, Scalar, Shape, View};
+use super::view::{Charset, Found, Place, Scalar, Shape, View};
 use super::wanted::Wanted;
 use super::{DEPTH_MAX, PATH_BYTES_MAX};
 
@@ -82,6 +82,9 @@ pub(super) struct Machine {
     /// What stands above the scalars of the innermost array, once one was kept.
     above_array: Option<u32>,
     top_keys: Vec<Vec<u8>>,
+    top_places: Vec<Place>,
+    /// Where the current key of the outermost object begins.
+    key_at: u64,
 }
 
 impl Machine {
@@ -107,6 +110,8 @@ impl Machine {
             paths: Vec::new(),
             above_array: None,
             top_keys: Vec::new(),
+            top_places: Vec::new(),
+            key_at: 0,
         }
     }
 
@@ -157,7 +162,7 @@ impl Machine {
             let above = Arc::clone(&paths[above as usize]);
             Found { above, key, row, kind, text: decode(raw, escaped, charset), at }
         });
-        View { shape, charset, found: found.collect(), top_keys }
+        View { shape, charset, found: found.collect(), top_keys, top_places: self.top_places }
     }
 
     fn structure(&mut self, byte: u8, here: u64) {
@@ -171,16 +176,17 @@ impl Machine {
             (Start(0), 0xef) => self.state = Start(1),
             (Start(1), 0xbb) => self.state = Start(2),
             (Start(2), 0xbf) => self.state = Start(0),
-            (Start(0) | Value | ValueOrClose, b'{') => self.open(false),
-            (Start(0) | Value | ValueOrClose, b'[') => self.open(true),
+            (Start(0) | Value | ValueOrClose, b'{') => self.open(false, here),
+            (Start(0) | Value | ValueOrClose, b'[') => self.open(true, here),
             (Start(0) | Value | ValueOrClose, b'"') => self.begin_text(here),
             (Start(0) | Value | ValueOrClose, b'-' | b'+' | b'0'..=b'9' | b't' | b'f' | b'n') => {
                 self.begin_token(byte, here)
             }
-            (ValueOrClose | AfterValue, b']') => self.close(true),
-            (KeyOrClose | AfterValue, b'}') => self.close(false),
+            (ValueOrClose | AfterValue, b']') => self.close(true, here),
+            (KeyOrClose | AfterValue, b'}') => self.close(false, here),
             (KeyOrClose, b'"') => {
                 self.state = Key;
+                self.key_at = here;
                 self.key.clear();
                 self.escaped = false;
             }
@@ -190,7 +196,8 @@ impl Machine {
         }
     }
 
-    fn open(&mut self, array: bool) {
+    fn open(&mut self, array: bool, here: u64) {
+        self.value_begins(here);
         if self.levels.len() == DEPTH_MAX {
             self.state = State::Overflown;
             return;
@@ -219,12 +226,12 @@ impl Machine {
         self.state = if array { State::ValueOrClose } else { State::KeyOrClose };
     }
 
-    fn close(&mut self, array: bool) {
+    fn close(&mut self, array: bool, here: u64) {
         match self.levels.pop() {
             Some(level) if level.array == array => {
                 self.path.truncate(level.path_len);
                 self.above_array = None;
-                self.after_value();
+                self.after_value(here + 1);
             }
             _ => self.state = State::Failed,
         }
@@ -258,7 +265,22 @@ impl Machine {
         self.paths.len() as u32 - 1
     }
 
-    fn after_value(&mut self) {
+    /// A value of the outermost object begins; others are not remembered.
+    fn value_begins(&mut self, here: u64) {
+        if self.levels.len() == 1 && !self.levels[0].array && self.top_places.len() < self.top_keys.len() {
+            self.top_places.push(Place { from: self.key_at, value: here..here });
+        }
+    }
+
+    /// A value ended before `end`.
+    fn after_value(&mut self, end: u64) {
+        if self.levels.len() == 1
+            && !self.levels[0].array
+            && self.top_places.len() == self.top_keys.len()
+            && let Some(place) = self.top_places.last_mut().filter(|place| place.value.is_empty())
+        {
+            place.value.end = end;
+        }
         self.state = if self.levels.is_empty() { State::Done } else { State::AfterValue };
     }
 

@@ -14,7 +14,7 @@ mod wanted; // Which keys are worth keeping.
 
 use std::sync::Arc;
 
-pub use view::{Charset, Found, Row, Scalar, Shape, View};
+pub use view::{Charset, Found, Place, Row, Scalar, Shape, View};
 pub use wanted::Wanted;
 
 use machine::Machine;

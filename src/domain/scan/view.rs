@@ -103,6 +103,15 @@ impl fmt::Debug for Found {
     }
 }
 
+/// Where a member of the outermost object stands in the body.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// From the quote before its key.
+    pub from: u64,
+    /// Its raw value, of whatever kind; empty where the body ended before the value did.
+    pub value: Range<u64>,
+}
+
 /// What was found in one body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -114,6 +123,8 @@ pub struct View {
     pub found: Vec<Found>,
     /// The first 64 keys of the outermost object, in order.
     pub top_keys: Vec<String>,
+    /// Where each of them stands, duplicates included.
+    pub top_places: Vec<Place>,
 }
 
 /// The kept values of one row of a list node.
@@ -137,7 +148,13 @@ impl<'a> Row<'a> {
 impl View {
     /// A view of nothing.
     pub fn empty() -> View {
-        View { shape: Shape::Empty, charset: Charset::Utf8, found: Vec::new(), top_keys: Vec::new() }
+        let (found, top_keys, top_places) = (Vec::new(), Vec::new(), Vec::new());
+        View { shape: Shape::Empty, charset: Charset::Utf8, found, top_keys, top_places }
+    }
+
+    /// Where every member of this name stands in the outermost object.
+    pub fn members<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Place> {
+        self.top_keys.iter().zip(&self.top_places).filter(move |(name, _)| *name == key).map(|(_, place)| place)
     }
 
     /// The first filled value of a key of the outermost object.

@@ -9,7 +9,7 @@ use crate::profile::Texts;
 const MSGID: &str = "H44030000001202401020304050001";
 
 /// Who asks: label, number, insured elsewhere.
-const ASKERS: [(&str, &str, bool); 15] = [
+const ASKERS: [(&str, &str, bool); 16] = [
     ("查询 1101", "1101", false),
     ("预结算 2206", "2206", false),
     ("文件 9102", "9102", false),
@@ -25,10 +25,11 @@ const ASKERS: [(&str, &str, bool); 15] = [
     ("结算 2207", "2207", false),
     ("结算 2207(异地)", "2207", true),
     ("无报文头 4262", "4262", false),
+    ("平台来电 7108", "7108", false),
 ];
 
 /// What is heard: label, status, body.
-const REPLIES: [(&str, u16, &str); 44] = [
+const REPLIES: [(&str, u16, &str); 46] = [
     ("成功，数字0，只有结算ID", 200, r#"{"infcode":0,"output":{"setlinfo":{"setl_id":"S1","mdtrt_id":"D1"}}}"#),
     (
         "成功，字符\"0\"，医药机构结算ID等于报文ID",
@@ -77,6 +78,8 @@ const REPLIES: [(&str, u16, &str); 44] = [
     ("网关其他code 500", 200, r#"{"code":500,"message":"服务调用失败"}"#),
     ("code 0", 200, r#"{"code":0,"type":"success","message":"","data":{"stmtResult":"1"}}"#),
     ("code -1", 200, r#"{"code":-1,"type":"error","message":"人员不存在","data":null}"#),
+    ("success true", 200, r#"{"success":true}"#),
+    ("success false", 200, r#"{"success":"false","message":"无此处方"}"#),
     ("空对象", 200, "{}"),
     ("没有正文", 200, ""),
     ("HTML页面", 200, "<html><body>login</body></html>"),

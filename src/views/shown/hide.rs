@@ -10,6 +10,8 @@ use super::leaves::{self, Leaf};
 
 /// Stands where something was.
 pub(super) const MASK: &str = "***";
+/// A value of a field that nobody knows is looked for elsewhere from this length on: a shorter one may be a code, an area, a word.
+const UNKNOWN_CHARS_MIN: usize = 8;
 /// Values of persons that are looked for elsewhere.
 const VALUES_MAX: usize = 500;
 
@@ -29,7 +31,9 @@ impl Hidden {
             for (side, body) in sides.into_iter().zip(bodies) {
                 let Some((_, text)) = body.and_then(readable) else { continue };
                 for leaf in leaves::of(&text).unwrap_or_default() {
-                    let long_enough = 2 <= leaf.value.chars().count() && leaf.is_text;
+                    let known = labels().of(infno, side, &leaf.node, &leaf.name).is_some();
+                    let chars_min = if known { 2 } else { UNKNOWN_CHARS_MIN };
+                    let long_enough = chars_min <= leaf.value.chars().count() && leaf.is_text;
                     if VALUES_MAX <= values.len() {
                         break;
                     }
@@ -65,7 +69,8 @@ impl Hidden {
 }
 
 fn is_hidden(infno: &str, side: Side, leaf: &Leaf) -> bool {
-    !leaf.value.is_empty() && labels().is_personal(&leaf.name, labels().of(infno, side, &leaf.node, &leaf.name))
+    let nothing = leaf.value.is_empty() || (!leaf.is_text && leaf.value == "null");
+    !nothing && labels().is_personal(&leaf.name, labels().of(infno, side, &leaf.node, &leaf.name))
 }
 
 /// Words that stand in fields nobody filled, and codes: hiding them elsewhere would hide everything.

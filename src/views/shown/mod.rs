@@ -63,7 +63,7 @@ pub struct Shown {
     pub findings: Vec<String>,
     /// What the HIS asked.
     pub request: Option<MessageShown>,
-    /// What the gateway changed before sending, as part, place and lengths.
+    /// What the gateway changed before it sent or answered, as part, place and lengths.
     pub edits: Vec<String>,
     /// What the platform answered.
     pub reply: Option<MessageShown>,
@@ -91,8 +91,9 @@ pub fn exchange(id: ExchangeId, records: &[Record], opener: &dyn Opener, reveal:
     for record in records.iter().filter(|record| record.header.has(flag::SEALED) && record.header.exchange_id == id) {
         match opener.unseal(record) {
             Ok(sealed) => {
+                let of = if sealed.request.is_some() { "request" } else { "answer" };
+                edits.extend(sealed.edits.iter().map(|edit| format!("{of} {}", head::edit(edit))));
                 request = request.or(sealed.request);
-                edits.extend(sealed.edits);
                 reply = sealed.reply.or(reply);
                 // A late answer does not make unsaid what the HIS was told.
                 own_answer = own_answer.or(sealed.own_answer);
@@ -134,7 +135,7 @@ pub fn exchange(id: ExchangeId, records: &[Record], opener: &dyn Opener, reveal:
         summary: None,
         timeline: records.iter().take(STEPS_MAX).flat_map(|record| step::of(record, id)).collect(),
         findings: findings(records),
-        edits: edits.iter().map(head::edit).collect(),
+        edits,
         reply: answer(reply, replied),
         own_answer: answer(own_answer, own),
         request,

@@ -12,6 +12,7 @@ const DOUBLE_ENCODED: [&[u8]; 2] = [b"input", b"output"];
 
 impl Machine {
     fn begin_value(&mut self, here: u64) {
+        self.value_begins(here);
         self.keep = match self.levels.last() {
             Some(level) if level.array => level.keep.clone(),
             Some(_) => self.wanted.find(&self.key).cloned(),
@@ -66,7 +67,7 @@ impl Machine {
                 return;
             }
         };
-        self.after_value();
+        self.after_value(end);
         self.keep_value(kind, end);
     }
 
@@ -137,10 +138,10 @@ impl Machine {
         } else if self.nested.is_some() {
             self.end_nested();
             if self.state == State::Text {
-                self.after_value();
+                self.after_value(end);
             }
         } else {
-            self.after_value();
+            self.after_value(end);
             self.keep_value(if self.cut { Scalar::Cut } else { Scalar::String }, end);
         }
     }

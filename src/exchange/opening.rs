@@ -1,0 +1,160 @@
+//! A copy of what is sealed, to read: so that key, class and outcome are known of calls whose bytes pass untouched.
+//!
+//! Where no key opens it, nothing is known of it, and the line works as it does with any body that it cannot read.
+
+use std::sync::Arc;
+
+use crate::domain::exchange::Origin;
+use crate::domain::limits::SEALED_BODY_BYTES_MAX;
+use crate::domain::scan::{Charset, Found, Scanner, Shape, View, Wanted};
+use crate::domain::terms::{Mode, Terms};
+use crate::journal::draft::Edit;
+use crate::signing::check;
+use crate::signing::credentials::Credentials;
+use crate::signing::members;
+use crate::signing::open::{self, Side};
+use crate::signing::sm2::Verifier;
+
+use super::edits;
+use super::forward::{Heeded, Report};
+use super::identify::Identified;
+use super::intake::Arrival;
+use super::policy::{Policy, Upstream};
+use super::settings::Client;
+
+/// Adds to what was seen of a request what its sealed part says.
+pub(super) fn read_request(arrival: &mut Arrival, client: &Client, upstream: &Upstream) {
+    let terms = &upstream.signing.terms;
+    let Some(bytes) = arrival.request.body.buffered().filter(|_| terms.form.seals()) else { return };
+    let body = members::Body { bytes, view: &arrival.view };
+    let wanted = arrival.policy.profile.wanted();
+    for keys in known_keys(client, upstream) {
+        if let Some((plain, _)) = opened(terms, keys, body, Side::Asked) {
+            let (_, name) = Side::Asked.member(terms.form);
+            if let Some(found) = found_in(name, &plain, wanted) {
+                return arrival.view.found.extend(found);
+            }
+            return;
+        }
+    }
+}
+
+fn known_keys<'a>(client: &'a Client, upstream: &'a Upstream) -> impl Iterator<Item = &'a Arc<Credentials>> {
+    client.identity.iter().chain(&upstream.signing.own)
+}
+
+type Plain = zeroize::Zeroizing<Vec<u8>>;
+
+/// The plain text, where this identity's key opens it and it is JSON.
+fn opened<'a>(
+    terms: &Terms,
+    keys: &'a Arc<Credentials>,
+    body: members::Body<'_>,
+    side: Side,
+) -> Option<(Plain, &'a Arc<Credentials>)> {
+    let key = keys.cipher_key(terms).ok()??;
+    let plain = open::side(terms, &key, body, side)?;
+    let mut scanner = Scanner::new(Arc::new(Wanted::new([])), None, None);
+    scanner.feed(&plain);
+    // A wrong key gives a good padding once in 256 times, and then no JSON.
+    (scanner.finish().shape == Shape::Json).then_some((plain, keys))
+}
+
+/// The values of a plain text, as if it stood under `name` in its body.
+fn found_in(name: &str, plain: &[u8], wanted: Arc<Wanted>) -> Option<Vec<Found>> {
+    let mut scanner = Scanner::new(wanted, Some(Charset::Utf8), None);
+    scanner.feed(format!("{{\"{name}\":").as_bytes());
+    scanner.feed(plain);
+    scanner.feed(b"}");
+    let View { shape, found, .. } = scanner.finish();
+    // They stand nowhere in the body that came.
+    (shape == Shape::Json).then(|| found.into_iter().map(|found| Found { at: 0..0, ..found }).collect())
+}
+
+/// Opens the reply to one call; nothing where its platform seals nothing.
+pub(super) struct Opener(Option<Box<Keys>>);
+
+struct Keys {
+    upstream: Arc<Upstream>,
+    client: Arc<Client>,
+    policy: Arc<Policy>,
+    /// Who asked hears plain text.
+    plain: bool,
+}
+
+impl Opener {
+    /// For the reply to this call.
+    pub(super) fn of(call: &Identified) -> Opener {
+        let signing = &call.upstream.signing;
+        let keys = || Keys {
+            upstream: Arc::clone(&call.upstream),
+            client: Arc::clone(&call.client),
+            policy: Arc::clone(&call.arrival.policy),
+            plain: signing.mode == Mode::Sign && call.arrival.origin == Origin::His,
+        };
+        Opener(signing.terms.form.seals().then(|| Box::new(keys())))
+    }
+
+    /// Reads what is sealed in a reply, and asks who signed it.
+    pub(super) fn open(&self, mut report: Report) -> Report {
+        if let (Some(keys), Report::Reply(heeded)) = (&self.0, &mut report) {
+            keys.read(heeded);
+        }
+        report
+    }
+}
+
+/// What was read of a reply beside its own bytes.
+#[derive(Default)]
+struct Read {
+    forged: bool,
+    edits: Vec<Edit>,
+    found: Vec<Found>,
+}
+
+impl Keys {
+    fn read(&self, heeded: &mut Heeded) {
+        let said = &heeded.understood.said;
+        // A refusal is not sealed by any platform we know: there is nothing to sign. A success must be signed, or whoever
+        // stands between could take the seal off and write one.
+        let says_success = said.infcodes.iter().any(|code| code == "0");
+        let read = match heeded.reply.body.buffered() {
+            Some(bytes) => self.read_body(members::Body { bytes, view: &heeded.understood.view }, says_success),
+            // Too large to be opened: nobody can say who signed it.
+            None => Read { forged: self.signer().is_some(), ..Read::default() },
+        };
+        let understood = &mut heeded.understood;
+        (understood.forged, understood.edits) = (read.forged, read.edits);
+        if !read.found.is_empty() {
+            understood.view.found.extend(read.found);
+            understood.said = self.policy.profile.envelope_of_reply(&understood.view);
+        }
+    }
+
+    fn read_body(&self, body: members::Body<'_>, says_success: bool) -> Read {
+        let terms = &self.upstream.signing.terms;
+        let plain = self.known().find_map(|keys| opened(terms, keys, body, Side::Answered));
+        let signer = match &plain {
+            Some((_, keys)) => keys.platform.as_ref().map(|platform| (*keys, platform)),
+            None => self.signer(),
+        };
+        let proven = |(keys, platform): (&Arc<Credentials>, &Verifier)| {
+            check::sealed(terms, keys, platform, body, Side::Answered).is_ok()
+        };
+        let forged = (plain.is_some() || says_success) && !signer.is_none_or(proven);
+        let Some((plain, _)) = plain else { return Read { forged, ..Read::default() } };
+        let tells = self.plain && !forged && body.bytes.len() <= SEALED_BODY_BYTES_MAX;
+        let change = tells.then(|| open::change(terms, body, Side::Answered, &plain)).flatten();
+        let (_, name) = Side::Answered.member(terms.form);
+        let found = found_in(name, &plain, self.policy.profile.reply_wanted()).unwrap_or_default();
+        Read { forged, edits: edits::of_body(change.into_iter().collect()), found }
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Arc<Credentials>> {
+        known_keys(&self.client, &self.upstream)
+    }
+
+    fn signer(&self) -> Option<(&Arc<Credentials>, &Verifier)> {
+        self.known().find_map(|keys| Some((keys, keys.platform.as_ref()?)))
+    }
+}
