@@ -170,3 +170,51 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, DuplexStream, duplex};
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::exchange::door::{HandedOver, Receipt};
+
+    const ANSWER: [u8; 32] = [b'x'; 32];
+
+    /// A client behind a stream that takes ahead, as TLS does: an answer has been written, and waits to be flushed.
+    async fn answered() -> (Wire<BufWriter<DuplexStream>>, Arc<Link>, DuplexStream, oneshot::Receiver<HandedOver>) {
+        let file: toml::Table = include_str!("../../config/medgate.toml").parse().unwrap();
+        let settings: Settings = file["inbound"].clone().try_into().unwrap();
+        let ((ours, theirs), link) = (duplex(8), Arc::new(Link::default()));
+        let mut wire = Wire::new(BufWriter::with_capacity(64, ours), Arc::clone(&link), &settings);
+        let (tell, told) = oneshot::channel();
+        link.take_head();
+        link.heard_all();
+        link.answer_begins(Receipt::new(|word| _ = tell.send(word)));
+        wire.write_all(&ANSWER).await.unwrap();
+        link.answer_ended();
+        (wire, link, theirs, told)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_handed_over_when_the_flush_has_returned() {
+        let (mut wire, _, mut theirs, mut told) = answered().await;
+        let reading = async {
+            theirs.read_exact(&mut [0; 16]).await.unwrap();
+            assert!(told.try_recv().is_err(), "half of it is still here");
+            theirs.read_exact(&mut [0; 16]).await.unwrap();
+        };
+        tokio::join!(async { wire.flush().await.unwrap() }, reading);
+        assert_eq!(told.await, Ok(HandedOver::All(ANSWER.len() as u64)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_ends_the_flush() {
+        let (mut wire, link, _theirs, told) = answered().await;
+        let flushed = tokio::time::timeout(Duration::from_secs(3600), wire.flush()).await.expect("no flush for ever");
+        assert_eq!(flushed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(link.was_slow());
+        drop((wire, link));
+        assert_eq!(told.await, Ok(HandedOver::NotAll));
+    }
+}
