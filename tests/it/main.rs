@@ -32,6 +32,10 @@ mod program_rig; // `medgate serve` as its own process.
 mod program_stop; // SIGTERM.
 mod program_views; // Views, API and the commands over them.
 
+mod provinces; // Every province's wire, by a table.
+mod provinces_his; // A HIS of each province.
+mod provinces_refused; // What a province's platform refuses.
+
 mod rig; // A whole gateway in this process.
 
 mod money_generations; // What frees a key.
