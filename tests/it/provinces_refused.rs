@@ -39,23 +39,47 @@ fn set_member(message: &mut Message, name: &str, text: &str) {
 fn nothing(_: &Site, _: &mut Message) {}
 
 const ROWS: &[Row] = &[
-    ("guangdong", "wrong signature", 0, |_, m| set(m, "x-tif-signature", |_| "0".repeat(64)), "x-tif-signature 应为 SHA-256"),
+    (
+        "guangdong",
+        "wrong signature",
+        0,
+        |_, m| set(m, "x-tif-signature", |_| "0".repeat(64)),
+        "x-tif-signature 应为 SHA-256",
+    ),
     ("guangdong", "another nonce", 0, |_, m| set(m, "x-tif-nonce", |_| "1".to_owned()), "签名错误"),
     ("guangdong", "another account", 0, |_, m| set(m, "x-tif-paasid", |_| "x".to_owned()), "账号不存在"),
-    ("guangdong", "no signature", 0, |_, m| m.lines.retain(|(name, _)| name != "X-Tif-Signature"), "缺少 x-tif-signature"),
+    (
+        "guangdong",
+        "no signature",
+        0,
+        |_, m| m.lines.retain(|(name, _)| name != "X-Tif-Signature"),
+        "缺少 x-tif-signature",
+    ),
     ("guangdong", "expired", -301, nothing, "相差超过 300 秒"),
     ("hunan", "wrong signature", 0, |_, m| set(m, "_api_signature", |_| "AAAA".to_owned()), "_api_signature 应为以 SK"),
     ("hunan", "expired", -1801, nothing, "签名时间戳超时!"),
     ("hunan", "a clock that is ahead", 1802, nothing, "签名时间戳超时!"),
     ("hunan", "another AK", 0, |_, m| set(m, "_api_access_key", |_| "x".to_owned()), "AK 不存在"),
-    ("jiangxi", "no header lines", 0, |_, m| m.lines.retain(|(name, _)| !name.starts_with("_api")), "缺少 _api_access_key"),
+    (
+        "jiangxi",
+        "no header lines",
+        0,
+        |_, m| m.lines.retain(|(name, _)| !name.starts_with("_api")),
+        "缺少 _api_access_key",
+    ),
     ("zhejiang", "a changed body", 0, |_, m| m.body = m.body.replace("300.00", "300.0"), "一个字节也不能改"),
     ("zhejiang", "another time", 0, |_, m| set(m, "x-ca-signature", |old| format!("1{old}")), "签名错误"),
     ("zhejiang", "no colon", 0, |_, m| set(m, "x-ca-signature", |old| old.replace(':', "")), "时间戳不是数字"),
     ("zhejiang", "expired", -301, nothing, "相差超过 300 秒"),
     ("jilin", "garbage", 0, |_, m| set_member(m, "input", "QUJDREVGR0g="), "input 解不开"),
     ("jilin", "no Base64", 0, |_, m| set_member(m, "input", "%%%"), "input 解不开"),
-    ("jilin", "a changed ciphertext", 0, |_, m| set_member(m, "input", &sealed("{\"data\":{}}")), "cainfo 应为对 input 原文"),
+    (
+        "jilin",
+        "a changed ciphertext",
+        0,
+        |_, m| set_member(m, "input", &sealed("{\"data\":{}}")),
+        "cainfo 应为对 input 原文",
+    ),
     ("jilin", "another's signature", 0, |_, m| set_member(m, "cainfo", &signed_by_a_stranger(m)), "签名错误"),
     ("jilin", "no signature", 0, |_, m| set_member(m, "cainfo", ""), "缺少 cainfo"),
     ("jilin", "half a signature", 0, |_, m| set_member(m, "cainfo", "AAAA"), "签名错误"),
@@ -131,8 +155,12 @@ async fn a_call_whose_signature_is_not_good_is_refused_in_the_provinces_own_word
             assert!(body.contains(says), "{place}");
             assert_eq!(words(&heard), words(&direct(&gate, &message).await), "{place}");
             match desk.form {
-                Form::Csb => assert!(heard.has("HTTP/1.1 200 OK") && body.starts_with(r#"{"code":401,"message":""#), "{place}"),
-                Form::XTif => assert!(heard.lines()[0].contains(" 401 ") && body.starts_with(r#"{"code":401,"#), "{place}"),
+                Form::Csb => {
+                    assert!(heard.has("HTTP/1.1 200 OK") && body.starts_with(r#"{"code":401,"message":""#), "{place}")
+                }
+                Form::XTif => {
+                    assert!(heard.lines()[0].contains(" 401 ") && body.starts_with(r#"{"code":401,"#), "{place}")
+                }
                 _ => assert_eq!(desk.read(&heard)["infcode"].to_string().trim_matches('"'), "-1", "{place}"),
             }
             assert_eq!(last_outcome(&gate), Outcome::Refused as u8, "{place}");
