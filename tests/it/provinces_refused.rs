@@ -1,6 +1,11 @@
 //! What a province's platform refuses: wrong signatures, times, nonces, changed and garbled bodies. Its own words reach the HIS as
 //! they came, nothing is settled, and the outcome is what a refusal of that shape proves.
 
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use medgate::domain::outcome::Outcome;
@@ -14,7 +19,7 @@ use crate::doors_rig::{Raw, Talk, post};
 use crate::provinces::{Site, granted, registered, send, tongue};
 use crate::provinces_his::{Desk, Message};
 use crate::rig::TestGateway;
-use crate::signing_rig::{CLIENT_ID, openssl};
+use crate::signing_rig::{CLIENT_ID, SECRET, Vault, openssl};
 
 /// What goes wrong with a good message.
 type Spoils = fn(&Site, &mut Message);
@@ -230,4 +235,51 @@ async fn a_refusal_in_the_platforms_envelope_is_doubted_where_every_refusal_is()
     let said = String::from_utf8(send(&gate, &message).await.body).unwrap();
     assert!(said.contains("【结果未知】勿重收、勿转自费"), "{said}");
     assert_eq!(last_outcome(&gate), Outcome::Unknown as u8);
+}
+
+/// Runs the stand-in's program to its end; its exit code, and what it said.
+fn program(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_medgate-sandbox"));
+    let output = command.args(["--listen", "127.0.0.1:0"]).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn the_program_names_what_an_account_lacks() {
+    let vault = Vault::new();
+    let secret = vault.keep("secret", SECRET);
+    let open = vault.keep("open", SECRET);
+    std::fs::set_permissions(&open, Permissions::from_mode(0o644)).unwrap();
+    for (arguments, code, says) in [
+        (&["--profile", "atlantis"][..], 78, "no profile `atlantis`"),
+        (&["--profile", "hunan", "--account", "ak"], 78, "csb needs secret_file: tell it with --secret-file"),
+        (&["--profile", "jilin", "--account", CLIENT_ID], 78, "tell it with --public-key-file"),
+        (&["--profile", "hunan", "--account", "ak", "--secret-file", &open], 78, "chmod 400"),
+        (&["--profile", "hunan", "--account", "ak", "--secret-file", "/no/such"], 78, "/no/such: cannot be read"),
+        (&["--account", "ak", "--secret-file", &secret], 2, "--profile"),
+        (&["--profile", "hunan", "--shape", "jiangsu"], 2, "cannot be used with"),
+    ] {
+        let (ended, said) = program(arguments);
+        assert_eq!(ended, Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(says) && !said.contains(SECRET), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn the_program_plays_a_province_that_verifies() {
+    let vault = Vault::new();
+    let key = SoftKey::generate().unwrap();
+    let own = vault.with_key("platform", &key);
+    let public = vault.public("hospital.pem", &key);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_medgate-sandbox"))
+        .args(["--listen", "127.0.0.1:0", "--profile", "jilin", "--account", CLIENT_ID, "--public-key-file", &public])
+        .args(["--key-file", &own.key_file, "--passphrase-file", &own.passphrase_file])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let found = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("plays the province"));
+    assert_eq!(found.as_deref(), Some("plays the province of profile jilin: signatures are verified"));
+    program.kill().unwrap();
+    program.wait().unwrap();
 }
