@@ -2,15 +2,18 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the terminal side")]
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use medgate::domain::clock::{Clock, SystemClock};
+use medgate::keys;
 use medgate::sandbox::day::{self, Day};
 use medgate::sandbox::ledger::Habits;
 use medgate::sandbox::platform::Settings;
+use medgate::sandbox::province::{NotPlayed, Province};
 use medgate::sandbox::shape::{SHAPES, Shape};
 use medgate::sandbox::{Sandbox, StartError};
 
@@ -21,6 +24,8 @@ const EXIT_USAGE: u8 = 78;
 /// It keeps its own ledger (persons, visits, settlements, filings, stock, catalogues, files, reconciliation), takes URL styles
 /// A, B and C on one port, and teaches: what comes too early is refused with what is missing. It goes wrong when told
 /// (POST a script to /_sandbox/faults) or by chance (--temper SEED). GET / shows its state, GET /_sandbox what it offers.
+/// With --profile it plays a province; with --account and its secret or key, too, it believes only calls that are signed as that
+/// province asks, tells others in Chinese what is wrong, and seals its answers where the province does.
 /// Its people do not exist: identity numbers begin with 990000, names with 沙箱. Institutions begin with H99 or P99.
 #[derive(Parser)]
 #[command(name = "medgate-sandbox", version, max_term_width = 120, args_conflicts_with_subcommands = true)]
@@ -45,9 +50,11 @@ struct Serve {
     /// Draws the people and their accounts
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How answers are written: baseline, guangdong, jiangsu, zhejiang, hainan
-    #[arg(long, default_value = "baseline", value_parser = shape)]
+    /// How answers are written, without any province being played: baseline, hainan, or the name of a profile
+    #[arg(long, default_value = "baseline", value_parser = shape, conflicts_with = "profile")]
     shape: &'static Shape,
+    #[command(flatten)]
+    played: Played,
     /// Accept persons and visits that were never registered, and settlements without fee lines
     #[arg(long)]
     lenient: bool,
@@ -78,6 +85,28 @@ struct Serve {
     /// Serve institution codes that do not begin with H99 or P99
     #[arg(long)]
     allow_any_institution: bool,
+}
+
+#[derive(Args)]
+struct Played {
+    /// Play the province of this profile (guangdong, hunan, jilin, …): answer as it does, and with --account verify as it does
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Verify signatures: the hospital's paasid, access key, institution code or client_id
+    #[arg(long, requires = "profile")]
+    account: Option<String>,
+    /// The secret shared with the hospital (x-tif, CSB, x-ca); only its owner may read the file
+    #[arg(long, value_name = "FILE", requires = "account")]
+    secret_file: Option<PathBuf>,
+    /// The hospital's SM2 public key: PEM, Base64 or hex
+    #[arg(long, value_name = "FILE", requires = "account")]
+    public_key_file: Option<PathBuf>,
+    /// The stand-in's own SM2 key, which signs its answers: encrypted PKCS#8 PEM, as `medgate keys new` makes it
+    #[arg(long, value_name = "FILE", requires = "account")]
+    key_file: Option<PathBuf>,
+    /// What opens --key-file
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -121,9 +150,14 @@ fn main() -> ExitCode {
 }
 
 async fn serve(options: &Serve) -> ExitCode {
+    let province = match options.played.province() {
+        Ok(province) => province,
+        Err(why) => return complain(&why),
+    };
     let settings = Settings {
         seed: options.seed,
         shape: options.shape,
+        province: province.map(Arc::new),
         habits: Habits {
             lenient: options.lenient,
             settles_twice: options.settles_twice,
@@ -158,6 +192,42 @@ async fn serve(options: &Serve) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+impl Played {
+    /// The province of the options, with a guard where an account is told.
+    fn province(&self) -> Result<Option<Province>, String> {
+        let Some(name) = &self.profile else { return Ok(None) };
+        let province = Province::named(name).map_err(|why| why.to_string())?;
+        let Some(account) = &self.account else { return Ok(Some(province)) };
+        let place = |file: &Option<PathBuf>| match file {
+            Some(file) => {
+                std::path::absolute(file).map(|file| file.display().to_string()).map_err(|why| why.to_string())
+            }
+            None => Ok(String::new()),
+        };
+        let hospital = keys::Settings {
+            account: account.clone(),
+            secret_file: place(&self.secret_file)?,
+            public_key_file: place(&self.public_key_file)?,
+            ..keys::Settings::default()
+        };
+        let own = keys::Settings {
+            key_file: place(&self.key_file)?,
+            passphrase_file: place(&self.passphrase_file)?,
+            ..keys::Settings::default()
+        };
+        let read = |settings: &keys::Settings| {
+            let told =
+                |troubles: Vec<keys::Trouble>| troubles.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            keys::load::one("sandbox", settings, &keys::Sources::of_process()).map_err(told)
+        };
+        let (hospital, own) = (read(&hospital)?, read(&own)?);
+        province.guarded(hospital, own.signer).map(Some).map_err(|why| match why {
+            NotPlayed::Lacks(_, setting) => format!("{why}: tell it with --{}", setting.replace('_', "-")),
+            why => why.to_string(),
+        })
+    }
+}
+
 fn banner(options: &Serve, sandbox: &Sandbox) {
     let (addr, shape) = (sandbox.addr(), sandbox.platform().settings().shape.name);
     println!("==============================================================================");
@@ -165,6 +235,11 @@ fn banner(options: &Serve, sandbox: &Sandbox) {
     println!("  This is NOT a medical-insurance platform. Nothing here is real. Never use it in production.");
     println!("==============================================================================");
     println!("listening on http://{addr}  shape={shape} seed={}", options.seed);
+    if let Some(profile) = &options.played.profile {
+        let eyes =
+            if options.played.account.is_some() { "signatures are verified" } else { "signatures are not looked at" };
+        println!("plays the province of profile {profile}: {eyes}");
+    }
     if let Some(seed) = options.temper {
         println!("temper drawn from {seed}: see http://{addr}/_sandbox/temper");
     }

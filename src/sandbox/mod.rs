@@ -11,6 +11,8 @@ pub mod people; // Persons who do not exist.
 pub mod yuan; // Amounts in the stand-in's own JSON: text with two decimals.
 
 pub mod call; // What a request asks for.
+pub mod guard; // Whose signature is believed, and what answers bear.
+pub mod province; // The province that is played.
 pub mod record; // What is known of a thing by its names on the wire; the answer by the specification's tables.
 pub mod shape; // How a province writes its answer.
 pub mod spec; // The specification's nodes and fields.

@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 
 use super::call::Call;
 use super::faults::{Fault, Script};
+use super::guard::Guard;
 use super::ledger::{Deed, Habits, Ledger};
 use super::moment::Moment;
+use super::province::Province;
 use super::register::{Line, Register};
 use super::saved;
 use super::shape::{SHAPES, Saying, Shape};
@@ -26,8 +28,10 @@ use crate::domain::clock::Clock;
 pub struct Settings {
     /// Draws the people.
     pub seed: u64,
-    /// How answers are written.
+    /// How answers are written, where no province is played.
     pub shape: &'static Shape,
+    /// The province that is played: the shape of its answers, and who may come in.
+    pub province: Option<Arc<Province>>,
     /// How strict the ledger is.
     pub habits: Habits,
     /// Serve institutions whose code does not say "sandbox".
@@ -70,6 +74,7 @@ impl Default for Settings {
         Settings {
             seed: 1,
             shape: &SHAPES[0],
+            province: None,
             habits,
             any_institution: false,
             fixed: false,
@@ -133,6 +138,8 @@ impl Platform {
             let sign_life_s = if sign_life_s > 0 { sign_life_s } else { temper.habits.sign_life_s };
             settings.habits = Habits { lenient, settles_twice, strict, sign_life_s, ..temper.habits };
         }
+        // Who plays a province answers as it does, whatever a temper drew.
+        settings.shape = settings.province.as_ref().map_or(settings.shape, |province| province.shape);
         let opened = Moment::of(clock.unix_ns());
         let mut books = Books::new(&settings, opened);
         if let Some(path) = settings.state.as_deref().filter(|path| path.exists()) {
@@ -224,8 +231,14 @@ impl Platform {
 
     /// Performs a call and says what happens on the connection. Waits as long as the fault says.
     pub(super) async fn act(&self, request: &Request) -> Act {
-        let call = Call::read(&request.target, &request.body);
         let arrived = self.now();
+        let (call, admitted) = match self.guard() {
+            Some(guard) => guard.admit(request, self.clock.unix_ns()),
+            None => (Call::read(&request.target, &request.body), Ok(())),
+        };
+        if let Err(why) = admitted {
+            return self.turned_away(request, &call, &why, arrived);
+        }
         let (number, fault) = self.enter(request, &call);
         if fault.is_none() {
             let deed = self.commit(number, &call);
@@ -272,7 +285,22 @@ impl Platform {
                 return Act::Answer { number, reply: plain_reply(status, &content_type, body) };
             }
         };
-        Act::Answer { number, reply: json_reply(reply_body, manner) }
+        Act::Answer { number, reply: self.in_shape(reply_body, manner) }
+    }
+
+    /// A call whose signature is not good: registered, and performed by nobody.
+    fn turned_away(&self, request: &Request, call: &Call, why: &str, arrived: Moment) -> Act {
+        let number = self.books().register.arrive(self.line_of(request, call), &request.body);
+        let deed = self.spare(number, why);
+        let reply = match self.guard().and_then(|guard| guard.no(why)) {
+            Some((status, body)) => plain_reply(status, "application/json;charset=UTF-8", body),
+            None => self.in_shape(self.envelope(&deed, number, arrived), Manner::Whole),
+        };
+        Act::Answer { number, reply }
+    }
+
+    fn guard(&self) -> Option<&Guard> {
+        self.settings.province.as_ref()?.guard.as_ref()
     }
 
     /// Performs what was still to come; called when the connection is closed.
@@ -300,13 +328,17 @@ impl Platform {
         }
     }
 
-    fn enter(&self, request: &Request, call: &Call) -> (u64, Option<Fault>) {
-        let line = Line {
+    fn line_of(&self, request: &Request, call: &Call) -> Line {
+        Line {
             infno: call.infno.clone(),
             msgid: call.msgid.clone(),
             fixmedins_code: call.fixmedins_code.clone(),
             ..self.line(request)
-        };
+        }
+    }
+
+    fn enter(&self, request: &Request, call: &Call) -> (u64, Option<Fault>) {
+        let line = self.line_of(request, call);
         let mut books = self.books();
         let number = books.register.arrive(line, &request.body);
         let scripted = books.script.strike(call);
@@ -355,13 +387,19 @@ impl Platform {
                 let headers = vec![("Content-Type".to_string(), "application/octet-stream".to_string())];
                 Reply { status: 200, headers, body: Content::Bytes(file), manner: Manner::Whole }
             }
-            None => json_reply(self.envelope(&deed, number, arrived), Manner::Whole),
+            None => self.in_shape(self.envelope(&deed, number, arrived), Manner::Whole),
         }
+    }
+
+    fn in_shape(&self, body: Vec<u8>, manner: Manner) -> Reply {
+        let headers = vec![("Content-Type".to_string(), self.settings.shape.content_type.to_string())];
+        Reply { status: 200, headers, body: Content::Bytes(Bytes::from(body)), manner }
     }
 
     fn envelope(&self, deed: &Deed, number: u64, arrived: Moment) -> Vec<u8> {
         let result = deed.result.as_ref().map_err(String::as_str);
-        self.settings.shape.envelope(&Saying { result, number, arrived, answered: self.now() })
+        let saying = Saying { result, number, arrived, answered: self.now(), guard: self.guard() };
+        self.settings.shape.envelope(&saying)
     }
 
     fn now(&self) -> Moment {

@@ -2,6 +2,7 @@
 //!
 //! Orders and types as in the captures of the wire reference; the content is the same everywhere.
 
+use super::guard::{Guard, Seal};
 use super::moment::Moment;
 use super::tree::{MoneyStyle, Node, quote};
 
@@ -17,17 +18,35 @@ pub struct Shape {
     /// What unused members hold; `None` is null.
     unused: Option<&'static str>,
     money: MoneyStyle,
+    /// Content-Type of the answer.
+    pub content_type: &'static str,
 }
 
-/// Every shape that `--shape` knows.
-pub const SHAPES: [Shape; 5] = [
+const JSON: &str = "application/json;charset=UTF-8";
+const TEXT: &str = "text/plain;charset=UTF-8";
+
+/// As the specification's table has it (wire.md §2.2).
+const PLAIN: [&str; 6] = ["infcode", "inf_refmsgid", "refmsg_time", "respond_time", "err_msg", "output"];
+/// As Chongqing and Jiangsu write it (wire.md §2.7).
+const INFCODE_FIRST: [&str; 8] =
+    ["infcode", "inf_refmsgid", "refmsg_time", "respond_time", "enctype", "signtype", "err_msg", "output"];
+/// As Zhejiang and Hainan write it (wire.md §2.7).
+const OUTPUT_FIRST: [&str; 9] =
+    ["output", "infcode", "warn_msg", "cainfo", "err_msg", "refmsg_time", "signtype", "respond_time", "inf_refmsgid"];
+/// As Jilin writes it (wire.md §2.7).
+const CAINFO_FIRST: [&str; 8] =
+    ["cainfo", "err_msg", "inf_refmsgid", "infcode", "output", "refmsg_time", "respond_time", "signtype"];
+
+/// Every shape that `--shape` knows. A temper draws from the first five.
+pub const SHAPES: [Shape; 11] = [
     Shape {
         name: "baseline",
-        order: &["infcode", "inf_refmsgid", "refmsg_time", "respond_time", "err_msg", "output"],
+        order: &PLAIN,
         infcode_quoted: false,
         success_says: None,
         unused: None,
         money: MoneyStyle::Number(2),
+        content_type: JSON,
     },
     Shape {
         name: "guangdong",
@@ -46,55 +65,92 @@ pub const SHAPES: [Shape; 5] = [
         success_says: Some(""),
         unused: Some(""),
         money: MoneyStyle::Number(2),
+        content_type: TEXT,
     },
     Shape {
         name: "jiangsu",
-        order: &["infcode", "inf_refmsgid", "refmsg_time", "respond_time", "enctype", "signtype", "err_msg", "output"],
+        order: &INFCODE_FIRST,
         infcode_quoted: true,
         success_says: Some("成功"),
         unused: Some(""),
         money: MoneyStyle::Text,
+        content_type: JSON,
     },
     Shape {
         name: "zhejiang",
-        order: &[
-            "output",
-            "infcode",
-            "warn_msg",
-            "cainfo",
-            "err_msg",
-            "refmsg_time",
-            "signtype",
-            "respond_time",
-            "inf_refmsgid",
-        ],
+        order: &OUTPUT_FIRST,
         infcode_quoted: false,
         success_says: Some("success"),
         unused: None,
         money: MoneyStyle::Number(2),
+        content_type: JSON,
     },
     Shape {
         name: "hainan",
-        order: &[
-            "output",
-            "infcode",
-            "warn_msg",
-            "cainfo",
-            "err_msg",
-            "refmsg_time",
-            "signtype",
-            "respond_time",
-            "inf_refmsgid",
-        ],
+        order: &OUTPUT_FIRST,
         infcode_quoted: true,
         success_says: Some(""),
         unused: Some(""),
         money: MoneyStyle::Number(4),
+        content_type: JSON,
+    },
+    Shape {
+        name: "hunan", // Quoted as in the annex sample of HN27 [S]; the rest [I].
+        order: &PLAIN,
+        infcode_quoted: true,
+        success_says: Some("success"),
+        unused: Some(""),
+        money: MoneyStyle::Number(2),
+        content_type: JSON,
+    },
+    Shape {
+        name: "jiangxi", // Quoted as in the annex sample of JX20 [S]; the rest [I].
+        order: &PLAIN,
+        infcode_quoted: true,
+        success_says: Some(""),
+        unused: Some(""),
+        money: MoneyStyle::Number(2),
+        content_type: JSON,
+    },
+    Shape {
+        name: "jilin",
+        order: &CAINFO_FIRST,
+        infcode_quoted: true,
+        success_says: Some("成功"),
+        unused: Some(""),
+        money: MoneyStyle::Number(2),
+        content_type: JSON,
+    },
+    Shape {
+        name: "hebei", // infcode as a number in NT samples [C]; the order [I].
+        order: &INFCODE_FIRST,
+        infcode_quoted: false,
+        success_says: None,
+        unused: Some(""),
+        money: MoneyStyle::Number(2),
+        content_type: JSON,
+    },
+    Shape {
+        name: "guangxi", // No manual is public: as the specification has it.
+        order: &PLAIN,
+        infcode_quoted: false,
+        success_says: None,
+        unused: None,
+        money: MoneyStyle::Number(2),
+        content_type: JSON,
+    },
+    Shape {
+        name: "shaanxi", // No manual is public: as the specification has it.
+        order: &PLAIN,
+        infcode_quoted: false,
+        success_says: None,
+        unused: None,
+        money: MoneyStyle::Number(2),
+        content_type: JSON,
     },
 ];
 
 /// What one answer says.
-#[derive(Debug)]
 pub struct Saying<'a> {
     /// `Err` is the err_msg of a refusal.
     pub result: Result<&'a Node, &'a str>,
@@ -104,6 +160,8 @@ pub struct Saying<'a> {
     pub arrived: Moment,
     /// When the answer leaves.
     pub answered: Moment,
+    /// Who seals it.
+    pub guard: Option<&'a Guard>,
 }
 
 impl Shape {
@@ -115,14 +173,28 @@ impl Shape {
     /// The whole answer body.
     pub fn envelope(&self, saying: &Saying<'_>) -> Vec<u8> {
         let mut out = Vec::with_capacity(2048);
+        let seal = self.seal(saying);
         for (at, member) in self.order.iter().enumerate() {
             out.push(if at == 0 { b'{' } else { b',' });
             quote(member, &mut out);
             out.push(b':');
-            self.member(member, saying, &mut out);
+            match (*member, &seal) {
+                ("output", Some(seal)) => quote(&seal.output, &mut out),
+                ("cainfo", Some(seal)) => quote(&seal.cainfo, &mut out),
+                ("signtype", Some(_)) => quote("SM2", &mut out),
+                _ => self.member(member, saying, &mut out),
+            }
         }
         out.push(b'}');
         out
+    }
+
+    /// A success is sealed where the province seals; a refusal never is.
+    fn seal(&self, saying: &Saying<'_>) -> Option<Seal> {
+        let (guard, output) = (saying.guard?, saying.result.ok()?);
+        let mut text = Vec::with_capacity(2048);
+        output.write(self.money, &mut text);
+        guard.seal(&text)
     }
 
     fn member(&self, member: &str, saying: &Saying<'_>, out: &mut Vec<u8>) {
@@ -159,7 +231,7 @@ mod tests {
 
     fn check(shape: &str, result: Result<&Node, &str>, expected: &str) {
         let at = Moment::of(1_709_136_000_042_000_000);
-        let saying = Saying { result, number: 7, arrived: at, answered: at };
+        let saying = Saying { result, number: 7, arrived: at, answered: at, guard: None };
         let body = Shape::named(shape).expect("a known shape").envelope(&saying);
         assert_eq!(String::from_utf8_lossy(&body), expected);
         serde_json::from_slice::<serde_json::Value>(&body).expect("it is JSON");

@@ -33,6 +33,9 @@ mod program_stop; // SIGTERM.
 mod program_views; // Views, API and the commands over them.
 
 mod profiles; // A province's own hosts, a site's own profiles.
+mod provinces; // Every province's wire, by a table.
+mod provinces_his; // A HIS of each province.
+mod provinces_refused; // What a province's platform refuses.
 
 mod rig; // A whole gateway in this process.
 
