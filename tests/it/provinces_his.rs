@@ -114,7 +114,7 @@ pub const TONGUES: &[Tongue] = &[
     Tongue {
         profile: "hebei",
         url: Url::Service("/fsi/api/"),
-        lines: &[("Content-Type", "application/json; charset=utf-8"), ("Expect", "100-continue")],
+        lines: &[("Content-Type", "application/json; charset=utf-8"), ("Accept", "application/json")],
         signature: &[
             ("x-tif-paasid", "{account}"),
             ("x-tif-timestamp", "{s}"),
