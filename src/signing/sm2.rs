@@ -5,8 +5,8 @@ use std::fmt;
 use getrandom::SysRng;
 use sm2::dsa::signature::hazmat::{PrehashVerifier, RandomizedPrehashSigner};
 use sm2::dsa::{Signature, SigningKey, VerifyingKey};
-use sm2::elliptic_curve::sec1::ToSec1Point;
 use sm2::elliptic_curve::Generate;
+use sm2::elliptic_curve::sec1::ToSec1Point;
 use sm2::{PublicKey, Scalar, SecretKey};
 use zeroize::Zeroizing;
 

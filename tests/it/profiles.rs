@@ -50,7 +50,7 @@ fn a_sites_own_profile_is_checked_shown_and_named_by_file_and_line() {
     let (profiles, file) = (folder.path().join("profiles"), folder.path().join("medgate.toml"));
     std::fs::create_dir(&profiles).unwrap();
     let settings = format!(
-        "[gateway]\nprofile = \"city\"\nprofiles = \"{}\"\ndata = \"{}\"\n[upstream.default]\nurl = \"http://127.0.0.1:9\"\n",
+        "[gateway]\nprofile = \"city\"\nprofiles = \"{}\"\ndata = \"{}\"\n[upstream.default]\nurl = \"http://127.0.0.1:9\"\nidentity = \"none\"\n",
         profiles.display(),
         folder.path().join("data").display()
     );
