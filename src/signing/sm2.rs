@@ -41,6 +41,8 @@ pub fn sign(signer: &dyn Signer, user_id: &[u8], message: &[u8]) -> Result<RawSi
 #[derive(Clone)]
 pub struct SoftKey {
     pub(super) secret: SecretKey,
+    /// Made once: it costs as much as a signature.
+    public: [u8; 64],
 }
 
 impl SoftKey {
@@ -70,7 +72,7 @@ impl SoftKey {
     /// `None` for the one scalar, n - 1, that is a key of the curve and cannot sign.
     pub(super) fn of(secret: SecretKey) -> Option<SoftKey> {
         let signs = !bool::from((*secret.to_nonzero_scalar() + Scalar::ONE).is_zero());
-        signs.then_some(SoftKey { secret })
+        signs.then(|| SoftKey { public: coordinates(&secret.public_key()), secret })
     }
 }
 
@@ -82,7 +84,7 @@ impl fmt::Debug for SoftKey {
 
 impl Signer for SoftKey {
     fn public(&self) -> [u8; 64] {
-        coordinates(&self.secret.public_key())
+        self.public
     }
 
     fn sign_digest(&self, e: &[u8; 32]) -> Result<RawSignature, SignError> {
