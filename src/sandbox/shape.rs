@@ -37,17 +37,20 @@ const OUTPUT_FIRST: [&str; 9] =
 const CAINFO_FIRST: [&str; 8] =
     ["cainfo", "err_msg", "inf_refmsgid", "infcode", "output", "refmsg_time", "respond_time", "signtype"];
 
+/// As the specification has it, and where no manual is public.
+const BASELINE: Shape = Shape {
+    name: "baseline",
+    order: &PLAIN,
+    infcode_quoted: false,
+    success_says: None,
+    unused: None,
+    money: MoneyStyle::Number(2),
+    content_type: JSON,
+};
+
 /// Every shape that `--shape` knows. A temper draws from the first five.
 pub const SHAPES: [Shape; 11] = [
-    Shape {
-        name: "baseline",
-        order: &PLAIN,
-        infcode_quoted: false,
-        success_says: None,
-        unused: None,
-        money: MoneyStyle::Number(2),
-        content_type: JSON,
-    },
+    BASELINE,
     Shape {
         name: "guangdong",
         order: &[
@@ -130,24 +133,8 @@ pub const SHAPES: [Shape; 11] = [
         money: MoneyStyle::Number(2),
         content_type: JSON,
     },
-    Shape {
-        name: "guangxi", // No manual is public: as the specification has it.
-        order: &PLAIN,
-        infcode_quoted: false,
-        success_says: None,
-        unused: None,
-        money: MoneyStyle::Number(2),
-        content_type: JSON,
-    },
-    Shape {
-        name: "shaanxi", // No manual is public: as the specification has it.
-        order: &PLAIN,
-        infcode_quoted: false,
-        success_says: None,
-        unused: None,
-        money: MoneyStyle::Number(2),
-        content_type: JSON,
-    },
+    Shape { name: "guangxi", ..BASELINE },
+    Shape { name: "shaanxi", ..BASELINE },
 ];
 
 /// What one answer says.
