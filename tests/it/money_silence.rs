@@ -1,13 +1,13 @@
 //! What is not said is not known, and what is not declared does not change.
 
 use medgate::domain::outcome::{Cause, Outcome};
-use medgate::journal::draft::{Edit, Part};
+use medgate::journal::draft::Part;
 use medgate::journal::facts::Fact;
 use medgate::journal::record::Kind;
 
 use crate::doors_rig::{OK, Peer};
 use crate::money_his::{self as his, Bill, URL, assert_unknown};
-use crate::rig::TestGateway;
+use crate::rig::{TestGateway, rebuilt};
 
 /// Outcome and cause of the last 2207.
 fn verdict(gate: &TestGateway) -> (Option<Outcome>, Option<Cause>) {
@@ -69,18 +69,6 @@ async fn what_cannot_be_read_is_relayed_and_held() {
         assert_unknown(&bill.settle(&gate).await);
         assert_eq!(gate.arrived("2207"), before + 1, "{body}");
     }
-}
-
-/// The part as it left: each edit takes bytes out of the arrived ones and puts others in.
-fn rebuilt(arrived: &[u8], edits: &[Edit], part: Part) -> Vec<u8> {
-    let mut bytes = arrived.to_vec();
-    let mut of_part: Vec<&Edit> = edits.iter().filter(|edit| edit.part == part).collect();
-    of_part.sort_by_key(|edit| std::cmp::Reverse(edit.at));
-    for edit in of_part {
-        let at = usize::try_from(edit.at).unwrap();
-        bytes.splice(at..at + usize::try_from(edit.remove).unwrap(), edit.insert.iter().copied());
-    }
-    bytes
 }
 
 #[tokio::test]

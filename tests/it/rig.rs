@@ -11,7 +11,7 @@ use medgate::app::Gateway;
 use medgate::config::{self, Settings, Told};
 use medgate::domain::clock::{Clock, SystemClock};
 use medgate::journal::Record;
-use medgate::journal::draft::Sealed;
+use medgate::journal::draft::{Edit, Part, Sealed};
 use medgate::journal::key_folder::KeyFolder;
 use medgate::journal::record::Kind;
 use medgate::journal::sealing::unseal;
@@ -220,6 +220,18 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
         }
     };
     tokio::time::timeout(SOON, looking).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+/// The part as it left: each edit takes bytes out of the arrived ones and puts others in.
+pub fn rebuilt(arrived: &[u8], edits: &[Edit], part: Part) -> Vec<u8> {
+    let mut bytes = arrived.to_vec();
+    let mut of_part: Vec<&Edit> = edits.iter().filter(|edit| edit.part == part).collect();
+    of_part.sort_by_key(|edit| std::cmp::Reverse(edit.at));
+    for edit in of_part {
+        let at = usize::try_from(edit.at).unwrap();
+        bytes.splice(at..at + usize::try_from(edit.remove).unwrap(), edit.insert.iter().copied());
+    }
+    bytes
 }
 
 /// The body of an answer as JSON.

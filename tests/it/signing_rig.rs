@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use medgate::config::Settings;
 use medgate::domain::message::HeaderLines;
 use medgate::domain::terms::Mode;
-use medgate::journal::draft::{Edit, Part, Sealed};
+use medgate::journal::draft::{Part, Sealed};
 use medgate::journal::record::Kind;
 use medgate::keys;
 use medgate::signing::pem;
@@ -17,7 +17,7 @@ use medgate::signing::sm2::{Signer, SoftKey};
 use tempfile::TempDir;
 
 use crate::doors_rig::Raw;
-use crate::rig::TestGateway;
+use crate::rig::{TestGateway, rebuilt};
 
 /// What every secret of these tests contains, so that a search finds one that got away.
 pub const SECRET: &str = "s3cret-of-the-site";
@@ -202,18 +202,6 @@ pub fn intent(gate: &TestGateway, infno: &str) -> Sealed {
     let of =
         |record: &&medgate::journal::Record| record.facts.text_of(medgate::journal::facts::Fact::Infno) == Some(infno);
     gate.unseal(intents.iter().find(of).unwrap_or_else(|| panic!("no intent of {infno}")))
-}
-
-/// The part as it left: each edit takes bytes out of the arrived ones and puts others in.
-pub fn rebuilt(arrived: &[u8], edits: &[Edit], part: Part) -> Vec<u8> {
-    let mut bytes = arrived.to_vec();
-    let mut of_part: Vec<&Edit> = edits.iter().filter(|edit| edit.part == part).collect();
-    of_part.sort_by_key(|edit| std::cmp::Reverse(edit.at));
-    for edit in of_part {
-        let at = usize::try_from(edit.at).unwrap();
-        bytes.splice(at..at + usize::try_from(edit.remove).unwrap(), edit.insert.iter().copied());
-    }
-    bytes
 }
 
 /// A header block as edits count it.
