@@ -40,12 +40,14 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Ok(data) => data,
         Err(exit) => return Ok(exit),
     };
-    // What is not there is not looked at.
-    if let Err(why) = Books::at(&data).and_then(|books| books.shown(args.id, false)) {
-        return failed(&why, err);
-    }
-    if let Err(exit) = args.reveal.announced(&args.place, Some(args.id), err)? {
-        return Ok(exit);
+    if args.reveal.reveal {
+        // What is not there is not looked at.
+        if let Err(why) = Books::at(&data).and_then(|books| books.shown(args.id, false)) {
+            return failed(&why, err);
+        }
+        if let Err(exit) = args.place.announce(args.id, err)? {
+            return Ok(exit);
+        }
     }
     match Books::at(&data).and_then(|books| books.shown(args.id, args.reveal.reveal)) {
         Ok(shown) if args.json => writeln!(out, "{}", serde_json::json!(shown)).map(|()| Exit::Done),

@@ -55,29 +55,6 @@ pub(super) struct Reveal {
     pub(super) reveal: bool,
 }
 
-impl Reveal {
-    /// The data folder, once the look is in the journal; or how the command ends because it cannot be.
-    pub(super) fn announced(
-        &self,
-        place: &Place,
-        exchange: Option<ExchangeId>,
-        err: &mut dyn Write,
-    ) -> io::Result<Result<PathBuf, Exit>> {
-        let (true, Some(exchange)) = (self.reveal, exchange) else { return place.data(err) };
-        let settings = match place.settings(err)? {
-            Ok(settings) => settings,
-            Err(exit) => return Ok(Err(exit)),
-        };
-        match look::announce(&settings, &settings.gateway.data, exchange) {
-            Ok(()) => Ok(Ok(settings.gateway.data)),
-            Err(why) => {
-                writeln!(err, "nothing is shown, because the look cannot be journaled: {why}")?;
-                Ok(Err(Exit::Failed))
-            }
-        }
-    }
-}
-
 impl Place {
     fn told(&self) -> Told {
         let flags = [("--data", "gateway.data", &self.data), ("--admin", "admin.listen", &self.admin)];
@@ -106,6 +83,21 @@ impl Place {
                 Ok(Ok(settings))
             }
             Err(complaints) => complain(&complaints, err).map(Err),
+        }
+    }
+
+    /// Puts a look at an exchange into the journal; says on `err` why nothing may be shown when that cannot be.
+    pub(super) fn announce(&self, exchange: ExchangeId, err: &mut dyn Write) -> io::Result<Result<(), Exit>> {
+        let settings = match self.settings(err)? {
+            Ok(settings) => settings,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        match look::announce(&settings, &settings.gateway.data, exchange) {
+            Ok(()) => Ok(Ok(())),
+            Err(why) => {
+                writeln!(err, "nothing is shown, because the look cannot be journaled: {why}")?;
+                Ok(Err(Exit::Failed))
+            }
         }
     }
 

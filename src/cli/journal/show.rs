@@ -69,7 +69,9 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
             Ok(exchange) => exchange,
             Err(why) => return stopped(&why, err),
         };
-        if let Err(exit) = args.reveal.announced(&args.place, exchange, err)? {
+        if let Some(exchange) = exchange
+            && let Err(exit) = args.place.announce(exchange, err)?
+        {
             return Ok(exit);
         }
     }
