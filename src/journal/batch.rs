@@ -5,7 +5,7 @@ use crate::domain::exchange::Seq;
 use super::frame::Frame;
 use super::place::Place;
 use super::queue::Pending;
-use super::record::{Stamp, stamp};
+use super::record::{Chain, Stamp, stamp};
 use super::walk::Link;
 
 /// One write and one sync. The buffer is kept from batch to batch.
@@ -13,6 +13,7 @@ use super::walk::Link;
 pub struct Batch {
     buffer: Vec<u8>,
     members: Vec<(Pending, Place)>,
+    chains: Vec<Chain>,
     base: u64,
     segment_no: u32,
     durable: Seq,
@@ -24,6 +25,7 @@ impl Batch {
     pub fn begin(&mut self, segment_no: u32, offset: u64, durable: Link) {
         self.buffer.clear();
         self.members.clear();
+        self.chains.clear();
         (self.segment_no, self.base) = (segment_no, offset);
         (self.durable, self.link) = (durable.seq, Some(durable));
     }
@@ -42,6 +44,7 @@ impl Batch {
         let place = Stamp { seq, durable_seq: self.durable, segment_no: self.segment_no, prev_chain: link.chain };
         *link = Link { seq, chain: stamp(&mut self.buffer[at..], &place) };
         let offset = (self.base + at as u64) as u32;
+        self.chains.push(link.chain);
         self.members.push((pending, Place { segment_no: self.segment_no, offset, seq }));
     }
 
@@ -70,9 +73,9 @@ impl Batch {
         self.link.expect("begin comes first")
     }
 
-    /// The records and where they stand.
-    pub fn placed(&self) -> impl Iterator<Item = (&Frame, Place)> {
-        self.members.iter().map(|(pending, place)| (&pending.frame, *place))
+    /// The records, where they stand, and their chain values.
+    pub fn placed(&self) -> impl Iterator<Item = (&Frame, Place, &Chain)> {
+        self.members.iter().zip(&self.chains).map(|((pending, place), chain)| (&pending.frame, *place, chain))
     }
 
     /// Bytes that the room account holds for the records.
@@ -111,10 +114,11 @@ mod tests {
                 batch.add(Pending::own(clear_frame(Header::new(Kind::Note), &facts), Role::Other));
             }
             let mut link = before;
-            for ((_, place), text) in batch.placed().zip(&texts) {
+            for ((_, place, chain), text) in batch.placed().zip(&texts) {
                 let bytes = &batch.bytes()[(place.offset - 4096) as usize..];
                 let (header, payload) = read_frame(bytes).unwrap();
                 link.follow(&header, bytes, 3).unwrap();
+                prop_assert_eq!(chain, &link.chain);
                 prop_assert_eq!((header.seq, header.durable_seq), (place.seq, before.seq));
                 let facts = Facts::decode(payload).unwrap();
                 prop_assert_eq!(facts.text_of(Fact::Reason).unwrap_or(""), text.as_str());

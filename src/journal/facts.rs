@@ -87,7 +87,7 @@ pub enum Fact {
     OffsetAt = 37,
     /// Seq that a Snapshot reference points to: name, 0, u64.
     SnapshotRef = 38,
-    /// Tree frontier at a roll: hashes of 32 bytes, largest subtree first.
+    /// Edge of the tree over all records before this Carry: hashes of 32 bytes, largest subtree first.
     Frontier = 39,
     /// First and last key slot of a block, two u64; or slots destroyed.
     Slots = 40,

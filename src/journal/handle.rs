@@ -30,6 +30,7 @@ use super::settings::Settings;
 use super::shelf::ReadError;
 use super::table::OpenExchange;
 use super::tokens::{SecretError, Tokens};
+use super::tree::Frontier;
 
 /// Slots of one block of the key pool: 64 KiB, synced ahead of need.
 const BLOCK_SLOTS: u32 = 4_096;
@@ -187,6 +188,11 @@ impl Journal {
     /// Follows the records from a number on, up to the durable position.
     pub fn records(&self, from: Seq) -> Reader {
         self.0.running.records(from)
+    }
+
+    /// The tree over what is durable: as many leaves as records.
+    pub fn tree(&self) -> Frontier {
+        self.0.running.store().tree()
     }
 
     /// The highest durable record, as it moves.

@@ -31,7 +31,8 @@ pub mod body_file; // The form of such a file.
 pub mod body_front; // Its front, for people's tools.
 
 pub mod place; // Where a record stands, and a record read back.
-pub mod table; // Open exchanges and snapshots in force.
+pub mod table; // What Carry hands on: open exchanges, snapshots in force, the edge of the tree.
+pub mod tree; // The Merkle tree over the records.
 
 pub mod disk; // The narrow face to the disk.
 pub mod lock; // One process per data folder.

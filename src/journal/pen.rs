@@ -9,9 +9,10 @@ use crate::domain::outcome::{Cause, Outcome, Told};
 use super::facts::{Fact, Facts};
 use super::frame::Frame;
 use super::place::Record;
-use super::record::{Header, Kind, flag, frame_len_for, payload_digest};
+use super::record::{Chain, Header, Kind, flag, frame_len_for, payload_digest};
 use super::segment::{SEGMENT_HEADER_LEN, digest_of};
 use super::table::{CARRY_ENTRY_LEN, OpenExchange, Table};
+use super::tree::FRONTIER_LEN_MAX;
 
 /// Open exchanges in one Carry; more take another one, so that no frame grows without bound.
 const CARRY_ENTRIES_MAX: usize = 8192;
@@ -20,7 +21,7 @@ const REASON_BYTES_MAX: usize = 400;
 /// Cuts that one Opened names; there is one per failure that a kill followed.
 const CUTS_MAX: usize = 16;
 /// More than SegmentOpen, Opened and the fixed parts of one Carry take.
-const OWN_BYTES: u64 = 4096;
+const OWN_BYTES: u64 = 4096 + FRONTIER_LEN_MAX as u64;
 
 /// Writes the journal's own records: knows the time and this opening's salt.
 #[derive(Clone)]
@@ -82,13 +83,16 @@ impl Pen {
         self.frame(Header::new(Kind::SegmentClose), &facts)
     }
 
-    /// What the next segment must know.
-    pub fn carry(&self, table: &Table) -> Vec<Frame> {
+    /// What the next segment must know; `first` is the chain value of its first record, which stands before.
+    pub fn carry(&self, table: &Table, first: &Chain) -> Vec<Frame> {
+        let mut tree = table.tree().clone();
+        tree.push(first);
         let mut open = table.open().map(OpenExchange::encode).peekable();
         let mut frames = Vec::new();
         loop {
             let mut facts = Facts::default();
             if frames.is_empty() {
+                facts.bytes(Fact::Frontier, tree.encode());
                 for (name, seq) in table.snapshots() {
                     facts.named(Fact::SnapshotRef, name, &seq.0.to_le_bytes());
                 }
@@ -208,12 +212,14 @@ mod tests {
             let place = Place { segment_no: 1, offset: 0, seq: Seq(99_999) };
             table.apply(&Header::new(Kind::Snapshot), place, || named.clone());
 
-            let mut frames = pen.carry(&table);
+            let mut frames = pen.carry(&table, &[1; 32]);
             let mut after = Table::default();
+            let place = Place { segment_no: 2, offset: 0, seq: Seq(2) };
             for frame in &frames {
                 let facts = || Record::decode(&stamped(frame), 0).unwrap().facts;
                 after.apply(&frame.header, place, facts);
             }
+            table.grow(&[1; 32]);
             assert_eq!(after, table);
             frames.push(pen.segment_open(&[0; SEGMENT_HEADER_LEN]));
             frames.push(pen.opened(&Opened { reason: "断".repeat(1000), cuts: Vec::new() }));

@@ -58,6 +58,10 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
     let Some(last) = segments.last() else { return Ok(None) };
     check_order(&segments)?;
     let scan = scan_last(disk, last, entries_of)?;
+    if scan.table.tree().size() != scan.link.seq.0 {
+        let why = "its Carry does not hold the edge of the tree over the records before".to_owned();
+        return Err(RecoverError::damaged(&last.name, SEGMENT_HEADER_LEN as u64, last.header.first_seq, why));
+    }
     let mut found = Found {
         journal_id: last.header.journal_id,
         extents: Vec::new(),
@@ -227,7 +231,9 @@ impl Scan {
         }
         self.closed = record.header.known_kind() == Some(Kind::SegmentClose);
         self.postings.add(&entries_of(&record.header, &record.facts), record.place);
+        let chain = record.header.chain;
         self.table.apply(&record.header, record.place, || record.facts);
+        self.table.grow(&chain);
         Ok(())
     }
 }

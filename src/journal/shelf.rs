@@ -19,6 +19,7 @@ use super::record::{Chain, HEADER_LEN, Header, Malformed};
 use super::run::Run;
 use super::segment;
 use super::table::{OpenExchange, Table};
+use super::tree::Frontier;
 
 /// One segment as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub trait Store: Send + Sync {
     fn open_exchanges(&self) -> Vec<OpenExchange>;
     /// The snapshot last journaled under a name.
     fn snapshot(&self, name: &str) -> Option<Seq>;
+    /// The tree over what is durable.
+    fn tree(&self) -> Frontier;
     /// The highest durable record, as it moves.
     fn durable(&self) -> watch::Receiver<Seq>;
 }
@@ -85,11 +88,12 @@ impl<D: Disk> Shelf<D> {
     }
 
     /// Makes durable records of the live segment visible, which now ends at `end`.
-    pub fn publish<'a>(&self, written: impl Iterator<Item = (&'a Frame, Place)>, end: u64) {
+    pub fn publish<'a>(&self, written: impl Iterator<Item = (&'a Frame, Place, &'a Chain)>, end: u64) {
         let mut seen = self.write();
         let mut durable = None;
-        for (frame, place) in written {
+        for (frame, place, chain) in written {
             seen.table.apply(&frame.header, place, || frame.facts());
+            seen.table.grow(chain);
             seen.live.add(&frame.entries, place);
             durable = Some(place.seq);
         }
@@ -194,6 +198,10 @@ impl<D: Disk> Store for Shelf<D> {
 
     fn snapshot(&self, name: &str) -> Option<Seq> {
         self.with_table(|table| table.snapshot(name))
+    }
+
+    fn tree(&self) -> Frontier {
+        self.with_table(|table| table.tree().clone())
     }
 
     fn durable(&self) -> watch::Receiver<Seq> {

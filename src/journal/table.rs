@@ -1,4 +1,5 @@
-//! The open table: exchanges whose end is not known, and the snapshots in force. Carry takes both over each roll.
+//! What a segment must know of the ones before it: exchanges whose end is not known, the snapshots in force, the edge of the
+//! tree. Carry takes all three over each roll.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use crate::domain::token::Token;
 
 use super::facts::{Fact, Facts};
 use super::place::Place;
-use super::record::{Header, Kind};
+use super::record::{Chain, Header, Kind};
+use super::tree::Frontier;
 
 /// An exchange with an INTENT and no final outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,7 @@ impl OpenExchange {
 pub struct Table {
     open: BTreeMap<Seq, OpenExchange>,
     snapshots: BTreeMap<String, Seq>,
+    tree: Frontier,
 }
 
 impl Table {
@@ -104,7 +107,7 @@ impl Table {
                     self.snapshots.insert(name.to_owned(), place.seq);
                 }
             }
-            Some(Kind::Carry) => self.take_over(&facts()),
+            Some(Kind::Carry) => self.take_over(place.seq, &facts()),
             _ => {}
         }
     }
@@ -119,7 +122,17 @@ impl Table {
         }
     }
 
-    fn take_over(&mut self, carry: &Facts) {
+    /// Adds the record that was just applied to the tree.
+    pub fn grow(&mut self, chain: &Chain) {
+        self.tree.push(chain);
+    }
+
+    fn take_over(&mut self, seq: Seq, carry: &Facts) {
+        if let Some(peaks) = carry.all(Fact::Frontier).next()
+            && let Some(tree) = Frontier::decode(seq.0.saturating_sub(1), peaks)
+        {
+            self.tree = tree;
+        }
         for exchange in carry.all(Fact::OpenIntent).filter_map(OpenExchange::decode) {
             self.open.insert(exchange.seq, exchange);
         }
@@ -138,6 +151,11 @@ impl Table {
     /// How many are open.
     pub fn open_len(&self) -> usize {
         self.open.len()
+    }
+
+    /// The tree over the records applied.
+    pub fn tree(&self) -> &Frontier {
+        &self.tree
     }
 
     /// The snapshot last journaled under a name.

@@ -276,9 +276,10 @@ impl<D: Disk> Writer<D> {
         let encoded = header.encode();
         self.batch.begin(segment_no, 0, self.durable);
         self.batch.lead(&encoded);
-        let mut frames = vec![self.desk.pen.segment_open(&encoded)];
-        frames.extend(self.desk.shelf.with_table(|table| self.desk.pen.carry(table)));
-        for frame in frames.into_iter().chain(more) {
+        self.batch.add(Pending::own(self.desk.pen.segment_open(&encoded), Role::Other));
+        let first = self.batch.link().chain;
+        let carry = self.desk.shelf.with_table(|table| self.desk.pen.carry(table, &first));
+        for frame in carry.into_iter().chain(more) {
             self.batch.add(Pending::own(frame, Role::Other));
         }
         self.install(&file, segment_no)?;

@@ -11,6 +11,7 @@ use medgate::journal::queue::{Health, NotWritten};
 use medgate::journal::record::Kind;
 use medgate::journal::running::Running;
 use medgate::journal::settings::{SEGMENT_BYTES_MIN, Settings};
+use medgate::journal::tree::Frontier;
 use medgate::journal::verify::{End, verify};
 
 use crate::life::{entries_of, frame, outcome};
@@ -86,9 +87,11 @@ async fn many_callers_over_several_segments_read_back_in_order() {
     let mut reader = journal.records(Seq(1));
     let mut exchanges = 0;
     let mut last = Seq::NONE;
+    let mut tree = Frontier::default();
     while let Some(record) = reader.next_record().unwrap() {
         assert_eq!(record.place.seq, Seq(last.0 + 1));
         last = record.place.seq;
+        tree.push(&record.header.chain);
         exchanges += u64::from(record.header.kind == Kind::Outcome as u8);
     }
     assert_eq!(exchanges, 32 * 25);
@@ -100,6 +103,11 @@ async fn many_callers_over_several_segments_read_back_in_order() {
     assert!(report.segments >= 2 && report.last_seq >= last);
     let (again, opening) = open(folder.path()).unwrap();
     assert_eq!((opening.orphans, opening.cuts), (Vec::new(), Vec::new()));
+    let (handed_on, mut rest) = (again.store().tree(), again.records(Seq(last.0 + 1)));
+    while tree.size() < handed_on.size() {
+        tree.push(&rest.next_record().unwrap().unwrap().header.chain);
+    }
+    assert_eq!(tree, handed_on);
     again.close().await.unwrap();
 }
 
