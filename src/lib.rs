@@ -12,6 +12,7 @@ pub mod telemetry; // Names of log fields and metrics.
 pub mod journal; // Hands: the truth on disk.
 pub mod outbound; // Hands: one send, and what was heard.
 
+pub mod evidence; // Reader: what proves the journal.
 pub mod exchange; // The line: one request to its answer.
 pub mod keys; // Key files and secrets on disk.
 pub mod views; // Reader: what people search and count.

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("telemetry", 1, &[]),
     ("journal", 2, &["profile", "rules", "signing"]),
     ("outbound", 2, &["profile", "rules", "signing"]),
+    ("evidence", 3, &["profile"]),
     ("exchange", 3, &[]),
     ("keys", 3, &["profile", "outbound"]),
     ("views", 3, &[]),
@@ -38,6 +39,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("telemetry", &["tokio", "hyper", "axum", "std::fs"]),
     ("exchange", &["hyper", "axum"]),
     ("views", &["hyper", "axum"]),
+    ("evidence", &["hyper", "axum"]),
 ];
 const FILE_LINES_MAX: usize = 450;
 const FN_LINES_MAX: usize = 60;

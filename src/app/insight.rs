@@ -1,12 +1,13 @@
 //! What the admin port is told of the running gateway.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::certificates::Certificates;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
 use crate::domain::token::Token;
+use crate::evidence::notary::{self, Notary};
 use crate::exchange::Line;
 use crate::inbound::Door;
 use crate::journal::entry::EntryKind;
@@ -14,32 +15,27 @@ use crate::journal::facts::Fact;
 use crate::journal::gauges::Gauges;
 use crate::journal::record::Kind;
 use crate::journal::{Health, OpenExchange};
-use crate::telemetry::metrics::{JournalMetrics, Metrics, ViewsMetrics};
+use crate::telemetry::metrics::{JournalMetrics, Metrics, SealMetrics, ViewsMetrics};
 use crate::telemetry::sampled::follow;
 use crate::views::follower::{self, Follower, State};
 
 /// Rows of one listing.
 const UNKNOWNS_MAX: usize = 10_000;
+/// A copy may take a while.
+const SEAL_GRACE_SECONDS: u64 = 30;
+const SECOND_NS: i64 = 1_000_000_000;
 
 /// A look inside.
 pub(super) struct Inside {
-    line: Arc<Line>,
-    door: Arc<Door<Arc<Line>>>,
-    follower: Option<Arc<Follower>>,
-    certificates: Arc<Certificates>,
-    started_mono_ns: u64,
+    pub(super) line: Arc<Line>,
+    pub(super) door: Arc<Door<Arc<Line>>>,
+    pub(super) follower: Option<Arc<Follower>>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) notary: Arc<Notary>,
+    pub(super) started_mono_ns: u64,
 }
 
 impl Inside {
-    pub(super) fn new(
-        line: Arc<Line>,
-        door: Arc<Door<Arc<Line>>>,
-        follower: Option<Arc<Follower>>,
-        certificates: Arc<Certificates>,
-    ) -> Inside {
-        Inside { started_mono_ns: line.clock.mono_ns(), line, door, follower, certificates }
-    }
-
     fn row(&self, open: &OpenExchange) -> UnknownRow {
         let intent = self.line.journal.read(open.place).ok();
         let fact = |fact| intent.as_ref().and_then(|record| record.facts.text_of(fact)).unwrap_or_default().to_owned();
@@ -101,6 +97,26 @@ impl Inside {
         }
     }
 
+    /// Calls go on without a seal, so that nothing here makes the gateway unready.
+    fn seal_check(&self) -> Check {
+        let gauges = self.notary.gauges();
+        let age = |at: &AtomicI64| self.age_seconds(at.load(Ordering::Relaxed));
+        let late = 3 * self.notary.every().as_secs() + SEAL_GRACE_SECONDS;
+        let (sealed, anchored) = (age(&gauges.sealed_at_unix_ns), age(&gauges.anchored_at_unix_ns));
+        let (set_back, size) = (gauges.set_back.load(Ordering::Relaxed), gauges.sealed_size.load(Ordering::Relaxed));
+        let copied = match (self.notary.is_anchored(), anchored > late) {
+            (false, _) => "no anchor is set".to_owned(),
+            (true, false) => format!("copied {anchored} s ago"),
+            (true, true) => "the anchor does not take copies".to_owned(),
+        };
+        let detail = match set_back {
+            0 => format!("{size} records sealed {sealed} s ago; {copied}"),
+            records => format!("the journal was set back: an anchor knows {records} records that it does not hold"),
+        };
+        let warns = set_back > 0 || sealed > late || (self.notary.is_anchored() && anchored > late);
+        Check { name: "seal", ok: true, warns, detail }
+    }
+
     /// Exchanges whose outcome is unknown and that changed, or may have changed, the platform's books.
     fn open_unknowns(&self) -> impl Iterator<Item = OpenExchange> {
         self.line.journal.open_exchanges().into_iter().filter(|open| open.unknown)
@@ -121,6 +137,7 @@ impl Insight for Inside {
                 detail: format!("{} exchanges under way", self.line.tasks.len()),
             },
         ];
+        checks.push(self.seal_check());
         checks.extend(self.certificates.checks());
         checks
     }
@@ -151,6 +168,7 @@ impl Insight for Inside {
         self.sample_door(metrics);
         self.sample_upstreams();
         self.certificates.sample(metrics);
+        sample_seal(&metrics.seal, self.notary.gauges());
         metrics.journal.set_health(self.journal_state().0);
         let journal = &self.line.journal;
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
@@ -160,6 +178,14 @@ impl Insight for Inside {
             sample_views(&metrics.views, follower.gauges(), journal.durable().borrow().0);
         }
     }
+}
+
+fn sample_seal(metrics: &SealMetrics, gauges: &notary::Gauges) {
+    metrics.sealed_at.set(gauges.sealed_at_unix_ns.load(Ordering::Relaxed) / SECOND_NS);
+    follow(&metrics.failures, gauges.failures.load(Ordering::Relaxed));
+    metrics.anchored_at.set(gauges.anchored_at_unix_ns.load(Ordering::Relaxed) / SECOND_NS);
+    follow(&metrics.anchor_failures, gauges.anchor_failures.load(Ordering::Relaxed));
+    metrics.set_back.set(i64::try_from(gauges.set_back.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
 }
 
 fn sample_views(metrics: &ViewsMetrics, gauges: &follower::Gauges, durable: u64) {

@@ -21,6 +21,9 @@ use crate::config::Settings;
 use crate::console::token::{self, AdminToken, TokenError};
 use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
+use crate::evidence::anchor::Address;
+use crate::evidence::notary::NotaryError;
+use crate::evidence::{self, Notary};
 use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
 use crate::inbound::tls::HisTls;
@@ -57,6 +60,8 @@ pub struct Gateway {
     deliveries: JoinHandle<()>,
     follower: Option<Arc<Follower>>,
     certificates: Arc<Certificates>,
+    notary: Arc<Notary>,
+    sealing: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -82,15 +87,24 @@ impl Gateway {
         let journal = open_journal(&settings, &clock).await?;
         let (line, reported, sets) = build::line(&settings, profile, journal, Arc::clone(&clock)).await?;
         let follower = follower(&settings, &line)?;
+        let notary = notary(&settings.seal, &data, &line).await?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
         let certificates = Arc::new(Certificates::new(tls.as_ref(), sets.into_iter(), Arc::clone(&clock)));
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
+        let sealing = tokio::spawn(Arc::clone(&notary).keep(stop_doors.clone()));
         let callback = platforms.as_ref().map(TcpListener::local_addr).transpose()?;
         let callbacks = platforms.map(|listener| platform_door(listener, &line, &settings, &stop_doors));
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
-        let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone(), Arc::clone(&certificates));
+        let inside = Inside {
+            started_mono_ns: clock.mono_ns(),
+            line: Arc::clone(&line),
+            door: Arc::clone(&door),
+            follower: follower.clone(),
+            certificates: Arc::clone(&certificates),
+            notary: Arc::clone(&notary),
+        };
         let views = Views::at(&data.join(views::FOLDER));
         let books =
             Books { journal: line.journal.clone(), views, follower: follower.clone(), data: data.clone(), clock };
@@ -120,6 +134,8 @@ impl Gateway {
             deliveries,
             follower,
             certificates,
+            notary,
+            sealing,
         })
     }
 
@@ -154,7 +170,9 @@ impl Gateway {
         drop(self.line);
         // The line held the last reporter; its receipts may linger in a connection that does not close.
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.deliveries).await;
+        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.sealing).await;
         let closed = journal.close().await;
+        let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.notary.seal_closed()).await;
         if let Some(follower) = self.follower {
             // What it does not take up now it takes up at the next start.
             let _in_time =
@@ -164,6 +182,19 @@ impl Gateway {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+async fn notary(seal: &evidence::Settings, data: &Path, line: &Line) -> Result<Arc<Notary>, StartError> {
+    let upstreams = &line.policy.load().upstreams;
+    let named = upstreams.iter().find(|upstream| upstream.name == seal.anchor_upstream);
+    let address = named.map(|upstream| {
+        let target = if upstream.base_path.is_empty() { "/" } else { &upstream.base_path };
+        Address { platform: upstream.platform.clone(), target: target.to_owned() }
+    });
+    let (journal, clock) = (line.journal.clone(), Arc::clone(&line.clock));
+    let (seal, data) = (seal.clone(), data.to_owned());
+    let opened = tokio::task::spawn_blocking(move || Notary::open(journal, &data, &seal, address, clock)).await;
+    Ok(Arc::new(opened.map_err(|_| StartError::Panicked)??))
 }
 
 fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>>> {
@@ -237,6 +268,9 @@ pub enum StartError {
     /// The journal does not open; its message names the cure.
     #[error("could not open the journal")]
     Journal(#[from] OpenError),
+    /// What seals the journal.
+    #[error("the journal cannot be sealed")]
+    Notary(#[from] NotaryError),
     /// The journal could not be sealed.
     #[error("could not close the journal")]
     Close(#[from] CloseError),

@@ -28,6 +28,7 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.clients();
     checker.routes();
     checker.callback();
+    checker.seal();
     checker.certificates();
     checker.identities();
     checker.found
@@ -214,6 +215,24 @@ impl Checker<'_> {
                 callback.upstream
             );
             self.wrong(&["callback.upstream", "callback.listen"], what, cure);
+        }
+    }
+
+    /// Where copies of checkpoints go.
+    fn seal(&mut self) {
+        let seal = &self.settings.seal;
+        if !seal.anchor_dir.as_os_str().is_empty() && !seal.anchor_dir.is_absolute() {
+            let what = format!("`seal.anchor_dir` = \"{}\" is no absolute path", seal.anchor_dir.display());
+            self.wrong(&["seal.anchor_dir"], what, "name a folder on another disk or machine, from / on");
+        }
+        let named = self.settings.upstream.get(&seal.anchor_upstream);
+        if !seal.anchor_upstream.is_empty() && named.is_none_or(|upstream| upstream.url.is_empty()) {
+            let what = format!("`seal.anchor_upstream` = \"{}\" has no url", seal.anchor_upstream);
+            let cure = format!(
+                "say where copies are taken: [upstream.{}] url = \"https://HOST:PORT/PATH\"",
+                seal.anchor_upstream
+            );
+            self.wrong(&["seal.anchor_upstream"], what, cure);
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::domain::terms::Verify;
 use crate::exchange::settings::{Route, WhenUnknown};
 use crate::telemetry::log;
-use crate::{exchange, inbound, journal, keys, outbound, views};
+use crate::{evidence, exchange, inbound, journal, keys, outbound, views};
 
 /// All settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// `[journal]`
     pub journal: journal::Settings,
+    /// `[seal]`
+    pub seal: evidence::Settings,
     /// `[views]`
     pub views: views::Settings,
     /// `[line]`

@@ -190,6 +190,16 @@ impl Journal {
         self.0.running.records(from)
     }
 
+    /// Which journal it is: random, made at the first start.
+    pub fn id(&self) -> [u8; 16] {
+        self.0.running.store().journal_id()
+    }
+
+    /// The segment that is written now.
+    pub fn segment_no(&self) -> u32 {
+        self.0.running.store().segment_no()
+    }
+
     /// The tree over what is durable: as many leaves as records.
     pub fn tree(&self) -> Frontier {
         self.0.running.store().tree()

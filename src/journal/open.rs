@@ -130,7 +130,7 @@ fn reason(found: &Found, opening: &Opening) -> &'static str {
 
 fn assemble<D: Disk>(disk: Arc<D>, bounds: Bounds, pen: Pen, found: Found) -> Core<D> {
     let queue = Queue::new(bounds);
-    let shelf = Shelf::new(disk.clone(), found.extents, found.table, found.live, found.sealed);
+    let shelf = Shelf::new(disk.clone(), found.journal_id, found.extents, found.table, found.live, found.sealed);
     shelf.starts_at(found.durable.seq);
     let (shelf, gauges) = (Arc::new(shelf), Arc::new(Gauges::default()));
     let desk =

@@ -34,6 +34,10 @@ pub struct Extent {
 
 /// What readers ask of the journal, whatever disk it stands on.
 pub trait Store: Send + Sync {
+    /// Which journal it is.
+    fn journal_id(&self) -> [u8; 16];
+    /// The segment that is written now.
+    fn segment_no(&self) -> u32;
     /// Places of the records found by a token, ascending by number.
     fn lookup(&self, kind: EntryKind, token: Token) -> io::Result<Vec<Place>>;
     /// The record at a place.
@@ -58,6 +62,7 @@ pub trait Store: Send + Sync {
 #[derive(Debug)]
 pub struct Shelf<D> {
     disk: Arc<D>,
+    journal_id: [u8; 16],
     seen: RwLock<Seen>,
     durable: watch::Sender<Seq>,
 }
@@ -72,9 +77,16 @@ struct Seen {
 
 impl<D: Disk> Shelf<D> {
     /// Everything that recovery found.
-    pub fn new(disk: Arc<D>, extents: Vec<Extent>, table: Table, live: Postings, sealed: Vec<Sealed>) -> Shelf<D> {
+    pub fn new(
+        disk: Arc<D>,
+        journal_id: [u8; 16],
+        extents: Vec<Extent>,
+        table: Table,
+        live: Postings,
+        sealed: Vec<Sealed>,
+    ) -> Shelf<D> {
         let seen = Seen { extents, table, live, sealed: Arc::new(sealed) };
-        Shelf { disk, seen: RwLock::new(seen), durable: watch::Sender::new(Seq::NONE) }
+        Shelf { disk, journal_id, seen: RwLock::new(seen), durable: watch::Sender::new(Seq::NONE) }
     }
 
     /// Begins a segment: the live index becomes the sealed one of the segment before, whose last chain is `chain`.
@@ -144,6 +156,14 @@ impl<D: Disk> Shelf<D> {
 }
 
 impl<D: Disk> Store for Shelf<D> {
+    fn journal_id(&self) -> [u8; 16] {
+        self.journal_id
+    }
+
+    fn segment_no(&self) -> u32 {
+        self.read_seen().extents.last().map_or(0, |extent| extent.segment_no)
+    }
+
     fn lookup(&self, kind: EntryKind, token: Token) -> io::Result<Vec<Place>> {
         let mut live = Vec::new();
         let sealed = {

@@ -44,6 +44,14 @@ impl SoftKey {
         SoftKey::of(secret).ok_or(KeyError::Private(32))
     }
 
+    /// The key as it is, PKCS#8: for a file that is protected otherwise.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn to_plain_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        self.secret.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Pem("private key"))
+    }
+
     /// The key under a passphrase: PBES2 with scrypt and AES-256-CBC.
     ///
     /// # Errors

@@ -69,8 +69,25 @@ pub struct Metrics {
     pub unknown_oldest_age: Gauge,
     /// What the journal counts.
     pub journal: JournalMetrics,
+    /// What the notary counts.
+    pub seal: SealMetrics,
     /// What the views count.
     pub views: ViewsMetrics,
+}
+
+/// What the notary counts.
+#[derive(Clone)]
+pub struct SealMetrics {
+    /// When it last sealed, seconds since 1970.
+    pub sealed_at: IntGauge,
+    /// Checkpoints that were not made.
+    pub failures: IntCounter,
+    /// When every anchor last took a copy.
+    pub anchored_at: IntGauge,
+    /// Copies that were not taken.
+    pub anchor_failures: IntCounter,
+    /// Records that only an anchor knows.
+    pub set_back: IntGauge,
 }
 
 /// What the views count.
@@ -166,6 +183,7 @@ impl Metrics {
             unknown_open: make.gauge(&names::UNKNOWN_OPEN),
             unknown_oldest_age: make.kept(&names::UNKNOWN_OLDEST_AGE, Gauge::with_opts),
             journal: make.journal(),
+            seal: make.seal(),
             views: make.views(),
             scraping: Mutex::default(),
             registry,
@@ -312,6 +330,16 @@ impl Maker<'_> {
         };
         journal.set_health("open");
         journal
+    }
+
+    fn seal(&self) -> SealMetrics {
+        SealMetrics {
+            sealed_at: self.gauge(&names::SEALED_AT),
+            failures: self.counter(&names::SEAL_FAILURES),
+            anchored_at: self.gauge(&names::ANCHORED_AT),
+            anchor_failures: self.counter(&names::ANCHOR_FAILURES),
+            set_back: self.gauge(&names::SET_BACK),
+        }
     }
 
     fn views(&self) -> ViewsMetrics {

@@ -83,6 +83,16 @@ names! {
         "Number of the last durable record.";
     JOURNAL_ROOM_BYTES = "medgate_journal_room_bytes" []
         "Room that intents can still reserve.";
+    SEALED_AT = "medgate_seal_timestamp_seconds" []
+        "When the last checkpoint over the journal was signed, seconds since 1970.";
+    SEAL_FAILURES = "medgate_seal_failures_total" []
+        "Checkpoints that could not be made or kept.";
+    ANCHORED_AT = "medgate_anchor_timestamp_seconds" []
+        "When a checkpoint was last copied to every anchor, seconds since 1970; 0 for never.";
+    ANCHOR_FAILURES = "medgate_anchor_failures_total" []
+        "Checkpoints that an anchor did not take.";
+    SET_BACK = "medgate_journal_set_back_records" []
+        "Records that an anchor knew at the start and the journal did not hold: the disk was set back.";
     VIEWS_STATE = "medgate_views_state" ["state"]
         "1 for what the views are doing: following, rebuilding, failing or stopped.";
     VIEWS_POSITION = "medgate_views_position_seq" []

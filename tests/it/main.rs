@@ -26,6 +26,8 @@ mod gateway_bytes_drawn; // Which messages those are.
 mod gateway_once; // One send per exchange, counted by the platform.
 mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
 
+mod seal; // Checkpoints as a running gateway leaves them.
+
 mod program_day; // A day through the program: its metrics, and nobody's data anywhere.
 mod program_large; // Answers of 100 MB and the program's memory.
 mod program_rig; // `medgate serve` as its own process.

@@ -110,9 +110,11 @@ impl TestGateway {
         TestGateway { listen, admin, clock, gateway: Some(gateway), settings, sandbox: None, _dir: dir }
     }
 
-    /// Stops in order and starts again over the same folder, on other ports; `change` may change the settings between.
+    /// Stops in order, if it runs, and starts again over the same folder, on other ports; `change` may change the settings between.
     pub async fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
-        self.stop().await;
+        if self.gateway.is_some() {
+            self.stop().await;
+        }
         change(&mut self.settings);
         let gateway = Gateway::start(self.settings.clone(), self.clock.clone()).await.unwrap();
         (self.listen, self.admin) = (gateway.listen, gateway.admin);

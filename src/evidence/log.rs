@@ -1,0 +1,140 @@
+//! The file of all checkpoints, `journal/checkpoints`: notes one after the other, an empty line behind each.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::NOTE_BYTES_MAX;
+
+/// The file, below the data folder.
+pub const FILE: &str = "journal/checkpoints";
+/// Divides the text of a note from its signatures, and a note from the next one.
+const EMPTY_LINE: &str = "\n\n";
+/// How a signature line begins: an empty line behind one of them ends a note.
+const SIGNATURE: &str = "— ";
+
+/// Appends notes.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+}
+
+impl Log {
+    /// The log of a data folder. A note that a power cut tore is cut off: only what is durable here is copied anywhere.
+    ///
+    /// # Errors
+    /// When the file cannot be read or cut.
+    pub fn open(data: &Path) -> io::Result<Log> {
+        let path = data.join(FILE);
+        match OpenOptions::new().read(true).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            file => cut_torn(&mut file?)?,
+        }
+        Ok(Log { path })
+    }
+
+    /// Appends a note; durable when this returns.
+    ///
+    /// # Errors
+    /// What the machine says; then the note is not there.
+    pub fn append(&self, note: &str) -> io::Result<()> {
+        append(&self.path, note)
+    }
+}
+
+/// Appends a note to a file of notes, which is made when absent; durable when this returns.
+///
+/// # Errors
+/// What the machine says; then the note is taken back as far as the machine allows.
+pub fn append(path: &Path, note: &str) -> io::Result<()> {
+    let made = !path.exists();
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(path)?;
+    let end = file.metadata()?.len();
+    let written = file.write_all(format!("{note}\n").as_bytes()).and_then(|()| file.sync_data());
+    if let Err(error) = written {
+        let _ = file.set_len(end);
+        return Err(error);
+    }
+    match path.parent().filter(|_| made) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// The notes of a file with the offset of each, and what stands behind the last whole one.
+pub fn split(text: &str) -> (Vec<(usize, &str)>, &str) {
+    let (mut notes, mut from) = (Vec::new(), 0);
+    loop {
+        let end = text[from..].find(EMPTY_LINE).and_then(|middle| {
+            let signatures = from + middle + EMPTY_LINE.len();
+            text[signatures..].find(EMPTY_LINE).map(|end| signatures + end + 1)
+        });
+        let Some(end) = end else { return (notes, &text[from..]) };
+        notes.push((from, &text[from..end]));
+        from = end + 1;
+    }
+}
+
+fn cut_torn(file: &mut File) -> io::Result<()> {
+    let len = file.metadata()?.len();
+    let from = len.saturating_sub(2 * NOTE_BYTES_MAX as u64);
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.read_to_end(&mut tail)?;
+    let end = match last_end(&tail) {
+        Some(end) => from + end as u64,
+        None if from == 0 => 0,
+        // No whole note so near the end was not torn: the verifier tells it.
+        None => len,
+    };
+    if end < len {
+        file.set_len(end)?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Where the last whole note ends.
+fn last_end(tail: &[u8]) -> Option<usize> {
+    let mut ends = (0..=tail.len()).rev().filter(|end| tail[..*end].ends_with(EMPTY_LINE.as_bytes()));
+    ends.find(|end| {
+        let mut lines = tail[..end - EMPTY_LINE.len()].rsplit(|byte| *byte == b'\n');
+        lines.next().is_some_and(|line| line.starts_with(SIGNATURE.as_bytes()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::checkpoint::{Checkpoint, Note};
+    use crate::signing::sm2::SoftKey;
+
+    fn note(size: u64) -> String {
+        let key = SoftKey::parse(&hex::encode([3; 32])).unwrap();
+        Checkpoint { journal_id: [1; 16], size, root: [2; 32], time: 9 }.sign(&key).unwrap()
+    }
+
+    #[test]
+    fn notes_are_read_back_and_a_torn_one_goes_at_the_next_opening() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join(FILE);
+        std::fs::create_dir(data.path().join("journal")).unwrap();
+        let log = Log::open(data.path()).unwrap();
+        (1..=40).for_each(|size| log.append(&note(size)).unwrap());
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let (notes, rest) = split(&whole);
+        let sizes: Vec<u64> = notes.iter().map(|(_, text)| Note::parse(text).unwrap().unproven().size).collect();
+        assert_eq!((sizes, rest), ((1..=40).collect(), ""));
+
+        let last = notes[39].0;
+        for cut in last..whole.len() {
+            std::fs::write(&path, &whole.as_bytes()[..cut]).unwrap();
+            Log::open(data.path()).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap().len(), last, "torn at {cut}");
+        }
+        Log::open(data.path()).unwrap().append(&note(40)).unwrap();
+        let again = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(split(&again).0.len(), 40);
+    }
+}

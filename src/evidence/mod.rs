@@ -1,0 +1,15 @@
+//! What proves the journal to people who trust neither the hospital nor us: signed checkpoints over the tree of all records,
+//! their copies outside this machine, and the check of it all with nothing but a public key.
+//!
+//! Nothing here stands in an exchange's way: the writer only keeps the edge of the tree, everything else follows.
+
+pub mod checkpoint; // A signed statement about the tree, as text.
+pub mod log; // The file of all checkpoints, beside the segments.
+pub mod seal_key; // The journal's own key, made at the first start.
+pub mod settings; // The `[seal]` section.
+
+pub mod anchor; // Copies that a rolled-back disk does not take along.
+pub mod notary; // Seals again and again while the gateway runs.
+
+pub use notary::Notary;
+pub use settings::Settings;
