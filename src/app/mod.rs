@@ -76,14 +76,8 @@ impl Gateway {
         let tls = HisTls::open(&settings.inbound, &clock)?;
         private_folder(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
-        let his = bind("inbound.listen", &settings.inbound.listen).await?;
-        let platforms = match settings.callback.listen.as_str() {
-            "" => None,
-            listen => Some(bind("callback.listen", listen).await?),
-        };
-        let admin = bind("admin.listen", &settings.admin.listen).await?;
-        let token = AdminToken::open(&data, token::FILE_NAME)?;
-        let clear_token = AdminToken::open(&data, token::CLEAR_FILE_NAME)?;
+        let Ports { his, platforms, admin } = Ports::bind(&settings).await?;
+        let tokens = (AdminToken::open(&data, token::FILE_NAME)?, AdminToken::open(&data, token::CLEAR_FILE_NAME)?);
         let journal = open_journal(&settings, &clock).await?;
         let (line, reported, sets) = build::line(&settings, profile, journal, Arc::clone(&clock)).await?;
         let follower = follower(&settings, &line)?;
@@ -108,14 +102,7 @@ impl Gateway {
         let views = Views::at(&data.join(views::FOLDER));
         let books =
             Books { journal: line.journal.clone(), views, follower: follower.clone(), data: data.clone(), clock };
-        let console = Console {
-            insight: Arc::new(inside),
-            lookup: Arc::new(books),
-            metrics: Arc::clone(&line.metrics),
-            token: Arc::new(token),
-            clear_token: Arc::new(clear_token),
-            turns: Arc::new(Semaphore::new(QUESTIONS_MAX)),
-        };
+        let console = console(inside, books, tokens);
         let (listen, admin_at) = (his.local_addr()?, admin.local_addr()?);
         std::fs::write(data.join(ADMIN_FILE), format!("{admin_at}\n"))?;
         let admin_task = tokio::spawn(console::serve(admin, console, stop_admin.clone()));
@@ -184,6 +171,17 @@ impl Gateway {
     }
 }
 
+fn console(inside: Inside, books: Books, (token, clear_token): (AdminToken, AdminToken)) -> Console {
+    Console {
+        metrics: Arc::clone(&inside.line.metrics),
+        insight: Arc::new(inside),
+        lookup: Arc::new(books),
+        token: Arc::new(token),
+        clear_token: Arc::new(clear_token),
+        turns: Arc::new(Semaphore::new(QUESTIONS_MAX)),
+    }
+}
+
 async fn notary(seal: &evidence::Settings, data: &Path, line: &Line) -> Result<Arc<Notary>, StartError> {
     let upstreams = &line.policy.load().upstreams;
     let named = upstreams.iter().find(|upstream| upstream.name == seal.anchor_upstream);
@@ -220,6 +218,24 @@ fn platform_door(
 ) -> JoinHandle<()> {
     let line = Arc::new(Callbacks(Arc::clone(line)));
     tokio::spawn(Door::new(line, settings.inbound.clone(), None, stop.clone()).serve(listener))
+}
+
+/// The ports that the settings name.
+struct Ports {
+    his: TcpListener,
+    platforms: Option<TcpListener>,
+    admin: TcpListener,
+}
+
+impl Ports {
+    async fn bind(settings: &Settings) -> Result<Ports, StartError> {
+        let his = bind("inbound.listen", &settings.inbound.listen).await?;
+        let platforms = match settings.callback.listen.as_str() {
+            "" => None,
+            listen => Some(bind("callback.listen", listen).await?),
+        };
+        Ok(Ports { his, platforms, admin: bind("admin.listen", &settings.admin.listen).await? })
+    }
 }
 
 async fn bind(setting: &'static str, address: &str) -> Result<TcpListener, StartError> {

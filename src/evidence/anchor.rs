@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Extensions;
 
-use crate::domain::message::HeaderLines;
 use crate::outbound::{Flow, Heard, Outgoing, Platform};
 
 use super::checkpoint::Note;
@@ -71,12 +70,11 @@ impl Anchors {
 
     async fn to_address(&self, note: &str) -> Result<(), String> {
         let Some(address) = &self.address else { return Ok(()) };
-        let mut headers = HeaderLines::new();
-        headers.push((Bytes::from_static(b"Content-Type"), Bytes::from_static(b"text/plain; charset=utf-8")));
+        let content_type = (Bytes::from_static(b"Content-Type"), Bytes::from_static(b"text/plain; charset=utf-8"));
         let outgoing = Outgoing {
             method: "POST".to_owned(),
             target: Bytes::from(address.target.clone()),
-            headers,
+            headers: vec![content_type],
             carried: Extensions::new(),
             body: Flow::Whole(Bytes::from(note.to_owned())),
         };

@@ -76,6 +76,35 @@ pub fn split(text: &str) -> (Vec<(usize, &str)>, &str) {
     }
 }
 
+/// True for the front of a note, as a write that is under way or was torn leaves it at the end of a file.
+pub fn is_front(rest: &str) -> bool {
+    const ORIGIN: &str = "medgate/";
+    const BASE64_ROOT: usize = 44;
+    const BASE64_SIGNATURE: usize = 92;
+    let hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let base64 = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    let lines: Vec<&str> = rest.split('\n').collect();
+    let origin = lines[0];
+    let of_line = |at: usize, line: &str, whole: bool| match at {
+        0 => fits(line, ORIGIN, whole, |rest| hex(rest) && rest.len() <= 32 && (!whole || rest.len() == 32)),
+        1 => digits(line) && (!whole || !line.is_empty()),
+        2 => base64(line) && line.len() <= BASE64_ROOT && (!whole || line.len() == BASE64_ROOT),
+        3 => fits(line, "time ", whole, |rest| digits(rest) && (!whole || !rest.is_empty())),
+        4 | 6 => line.is_empty(),
+        5 => fits(line, &format!("{SIGNATURE}{origin} "), whole, |rest| {
+            base64(rest) && rest.len() <= BASE64_SIGNATURE && (!whole || rest.len() == BASE64_SIGNATURE)
+        }),
+        _ => false,
+    };
+    lines.iter().enumerate().all(|(at, line)| of_line(at, line, at + 1 < lines.len()))
+}
+
+/// A line that begins with `front` and goes on as `rest` allows; one that was cut may end within `front`.
+fn fits(line: &str, front: &str, whole: bool, rest: impl Fn(&str) -> bool) -> bool {
+    line.strip_prefix(front).map_or(!whole && front.starts_with(line), rest)
+}
+
 fn cut_torn(file: &mut File) -> io::Result<()> {
     let len = file.metadata()?.len();
     let from = len.saturating_sub(2 * NOTE_BYTES_MAX as u64);
@@ -128,7 +157,8 @@ mod tests {
         assert_eq!((sizes, rest), ((1..=40).collect(), ""));
 
         let last = notes[39].0;
-        for cut in last..whole.len() {
+        for cut in (last..whole.len()).filter(|cut| whole.is_char_boundary(*cut)) {
+            assert!(is_front(split(&whole[..cut]).1), "torn at {cut}");
             std::fs::write(&path, &whole.as_bytes()[..cut]).unwrap();
             Log::open(data.path()).unwrap();
             assert_eq!(std::fs::read(&path).unwrap().len(), last, "torn at {cut}");
@@ -136,5 +166,19 @@ mod tests {
         Log::open(data.path()).unwrap().append(&note(40)).unwrap();
         let again = std::fs::read_to_string(&path).unwrap();
         assert_eq!(split(&again).0.len(), 40);
+    }
+
+    #[test]
+    fn a_changed_note_is_not_taken_for_the_front_of_one() {
+        let whole = format!("{}\n", note(7));
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut bent = whole.clone().into_bytes();
+                bent[at] ^= 1 << bit;
+                let Ok(bent) = String::from_utf8(bent) else { continue };
+                let (notes, rest) = split(&bent);
+                assert!(!notes.is_empty() || !is_front(rest), "byte {at} bit {bit}: {bent:?}");
+            }
+        }
     }
 }

@@ -11,5 +11,9 @@ pub mod settings; // The `[seal]` section.
 pub mod anchor; // Copies that a rolled-back disk does not take along.
 pub mod notary; // Seals again and again while the gateway runs.
 
+pub mod bodies; // A body file held to its record.
+pub mod verdict; // What the verifier found.
+pub mod verify; // The verifier.
+
 pub use notary::Notary;
 pub use settings::Settings;

@@ -4,6 +4,7 @@
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
+use crate::domain::message::BodyFile;
 use crate::domain::outcome::{Cause, Told};
 
 use super::facts::{Fact, Facts};
@@ -102,6 +103,36 @@ impl RefusedCall {
     /// The refusals of a record.
     pub fn all(facts: &Facts) -> impl Iterator<Item = RefusedCall> {
         facts.all(Fact::RefusedCall).filter_map(RefusedCall::decode)
+    }
+}
+
+/// A body file as anybody can check it (`Fact::StoredBody`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBody {
+    /// Bytes on disk.
+    pub stored_len: u64,
+    /// SM3 over them.
+    pub digest: [u8; 32],
+    /// File name inside `journal/bodies/`.
+    pub name: String,
+}
+
+impl StoredBody {
+    /// stored_len u64, digest 32, name.
+    pub fn encode(file: &BodyFile) -> Vec<u8> {
+        [&file.stored_len.to_le_bytes()[..], &file.digest, file.name.as_bytes()].concat()
+    }
+
+    /// Reads it back; `None` when cut.
+    pub fn decode(bytes: &[u8]) -> Option<StoredBody> {
+        let mut fields = Fields(bytes);
+        let (stored_len, digest) = (fields.u64()?, fields.array()?);
+        Some(StoredBody { stored_len, digest, name: std::str::from_utf8(fields.0).ok()?.to_owned() })
+    }
+
+    /// The body files of a record.
+    pub fn all(facts: &Facts) -> impl Iterator<Item = StoredBody> {
+        facts.all(Fact::StoredBody).filter_map(StoredBody::decode)
     }
 }
 

@@ -103,12 +103,18 @@ pub fn replace_file<D: Disk>(disk: &D, folder: &str, name: &str, bytes: &[u8]) -
 #[derive(Debug, Clone)]
 pub struct RealDisk {
     root: PathBuf,
+    writes: bool,
 }
 
 impl RealDisk {
     /// Files below `root`, which need not exist yet.
     pub fn at(root: &Path) -> RealDisk {
-        RealDisk { root: root.to_path_buf() }
+        RealDisk { root: root.to_path_buf(), writes: true }
+    }
+
+    /// Files below `root` to be read only: a copy on a medium that nobody may write to.
+    pub fn reading(root: &Path) -> RealDisk {
+        RealDisk { root: root.to_path_buf(), writes: false }
     }
 }
 
@@ -120,7 +126,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).open(self.root.join(name))
+        OpenOptions::new().read(true).write(self.writes).open(self.root.join(name))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

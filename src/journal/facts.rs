@@ -105,6 +105,11 @@ pub enum Fact {
     ChrgBchno = 46,
     /// Token of the key without the fields that a HIS changes on a retry (2102).
     LikeKey = 47,
+    /// A body that stands in a file of its own: bytes on disk u64, SM3 over them, file name (`composite::StoredBody`). Who holds no
+    /// key can check the file by it.
+    StoredBody = 48,
+    /// Number of the first record that a trim left in the journal, u64 (OperatorAct).
+    TrimmedTo = 49,
 }
 
 /// The facts of one record.

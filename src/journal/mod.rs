@@ -66,7 +66,7 @@ mod handle; // The journal as everyone else holds it.
 #[cfg(test)]
 mod tests; // Golden files: every kind of record as it is stored.
 
-pub use handle::{AppendError, IntendError, Journal, KEYS, Kept, OpenError, SettleError};
+pub use handle::{AppendError, BODIES, IntendError, Journal, KEYS, Kept, OpenError, SettleError};
 pub use open::Opening;
 pub use place::{Place, Record};
 pub use queue::{Health, OutcomeRoom};

@@ -89,11 +89,14 @@ impl Sealed {
         Ok(sealed)
     }
 
-    /// True when a body of it stands in a file of its own.
-    pub fn is_spooled(&self) -> bool {
+    /// The bodies of it that stand in files of their own.
+    pub fn spooled(&self) -> impl Iterator<Item = &BodyFile> {
         let request = self.request.as_ref().map(|request| &request.body);
         let replies = [&self.reply, &self.own_answer].into_iter().flatten().map(|reply| &reply.body);
-        request.into_iter().chain(replies).any(|body| matches!(body, Body::Spooled(_)))
+        request.into_iter().chain(replies).filter_map(|body| match body {
+            Body::Spooled(file) => Some(&**file),
+            Body::Buffered(_) => None,
+        })
     }
 
     /// About the length of the plain form: the bodies, and room for what is around them.

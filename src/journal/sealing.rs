@@ -13,6 +13,7 @@ use crate::domain::clock::Clock;
 use crate::domain::limits::FRAME_BYTES_MAX;
 
 use super::cipher::{Cipher, Nonce, TAG_LEN};
+use super::composite::StoredBody;
 use super::draft::{Draft, Sealed};
 use super::entry::index_entries;
 use super::facts::{Fact, Facts};
@@ -108,11 +109,15 @@ impl Sealer {
     }
 
     fn begin(&self, draft: Draft) -> Result<Begun, FrameError> {
-        let Draft { mut header, facts, sealed } = draft;
+        let Draft { mut header, mut facts, sealed } = draft;
         header.open_salt = self.open_salt;
         header.mono_ns = self.clock.mono_ns().saturating_sub(self.opened_mono_ns);
         if header.at_unix_ns == 0 {
             header.at_unix_ns = self.clock.unix_ns();
+        }
+        for file in sealed.iter().flat_map(Sealed::spooled) {
+            facts.bytes(Fact::StoredBody, StoredBody::encode(file));
+            header.flags |= flag::SPOOLED;
         }
         let part = sealed.map(|sealed| self.begin_part(&mut header, &sealed)).transpose()?;
         let counter_len = if part.is_some() { COUNTER_ENTRY_LEN } else { 0 };
@@ -136,7 +141,7 @@ impl Sealer {
         if plain.len() > SEALED_BYTES_MAX {
             return Err(FrameError::TooLarge(plain.len()));
         }
-        header.flags |= flag::SEALED | if sealed.is_spooled() { flag::SPOOLED } else { 0 };
+        header.flags |= flag::SEALED;
         header.cipher = self.cipher as u8;
         header.raw_len = plain.len() as u64;
         Ok(Part { key, counter, plain })

@@ -56,12 +56,30 @@ pub enum End {
     },
 }
 
+/// Whoever looks at each record that is as it was written.
+pub trait Watch {
+    /// Looks at the next one.
+    ///
+    /// # Errors
+    /// What is wrong with what it says; nothing behind it is checked then.
+    fn record(&mut self, header: &Header, payload: &[u8]) -> Result<(), String>;
+}
+
+/// Nobody looks.
+struct Nobody;
+
+impl Watch for Nobody {
+    fn record(&mut self, _: &Header, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 /// Checks the journal in a data folder. Takes no lock and writes nothing.
 ///
 /// # Errors
 /// When files cannot be read at all.
 pub fn verify(data: &Path) -> io::Result<Report> {
-    verify_disk(&RealDisk::at(data))
+    verify_disk(&RealDisk::reading(data))
 }
 
 /// Checks the journal on a disk.
@@ -69,7 +87,16 @@ pub fn verify(data: &Path) -> io::Result<Report> {
 /// # Errors
 /// When files cannot be read at all.
 pub fn verify_disk<D: Disk>(disk: &D) -> io::Result<Report> {
+    verify_watched(disk, &mut Nobody)
+}
+
+/// Checks the journal on a disk while somebody looks on.
+///
+/// # Errors
+/// When files cannot be read at all.
+pub fn verify_watched<D: Disk>(disk: &D, watch: &mut dyn Watch) -> io::Result<Report> {
     let mut check = Check {
+        watch,
         report: Report { segments: 0, records: 0, last_seq: Seq::NONE, bad: None, end: End::Empty },
         link: None,
         before: None,
@@ -93,14 +120,15 @@ pub fn verify_disk<D: Disk>(disk: &D) -> io::Result<Report> {
     Ok(check.report)
 }
 
-struct Check {
+struct Check<'w> {
+    watch: &'w mut dyn Watch,
     report: Report,
     link: Option<Link>,
     before: Option<SegmentHeader>,
     end: u64,
 }
 
-impl Check {
+impl Check<'_> {
     fn segment<F: DiskFile>(
         &mut self,
         file: &F,
@@ -141,6 +169,9 @@ impl Check {
             self.link.is_none_or(|link| (link.seq.0 + 1, link.chain) == (header.first_seq.0, header.prev_chain));
         Ok(match misplaced {
             _ if header.segment_no != number => Err("the header names another segment".into()),
+            _ if number == 1 && (header.first_seq, header.prev_chain) != (Seq(1), [0; 32]) => {
+                Err("the first segment continues another one".into())
+            }
             Some(why) => Err(why),
             None if !continues => Err("it does not continue the last record before".into()),
             None => Ok(header),
@@ -160,7 +191,9 @@ impl Check {
                     let mut link = self.link.expect("set before");
                     let first = link.seq.0 + 1 == of.first_seq.0;
                     let checked = link.follow(&header, frame, number).map_err(|why| why.to_string());
-                    if let Err(why) = checked.and_then(|()| check_payload(&header, frame, first.then_some(of))) {
+                    let payload = &frame[HEADER_LEN..HEADER_LEN + header.payload_len as usize];
+                    let whole = checked.and_then(|()| check_payload(&header, payload, first.then_some(of)));
+                    if let Err(why) = whole.and_then(|()| self.watch.record(&header, payload)) {
                         self.bad(number, at, why);
                         return Ok(Stop { why: None, closed });
                     }
@@ -219,8 +252,7 @@ struct Stop {
 }
 
 /// The digests: payload, and in the first record of a segment the segment header.
-fn check_payload(header: &Header, frame: &[u8], first_of: Option<&SegmentHeader>) -> Result<(), String> {
-    let payload = &frame[HEADER_LEN..HEADER_LEN + header.payload_len as usize];
+fn check_payload(header: &Header, payload: &[u8], first_of: Option<&SegmentHeader>) -> Result<(), String> {
     if payload_digest(payload) != header.payload_digest {
         return Err(Malformed::PayloadDigest.to_string());
     }

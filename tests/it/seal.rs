@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use medgate::evidence::checkpoint::{Checkpoint, Note};
 use medgate::evidence::{log, seal_key};
@@ -69,6 +70,10 @@ async fn the_journal_is_sealed_at_the_start_while_it_grows_and_at_the_stop_and_c
     let last = Note::parse(std::str::from_utf8(&posted.last().unwrap().body).unwrap()).unwrap();
     assert_eq!(last.unproven(), sealed.last().unwrap());
 
+    let verified = verifier(&data, &["--anchor", &anchor.path().display().to_string()]);
+    assert_eq!(verified.0, 0, "{}", verified.1);
+    assert!(verified.1.contains("RESULT: intact, every record is sealed."), "{}", verified.1);
+
     // In the journal stands each but the last, which nothing can follow.
     let texts = gate.records_of(Kind::Checkpoint);
     let journaled = texts.iter().map(|record| Note::parse(record.facts.text_of(Fact::Text).unwrap()).unwrap());
@@ -87,12 +92,23 @@ async fn an_anchor_shows_that_the_journal_was_set_back() {
     gate.stop().await;
     fs::remove_dir_all(gate.data()).unwrap();
     copy(before.path(), gate.data());
+    let verified = verifier(gate.data(), &["--anchor", &anchor.path().display().to_string()]);
+    assert!(verified.0 == 1 && verified.1.contains("整盘回退"), "{}", verified.1);
     gate.restart().await;
     let shown = admin(&gate, "/readyz?verbose").await;
     assert!(shown.contains("the journal was set back: an anchor knows"), "{shown}");
     let metrics = admin(&gate, "/metrics").await;
     assert!(!metrics.contains("medgate_journal_set_back_records 0"), "{metrics}");
     gate.stop().await;
+}
+
+/// Exit code and words of `medgate-verify journal` over a data folder.
+fn verifier(data: &Path, more: &[&str]) -> (i32, String) {
+    let key = data.join(seal_key::PUBLIC);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_medgate-verify"));
+    let ended = program.arg("journal").arg(data).arg("--key").arg(key).args(more).output().unwrap();
+    let words = [ended.stdout, ended.stderr].concat();
+    (ended.status.code().unwrap(), String::from_utf8(words).unwrap())
 }
 
 async fn admin(gate: &TestGateway, target: &str) -> String {
@@ -102,6 +118,6 @@ async fn admin(gate: &TestGateway, target: &str) -> String {
 }
 
 fn copy(from: &Path, to: &Path) {
-    let copied = std::process::Command::new("cp").arg("-aT").arg(from).arg(to).status().unwrap();
+    let copied = Command::new("cp").arg("-aT").arg(from).arg(to).status().unwrap();
     assert!(copied.success());
 }

@@ -33,7 +33,8 @@ const FORMS: &[(Fact, Form)] = {
         (Fact::Count, Number), (Fact::Text, Text), (Fact::ChainAt, Bytes), (Fact::SegmentAt, Number),
         (Fact::OffsetAt, Number), (Fact::SnapshotRef, NamedBytes), (Fact::Frontier, Bytes), (Fact::Slots, Bytes),
         (Fact::LinkedSlot, Number), (Fact::Disagreement, Named), (Fact::MedinsSetlId, Text), (Fact::Who, Text),
-        (Fact::EvidenceSeq, Number), (Fact::ChrgBchno, Text), (Fact::LikeKey, Bytes),
+        (Fact::EvidenceSeq, Number), (Fact::ChrgBchno, Text), (Fact::LikeKey, Bytes), (Fact::StoredBody, Bytes),
+        (Fact::TrimmedTo, Number),
     ]
 };
 

@@ -1,0 +1,101 @@
+//! `medgate-verify`: the auditor's program. Offline, needs nothing but a public key.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the terminal side")]
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use medgate::evidence::verdict::Verdict;
+use medgate::evidence::verify::{Asked, anchor_file, data_folder, verify};
+use medgate::signing::sm2::Verifier;
+
+const EXIT_USAGE: u8 = 2;
+
+/// Checks the journal of a medgate gateway without trusting the hospital or the gateway. 医保网关账本校验（离线）
+///
+/// It reads stored bytes only, needs no secret and no network, and writes nothing. The public key is the one that the
+/// gateway printed when it was installed (`medgate keys show-public --seal`): take it from your own files, not from the folder
+/// that you check.
+#[derive(Parser)]
+#[command(
+    name = "medgate-verify",
+    version,
+    max_term_width = 120,
+    after_help = "EXIT CODES:\n  \
+    0  intact, every record is sealed 完整且全部有签名\n  \
+    1  damaged 损坏或被改动\n  \
+    2  arguments cannot be used 参数不可用\n  \
+    3  intact, with records after the last checkpoint 完整，但末尾有尚未签名的记录"
+)]
+struct Program {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Checks a whole journal: every record, the chain, the tree, every checkpoint, every body file. 校验整本账
+    Journal(Journal),
+}
+
+#[derive(Args)]
+#[command(after_help = "EXAMPLES:\n  \
+    medgate-verify journal /var/lib/medgate --key seal.pub\n  \
+    medgate-verify journal /mnt/copy --key seal.pub --anchor /mnt/anchor --json")]
+struct Journal {
+    /// The gateway's data folder, or a copy of it
+    dir: PathBuf,
+    /// File with the public key that seals the journal (PEM); several when it was changed
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
+    /// Checkpoints that were copied elsewhere: a file, or the folder of anchors; without it a cut end may not show
+    #[arg(long, value_name = "FILE|DIR")]
+    anchor: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let Act::Journal(asked) = Program::parse().act;
+    match journal(&asked) {
+        Ok(verdict) if asked.json => {
+            println!("{}", verdict.json());
+            ExitCode::from(verdict.exit_code())
+        }
+        Ok(verdict) => {
+            print!("{}", verdict.text());
+            ExitCode::from(verdict.exit_code())
+        }
+        Err(why) => {
+            eprintln!("medgate-verify: {why}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn journal(asked: &Journal) -> Result<Verdict, String> {
+    let data = data_folder(&asked.dir);
+    if !data.join("journal").is_dir() {
+        return Err(format!("{} holds no journal; name the gateway's data folder", asked.dir.display()));
+    }
+    let keys = asked.key.iter().map(|file| key(file)).collect::<Result<Vec<_>, _>>()?;
+    let anchor = asked.anchor.as_ref().map(|anchor| anchor_file(anchor, &data).map_err(of(anchor))).transpose()?;
+    if let Some(anchor) = anchor.as_ref().filter(|anchor| !anchor.is_file()) {
+        return Err(format!(
+            "{} is not there: no checkpoint of this journal was copied to that place",
+            anchor.display()
+        ));
+    }
+    verify(&Asked { data: &data, keys: &keys, anchor: anchor.as_deref() }).map_err(of(&data))
+}
+
+fn key(file: &Path) -> Result<Verifier, String> {
+    let text = std::fs::read_to_string(file).map_err(of(file))?;
+    Verifier::parse(&text).map_err(of(file))
+}
+
+fn of<E: Display>(file: &Path) -> impl Fn(E) -> String {
+    move |error| format!("{}: {error}", file.display())
+}
