@@ -148,6 +148,8 @@ impl Check<'_> {
         self.link = Some(link);
         self.end = SEGMENT_HEADER_LEN as u64;
         let len = file.len()?;
+        // One that does not belong here says nothing of this one; it is told when its turn comes.
+        let next = next.filter(|next| misplaced(&header, next).is_none());
         // A segment ends where the next one says; what a failed batch left behind that is cut at the next start.
         let until = next.map_or(len, |next| next.prev_valid_len);
         let stop = self.records(file, &header, until.min(len))?;
@@ -225,6 +227,8 @@ impl Check<'_> {
         if is_last && matches!(stop.why, Some(Malformed::Chain | Malformed::Version(_))) {
             let why = stop.why.unwrap_or(Malformed::Chain).to_string();
             self.bad(number, offset, why);
+        } else if is_last && stop.closed && !zeros {
+            self.bad(number, offset, "bytes stand behind the record that closes the segment");
         } else if is_last && !zeros {
             let missing = Seq(self.report.last_seq.0 + 1);
             if super::walk::find_witness(file, offset, len, number, missing)?.is_some() {

@@ -5,4 +5,6 @@ mod failed_sync; // A sync that fails once and lies afterwards.
 mod full_disk; // No room from any write on.
 mod life; // One journal living on a simulated disk, and the audit of what is left.
 mod power; // Power cuts at any operation.
+mod tamper; // Somebody changes a sealed journal, and the verifier finds it.
+mod tamper_rig; // That journal.
 mod threads; // The real disk, with threads.
