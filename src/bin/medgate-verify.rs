@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use medgate::evidence::verdict::Verdict;
 use medgate::evidence::verify::{Asked, anchor_file, data_folder, verify};
+use medgate::evidence::verify_pack::{BadPack, verify_pack};
 use medgate::signing::sm2::Verifier;
 
+const EXIT_DAMAGED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 
 /// Checks the journal of a medgate gateway without trusting the hospital or the gateway. 医保网关账本校验（离线）
@@ -37,6 +39,18 @@ struct Program {
 enum Act {
     /// Checks a whole journal: every record, the chain, the tree, every checkpoint, every body file. 校验整本账
     Journal(Journal),
+    /// Checks one pack that `medgate journal pack` or `medgate journal prove` made. 校验证据包
+    Pack(Pack),
+}
+
+#[derive(Args)]
+#[command(after_help = "EXAMPLE:\n  medgate-verify pack visit.zip --key seal.pub")]
+struct Pack {
+    /// The pack
+    file: PathBuf,
+    /// File with the public key that seals the journal (PEM); several when it was changed
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
 }
 
 #[derive(Args)]
@@ -58,15 +72,17 @@ struct Journal {
 }
 
 fn main() -> ExitCode {
-    let Act::Journal(asked) = Program::parse().act;
-    match journal(&asked) {
-        Ok(verdict) if asked.json => {
-            println!("{}", verdict.json());
-            ExitCode::from(verdict.exit_code())
-        }
-        Ok(verdict) => {
-            print!("{}", verdict.text());
-            ExitCode::from(verdict.exit_code())
+    let told = match Program::parse().act {
+        Act::Journal(asked) => journal(&asked).map(|verdict| {
+            let text = if asked.json { format!("{}\n", verdict.json()) } else { verdict.text() };
+            (text, verdict.exit_code())
+        }),
+        Act::Pack(asked) => pack(&asked),
+    };
+    match told {
+        Ok((text, code)) => {
+            print!("{text}");
+            ExitCode::from(code)
         }
         Err(why) => {
             eprintln!("medgate-verify: {why}");
@@ -75,12 +91,20 @@ fn main() -> ExitCode {
     }
 }
 
+fn pack(asked: &Pack) -> Result<(String, u8), String> {
+    match verify_pack(&asked.file, &keys(&asked.key)?) {
+        Ok(proven) => Ok((proven.text(), 0)),
+        Err(BadPack::Io(error)) => Err(of(&asked.file)(error)),
+        Err(bad) => Ok((format!("损坏 DAMAGED: {bad}\n"), EXIT_DAMAGED)),
+    }
+}
+
 fn journal(asked: &Journal) -> Result<Verdict, String> {
     let data = data_folder(&asked.dir);
     if !data.join("journal").is_dir() {
         return Err(format!("{} holds no journal; name the gateway's data folder", asked.dir.display()));
     }
-    let keys = asked.key.iter().map(|file| key(file)).collect::<Result<Vec<_>, _>>()?;
+    let keys = keys(&asked.key)?;
     let anchor = asked.anchor.as_ref().map(|anchor| anchor_file(anchor, &data).map_err(of(anchor))).transpose()?;
     if let Some(anchor) = anchor.as_ref().filter(|anchor| !anchor.is_file()) {
         return Err(format!(
@@ -91,9 +115,12 @@ fn journal(asked: &Journal) -> Result<Verdict, String> {
     verify(&Asked { data: &data, keys: &keys, anchor: anchor.as_deref() }).map_err(of(&data))
 }
 
-fn key(file: &Path) -> Result<Verifier, String> {
-    let text = std::fs::read_to_string(file).map_err(of(file))?;
-    Verifier::parse(&text).map_err(of(file))
+fn keys(files: &[PathBuf]) -> Result<Vec<Verifier>, String> {
+    let key = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).map_err(of(file))?;
+        Verifier::parse(&text).map_err(of(file))
+    };
+    files.iter().map(key).collect()
 }
 
 fn of<E: Display>(file: &Path) -> impl Fn(E) -> String {

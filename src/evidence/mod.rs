@@ -12,8 +12,11 @@ pub mod anchor; // Copies that a rolled-back disk does not take along.
 pub mod notary; // Seals again and again while the gateway runs.
 
 pub mod bodies; // A body file held to its record.
+pub mod pack; // Evidence to be carried away.
+pub mod prove; // The way from a record up to a root.
 pub mod verdict; // What the verifier found.
-pub mod verify; // The verifier.
+pub mod verify; // The verifier of a journal.
+pub mod verify_pack; // The verifier of a pack.
 
 pub use notary::Notary;
 pub use settings::Settings;

@@ -107,9 +107,9 @@ pub enum Fact {
     LikeKey = 47,
     /// A body that stands in a file of its own: bytes on disk u64, SM3 over them, file name (`composite::StoredBody`). Who holds no
     /// key can check the file by it.
-    StoredBody = 48,
+    StoredBody = 51,
     /// Number of the first record that a trim left in the journal, u64 (OperatorAct).
-    TrimmedTo = 49,
+    TrimmedTo = 52,
 }
 
 /// The facts of one record.

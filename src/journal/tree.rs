@@ -53,23 +53,42 @@ impl Frontier {
 
     /// Adds the next record.
     pub fn push(&mut self, chain: &Chain) {
-        self.push_leaf(leaf(chain));
+        self.push_watched(chain, &mut |_, _, _| {});
     }
 
-    fn push_leaf(&mut self, leaf: Hash) {
-        let mut hash = leaf;
-        for _ in 0..self.size.trailing_ones() {
+    /// Adds the next record and tells every subtree that it completes: first leaf, end, root.
+    pub fn push_watched(&mut self, chain: &Chain, told: &mut dyn FnMut(u64, u64, &Hash)) {
+        let (mut hash, end) = (leaf(chain), self.size + 1);
+        told(self.size, end, &hash);
+        for level in 1..=self.size.trailing_ones() {
             let left = self.peaks.pop().expect("there is a peak for every bit of the size");
             hash = node(&left, &hash);
+            told(end - (1 << level), end, &hash);
         }
         self.peaks.push(hash);
-        self.size += 1;
+        self.size = end;
+    }
+
+    /// The whole subtrees, largest first: first leaf, end, root.
+    pub fn subtrees(&self) -> impl Iterator<Item = (u64, u64, &Hash)> {
+        let mut from = 0;
+        let sizes = (0..u64::BITS).rev().map(|bit| 1 << bit).filter(|bit| self.size & bit != 0);
+        self.peaks.iter().zip(sizes).map(move |(peak, size)| {
+            let first = from;
+            from += size;
+            (first, from, peak)
+        })
+    }
+
+    /// The root over the leaves from `from` on, which must be where a whole subtree begins.
+    pub fn root_behind(&self, from: u64) -> Hash {
+        let behind = self.subtrees().filter(|(first, ..)| *first >= from).map(|(_, _, peak)| *peak);
+        joined(behind.collect())
     }
 
     /// The root; of an empty tree SM3 of nothing.
     pub fn root(&self) -> Hash {
-        let joined = self.peaks.iter().rev().copied().reduce(|right, left| node(&left, &right));
-        joined.unwrap_or_else(|| digest(&[]))
+        joined(self.peaks.clone())
     }
 
     /// The stored form: the peaks, one after the other. The size is stored elsewhere.
@@ -83,6 +102,12 @@ impl Frontier {
         let whole = rest.is_empty() && peaks.len() == size.count_ones() as usize;
         whole.then(|| Frontier { size, peaks: peaks.to_vec() })
     }
+}
+
+/// Whole subtrees, largest first, under one root.
+fn joined(peaks: Vec<Hash>) -> Hash {
+    let joined = peaks.into_iter().rev().reduce(|right, left| node(&left, &right));
+    joined.unwrap_or_else(|| digest(&[]))
 }
 
 /// The largest power of two below `size`, which is at least 2: where RFC 6962 divides a tree.
