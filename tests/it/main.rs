@@ -56,6 +56,7 @@ mod sandbox_whole; // The stand-in over more than one call.
 
 mod signing_commands; // Keys, explained signatures, and what `check` asks for.
 mod signing_forms; // Each form: what passes, what is signed.
+mod signing_gcm; // Sealed members under SM4-GCM.
 mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
 mod signing_rig; // Identities on disk, and the openssl program.
 mod signing_verify; // Whose signatures are believed.
