@@ -161,7 +161,7 @@ fn callback(settings: &Settings, upstreams: &[Arc<Upstream>]) -> Option<Callback
     let upstream = upstreams.iter().find(|upstream| upstream.name == written.upstream)?;
     let client = Client {
         peers: networks(&written.peers),
-        certificates: Vec::new(),
+        certificates: written.certificates.clone(),
         institutions: Vec::new(),
         unknown: written.unknown,
         patience_ms: 0,

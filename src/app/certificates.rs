@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::console::insight::Check;
 use crate::domain::clock::Clock;
 use crate::domain::moment::china_time;
-use crate::inbound::tls::HisTls;
+use crate::inbound::tls::DoorTls;
 use crate::outbound::tls::kept::{Look, Renews};
 use crate::telemetry::metrics::Metrics;
 
@@ -27,14 +27,14 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    /// Those of the door and of the upstreams.
+    /// Those of the doors, by their sections, and of the upstreams.
     pub(super) fn new(
-        door: Option<&HisTls>,
+        doors: [(&str, Option<&DoorTls>); 2],
         upstreams: impl Iterator<Item = (String, Arc<dyn Renews>)>,
         clock: Arc<dyn Clock>,
     ) -> Certificates {
-        let door = door.map(|tls| ("inbound".to_owned(), tls.renews()));
-        Certificates { sets: door.into_iter().chain(upstreams).collect(), asked: Notify::new(), clock }
+        let doors = doors.into_iter().filter_map(|(name, tls)| Some((name.to_owned(), tls?.renews())));
+        Certificates { sets: doors.chain(upstreams).collect(), asked: Notify::new(), clock }
     }
 
     /// Reads all files again, whether they changed or not.

@@ -26,7 +26,7 @@ use crate::evidence::notary::NotaryError;
 use crate::evidence::{self, Notary};
 use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
-use crate::inbound::tls::HisTls;
+use crate::inbound::tls::{DoorTls, Files};
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
@@ -73,7 +73,7 @@ impl Gateway {
         let data = settings.gateway.data.clone();
         // What is wrong with the settings is said before anything is made.
         let profile = build::load_profile(&settings)?;
-        let tls = HisTls::open(&settings.inbound, &clock)?;
+        let tls = DoorsTls::open(&settings, &clock)?;
         private_folder(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
         let Ports { his, platforms, admin } = Ports::bind(&settings).await?;
@@ -85,12 +85,12 @@ impl Gateway {
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
-        let certificates = Arc::new(Certificates::new(tls.as_ref(), sets.into_iter(), Arc::clone(&clock)));
+        let certificates = Arc::new(Certificates::new(tls.named(), sets.into_iter(), Arc::clone(&clock)));
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
         let sealing = tokio::spawn(Arc::clone(&notary).keep(stop_doors.clone()));
         let callback = platforms.as_ref().map(TcpListener::local_addr).transpose()?;
-        let callbacks = platforms.map(|listener| platform_door(listener, &line, &settings, &stop_doors));
-        let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
+        let callbacks = platforms.map(|listener| platform_door(listener, &line, &settings, tls.callback, &stop_doors));
+        let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls.inbound, stop_doors.clone());
         let inside = Inside {
             started_mono_ns: clock.mono_ns(),
             line: Arc::clone(&line),
@@ -209,15 +209,40 @@ fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// The door of the platform's own calls; plain HTTP, within the bounds of the HIS's door.
+/// TLS of the doors that have it.
+struct DoorsTls {
+    inbound: Option<DoorTls>,
+    callback: Option<DoorTls>,
+}
+
+impl DoorsTls {
+    fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<DoorsTls, StartError> {
+        let of = |door, files: &Files| DoorTls::open(files, clock).map_err(|source| StartError::Tls { door, source });
+        let inbound = of("inbound", &settings.inbound.tls())?;
+        // A door that stays closed needs no files.
+        let callback = match settings.callback.listen.as_str() {
+            "" => None,
+            _ => of("callback", &settings.callback.tls())?,
+        };
+        Ok(DoorsTls { inbound, callback })
+    }
+
+    /// By their sections of the settings.
+    fn named(&self) -> [(&'static str, Option<&DoorTls>); 2] {
+        [("inbound", self.inbound.as_ref()), ("callback", self.callback.as_ref())]
+    }
+}
+
+/// The door of the platform's own calls, within the bounds of the HIS's door.
 fn platform_door(
     listener: TcpListener,
     line: &Arc<Line>,
     settings: &Settings,
+    tls: Option<DoorTls>,
     stop: &CancellationToken,
 ) -> JoinHandle<()> {
     let line = Arc::new(Callbacks(Arc::clone(line)));
-    tokio::spawn(Door::new(line, settings.inbound.clone(), None, stop.clone()).serve(listener))
+    tokio::spawn(Door::new(line, settings.inbound.clone(), tls, stop.clone()).serve(listener))
 }
 
 /// The ports that the settings name.
@@ -316,9 +341,15 @@ pub enum StartError {
         #[source]
         source: outbound::SettingsError,
     },
-    /// A file of certificates of the HIS's door.
-    #[error("TLS of the HIS's door cannot be set up")]
-    Tls(#[from] Trouble),
+    /// A file of certificates of a door.
+    #[error("TLS of the door [{door}] cannot be set up")]
+    Tls {
+        /// Its section.
+        door: &'static str,
+        /// Why.
+        #[source]
+        source: Trouble,
+    },
     /// Our own code.
     #[error("a part panicked while starting")]
     Panicked,

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod callbacks; // The platform calls the hospital.
+mod callbacks_tls; // TLS of the platform's door.
 mod commands; // What users meet on the command line.
 
 mod crash_damage; // Damage told from a torn tail.
