@@ -144,6 +144,7 @@ mod tests {
         ]);
         let certificate = |name: &str| Certificate {
             names: vec![name.to_owned()],
+            serial: String::new(),
             fingerprint: "abcd".repeat(if name == "printed" { 1 } else { 16 }),
             for_development: false,
             not_before_unix_s: 0,
