@@ -94,6 +94,7 @@ fn sealing() -> impl Fn(&[u8]) {
     let by = Credentials { account: "0123456789abcdef".into(), signer: Some(Arc::new(key)), ..Credentials::default() };
     let profile = Profile::load("baseline", &Texts::embedded()).expect("it is built in");
     let view = Mutex::new(None);
+    let now = apply::Now { unix_ns: 0, nonce: "n".to_owned() };
     move |body| {
         let mut view = view.lock().expect("one thread");
         let view = view.get_or_insert_with(|| {
@@ -101,7 +102,9 @@ fn sealing() -> impl Fn(&[u8]) {
             scanner.feed(body);
             scanner.finish()
         });
-        assert!(apply::sealed(&terms, &by, members::Body { bytes: body, view }).is_ok_and(|sealed| sealed.is_some()));
+        assert!(
+            apply::sealed(&terms, &by, members::Body { bytes: body, view }, &now).is_ok_and(|sealed| sealed.is_some())
+        );
     }
 }
 

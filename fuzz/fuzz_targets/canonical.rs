@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use medgate::domain::scan::{Scanner, View, Wanted};
-use medgate::domain::terms::{Canonical, Form, Terms};
-use medgate::signing::apply;
+use medgate::domain::terms::{Canonical, Cipher, Form, Terms};
+use medgate::signing::apply::{self, Now};
 use medgate::signing::canonical::signing_text;
 use medgate::signing::credentials::Credentials;
 use medgate::signing::members::{Body, changed};
@@ -39,7 +39,8 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(signing_text(canonical, text, "secret").as_deref(), Ok(&*made));
     }
     let form = if choice % 2 == 0 { Form::SealedInput } else { Form::Envelope };
-    let terms = Terms { form, canonical, ..Terms::default() };
+    let cipher = [Cipher::Ecb, Cipher::Cbc, Cipher::Gcm][usize::from(*choice / 8) % 3];
+    let terms = Terms { form, canonical, cipher, ..Terms::default() };
     let key = BY.cipher_key(&terms).expect("16 bytes").expect("a form that seals");
     let seen = view(bytes);
     let body = Body { bytes, view: &seen };
@@ -48,7 +49,7 @@ fuzz_target!(|data: &[u8]| {
             let _ = open::change(&terms, body, side, &plain);
         }
     }
-    if let Ok(Some(sealed)) = apply::sealed(&terms, &BY, body) {
+    if let Ok(Some(sealed)) = apply::sealed(&terms, &BY, body, &Now::default()) {
         let leaving = changed(bytes, &sealed.changes);
         let seen = view(&leaving);
         let opened = open::side(&terms, &key, Body { bytes: &leaving, view: &seen }, Side::Asked);

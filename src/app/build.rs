@@ -1,5 +1,6 @@
 //! From settings to policy and line.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,14 +20,14 @@ use crate::exchange::policy::{Callback, Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
 use crate::exchange::settings::Client;
 use crate::exchange::{Ids, Line, Nonces};
-use crate::journal::Journal;
 use crate::journal::composite::Delivery;
 use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
+use crate::journal::{AppendError, Journal};
 use crate::keys::{self, Identities, Sources};
-use crate::outbound;
 use crate::outbound::tls::kept::Renews;
+use crate::outbound::{self, Platform};
 use crate::profile::Profile;
 use crate::telemetry::metrics::Metrics;
 
@@ -35,31 +36,68 @@ use super::StartError;
 /// Sets of files of certificates, with the names of the upstreams that use them.
 pub(super) type Sets = Vec<(String, Arc<dyn Renews>)>;
 
-/// Builds the line over an open journal; gives the reports that `deliveries::write` takes, and what is to be looked after.
+/// Platforms in use by their section's name, with the settings that each was made of.
+pub(super) type Platforms = BTreeMap<String, (outbound::Settings, Arc<outbound::Upstream>)>;
+
+/// The judgement that settings and profile come to, and what it is made of.
+pub(super) struct Built {
+    /// Its `profile_seq` is none as long as the profile is not journaled.
+    pub(super) policy: Policy,
+    pub(super) identities: Identities,
+    pub(super) platforms: Platforms,
+}
+
+impl Built {
+    /// Reads keys and certificates. A platform of `before` is taken over with its connections where its settings stay.
+    pub(super) fn of(
+        settings: &Settings,
+        profile: Profile,
+        before: &Platforms,
+        clock: &Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Result<Built, StartError> {
+        let identities = identities(settings)?;
+        let platforms = platforms(settings, before, clock)?;
+        let upstreams = upstreams(settings, &profile, &identities, &platforms, metrics);
+        let (routes, remarks) = profiles::routes(settings, &profile);
+        for remark in remarks {
+            tracing::warn!(place = %remark.place, cure = %remark.cure, "{}", remark.what);
+        }
+        let policy = Policy {
+            callback: callback(settings, &upstreams),
+            upstreams,
+            clients: settings.client.values().map(|written| client(written, &identities)).collect(),
+            routes,
+            profile,
+            profile_seq: Seq::NONE,
+        };
+        Ok(Built { policy, identities, platforms })
+    }
+
+    /// The files of certificates of its platforms.
+    pub(super) fn sets(&self) -> Sets {
+        let set = |(name, (_, platform)): (&String, &(_, Arc<outbound::Upstream>))| {
+            Some((name.clone(), platform.certificates()?))
+        };
+        self.platforms.iter().filter_map(set).collect()
+    }
+}
+
+/// What counts, for a profile.
+pub(super) fn metrics(settings: &Settings, profile: &Profile) -> Arc<Metrics> {
+    let known = profile.transactions().map(|transaction| transaction.infno.as_str());
+    Arc::new(Metrics::new(&settings.gateway.profile, known))
+}
+
+/// Builds the line over an open journal; gives the reports that `deliveries::write` takes.
 pub(super) async fn line(
     settings: &Settings,
-    profile: Profile,
+    mut policy: Policy,
+    metrics: Arc<Metrics>,
     journal: Journal,
     clock: Arc<dyn Clock>,
-) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>, Sets), StartError> {
-    let identities = identities(settings)?;
-    let metrics =
-        Metrics::new(&settings.gateway.profile, profile.transactions().map(|transaction| transaction.infno.as_str()));
-    let profile_seq = keep_snapshot(&journal, &profile, clock.as_ref()).await?;
-    let mut sets = Sets::new();
-    let upstreams = upstreams(settings, &profile, &identities, &clock, &metrics, &mut sets)?;
-    let (routes, remarks) = profiles::routes(settings, &profile);
-    for remark in remarks {
-        tracing::warn!(place = %remark.place, cure = %remark.cure, "{}", remark.what);
-    }
-    let policy = Policy {
-        callback: callback(settings, &upstreams),
-        upstreams,
-        clients: settings.client.values().map(|written| client(written, &identities)).collect(),
-        routes,
-        profile,
-        profile_seq,
-    };
+) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
+    policy.profile_seq = keep_snapshot(&journal, &policy.profile, clock.as_ref()).await?;
     let (deliveries, reported) = Deliveries::new();
     let line = Line {
         refusals: Refusals::new(journal.clone(), settings.line.refusals_per_second_max),
@@ -72,11 +110,11 @@ pub(super) async fn line(
         seen: Mutex::default(),
         held: Arc::default(),
         deliveries,
-        metrics: Arc::new(metrics),
+        metrics,
         tasks: TaskTracker::new(),
         cut: CancellationToken::new(),
     };
-    Ok((Arc::new(line), reported, sets))
+    Ok((Arc::new(line), reported))
 }
 
 pub(super) fn load_profile(settings: &Settings) -> Result<Profile, StartError> {
@@ -90,12 +128,12 @@ pub(super) fn load_profile(settings: &Settings) -> Result<Profile, StartError> {
 }
 
 /// Replay in three years needs the profile as it was.
-async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) -> Result<Seq, StartError> {
+pub(super) async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) -> Result<Seq, AppendError> {
     let mut draft = Draft::new(Kind::Snapshot);
     draft.header.at_unix_ns = clock.unix_ns();
     draft.facts.text(Fact::Name, "profile");
     draft.facts.text(Fact::Text, profile.resolved_text());
-    Ok(journal.append(draft).await?)
+    journal.append(draft).await
 }
 
 fn identities(settings: &Settings) -> Result<Identities, StartError> {
@@ -106,16 +144,32 @@ fn identities(settings: &Settings) -> Result<Identities, StartError> {
     })
 }
 
+fn platforms(settings: &Settings, before: &Platforms, clock: &Arc<dyn Clock>) -> Result<Platforms, StartError> {
+    // `default` without a URL is a pattern for the others, not a platform.
+    let named = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
+    let one = |(name, written): (&String, &outbound::Settings)| {
+        let old = before.get(name);
+        let platform = match old.filter(|(was, _)| was.connects_like(written)) {
+            Some((_, platform)) => Arc::clone(platform),
+            None => {
+                let made = outbound::Upstream::new(written, Arc::clone(clock))
+                    .map_err(|source| StartError::Upstream { name: name.clone(), source })?;
+                let counted = old.map(|(_, old)| old.counts()).unwrap_or_default();
+                Arc::new(made.counting_on(counted))
+            }
+        };
+        Ok((name.clone(), (written.clone(), platform)))
+    };
+    named.map(one).collect()
+}
+
 fn upstreams(
     settings: &Settings,
     profile: &Profile,
     identities: &Identities,
-    clock: &Arc<dyn Clock>,
+    platforms: &Platforms,
     metrics: &Metrics,
-    sets: &mut Sets,
-) -> Result<Vec<Arc<Upstream>>, StartError> {
-    // `default` without a URL is a pattern for the others, not a platform.
-    let platforms = settings.upstream.iter().filter(|(_, upstream)| !upstream.url.is_empty());
+) -> Vec<Arc<Upstream>> {
     let signing = |name: &String, upstream: &outbound::Settings| match *name == settings.callback.upstream {
         // The HIS is no platform: what goes to it bears the platform's own signature, or none.
         true => Signing::default(),
@@ -126,21 +180,18 @@ fn upstreams(
             own: identities.get(&upstream.identity).cloned(),
         },
     };
-    let mut build = |(name, upstream): (&String, &outbound::Settings)| {
-        let platform = outbound::Upstream::new(upstream, Arc::clone(clock))
-            .map_err(|source| StartError::Upstream { name: name.clone(), source })?;
-        sets.extend(platform.certificates().map(|set| (name.clone(), set)));
-        Ok(Arc::new(Upstream {
+    let one = |(name, (written, platform)): (&String, &(outbound::Settings, Arc<outbound::Upstream>))| {
+        Arc::new(Upstream {
             name: name.clone(),
             base_path: platform.base_path().to_owned(),
-            platform: Arc::new(platform),
-            answer_within: Duration::from_millis(upstream.answer_ms),
-            listen_within: Duration::from_millis(upstream.listen_ms),
+            platform: Arc::clone(platform) as Arc<dyn Platform>,
+            answer_within: Duration::from_millis(written.answer_ms),
+            listen_within: Duration::from_millis(written.listen_ms),
             metrics: metrics.upstream(name),
-            signing: signing(name, upstream),
-        }))
+            signing: signing(name, written),
+        })
     };
-    platforms.map(&mut build).collect()
+    platforms.iter().map(one).collect()
 }
 
 fn client(written: &ClientSettings, identities: &Identities) -> Arc<Client> {
@@ -161,7 +212,7 @@ fn callback(settings: &Settings, upstreams: &[Arc<Upstream>]) -> Option<Callback
     let upstream = upstreams.iter().find(|upstream| upstream.name == written.upstream)?;
     let client = Client {
         peers: networks(&written.peers),
-        certificates: Vec::new(),
+        certificates: written.certificates.clone(),
         institutions: Vec::new(),
         unknown: written.unknown,
         patience_ms: 0,

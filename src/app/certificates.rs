@@ -1,6 +1,6 @@
 //! Looks after the files of certificates: taken anew when they change or when somebody asks, and shown with their ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -9,9 +9,15 @@ use tokio_util::sync::CancellationToken;
 use crate::console::insight::Check;
 use crate::domain::clock::Clock;
 use crate::domain::moment::china_time;
-use crate::inbound::tls::HisTls;
-use crate::outbound::tls::kept::{Look, Renews};
+use crate::inbound::tls::DoorTls;
+use crate::journal::Journal;
+use crate::journal::draft::Draft;
+use crate::outbound::tls::files::Dated;
+use crate::outbound::tls::kept::Look;
 use crate::telemetry::metrics::Metrics;
+
+use super::acts;
+use super::build::Sets;
 
 /// Between two looks at the files. New files must stand still for one look, so they are in use after two at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,20 +27,34 @@ const SECOND_NS: i64 = 1_000_000_000;
 
 /// Every set of files in use: who uses it, and the set.
 pub(super) struct Certificates {
-    sets: Vec<(String, Arc<dyn Renews>)>,
+    doors: Sets,
+    upstreams: RwLock<Sets>,
     asked: Notify,
+    journal: Journal,
     clock: Arc<dyn Clock>,
 }
 
 impl Certificates {
-    /// Those of the door and of the upstreams.
+    /// Those of the doors, by their sections, and of the upstreams.
     pub(super) fn new(
-        door: Option<&HisTls>,
-        upstreams: impl Iterator<Item = (String, Arc<dyn Renews>)>,
+        doors: [(&str, Option<&DoorTls>); 2],
+        upstreams: Sets,
+        journal: Journal,
         clock: Arc<dyn Clock>,
     ) -> Certificates {
-        let door = door.map(|tls| ("inbound".to_owned(), tls.renews()));
-        Certificates { sets: door.into_iter().chain(upstreams).collect(), asked: Notify::new(), clock }
+        let doors = doors.into_iter().filter_map(|(name, tls)| Some((name.to_owned(), tls?.renews())));
+        let upstreams = RwLock::new(upstreams);
+        Certificates { doors: doors.collect(), upstreams, asked: Notify::new(), journal, clock }
+    }
+
+    /// The upstreams have others now.
+    pub(super) fn replace(&self, upstreams: Sets) {
+        *self.upstreams.write().unwrap_or_else(PoisonError::into_inner) = upstreams;
+    }
+
+    fn sets(&self) -> Sets {
+        let upstreams = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
+        self.doors.iter().chain(upstreams.iter()).cloned().collect()
     }
 
     /// Reads all files again, whether they changed or not.
@@ -53,17 +73,29 @@ impl Certificates {
             };
             let looking = Arc::clone(&self);
             // A look that panics is told by the panic itself; the next one comes all the same.
-            let _looked = tokio::task::spawn_blocking(move || looking.look(asked)).await;
+            let renewed = tokio::task::spawn_blocking(move || looking.look(asked)).await.unwrap_or_default();
+            for act in renewed {
+                if let Err(error) = self.journal.append(act).await {
+                    tracing::error!(%error, "that certificates were taken anew could not be journaled");
+                }
+            }
         }
     }
 
-    fn look(&self, asked: bool) {
-        for (user, set) in &self.sets {
+    /// The records of what was taken anew.
+    fn look(&self, asked: bool) -> Vec<Draft> {
+        let mut acts = Vec::new();
+        for (user, set) in &self.sets() {
+            let before = set.dated();
             match set.look(self.clock.unix_ns(), asked) {
                 Look::Same => {}
                 Look::Renewed => {
+                    // Asked, a set is taken whether it changed or not.
+                    if !asked || set.dated() != before {
+                        acts.push(self.act(user, &before, &set.dated(), asked));
+                    }
                     for file in set.dated() {
-                        let until = china_time(file.not_after_unix_s.saturating_mul(SECOND_NS));
+                        let until = until(&file);
                         tracing::info!(
                             user,
                             setting = file.key,
@@ -78,16 +110,28 @@ impl Certificates {
                 }
             }
         }
+        acts
+    }
+
+    fn act(&self, user: &str, before: &[Dated], after: &[Dated], asked: bool) -> Draft {
+        let shown = |file: Option<&Dated>| {
+            file.map_or_else(|| "-".to_owned(), |file| format!("{} {} until {}", file.title, file.serial, until(file)))
+        };
+        let was = |key: &str| before.iter().find(|file| file.key == key);
+        let line = |file: &Dated| format!("{}: {} -> {}", file.key, shown(was(file.key)), shown(Some(file)));
+        let lines: Vec<String> = after.iter().map(line).collect();
+        let who = if asked { acts::SIGNAL } else { acts::SELF };
+        acts::draft(who, "certificates taken anew", user, &lines, self.clock.unix_ns())
     }
 
     /// A row per file in use, and one per set whose files on disk do not hold.
     pub(super) fn checks(&self) -> Vec<Check> {
         let now_unix_s = self.clock.unix_ns() / SECOND_NS;
         let mut checks = Vec::new();
-        for (user, set) in &self.sets {
+        for (user, set) in &self.sets() {
             for file in set.dated() {
                 let left = file.not_after_unix_s - now_unix_s;
-                let until = china_time(file.not_after_unix_s.saturating_mul(SECOND_NS));
+                let until = until(&file);
                 let detail = format!("{user} {}: {} until {until}, {} days", file.key, file.title, left / 86_400);
                 checks.push(Check { name: "certificate", ok: true, warns: left < WARN_SECONDS, detail });
             }
@@ -100,11 +144,16 @@ impl Certificates {
     }
 
     pub(super) fn sample(&self, metrics: &Metrics) {
-        for (user, set) in &self.sets {
+        metrics.forget_certificates();
+        for (user, set) in &self.sets() {
             for file in set.dated() {
                 metrics.certificate_ends(file.key, user, file.not_after_unix_s);
             }
             metrics.certificates_taken(user, set.counts());
         }
     }
+}
+
+fn until(file: &Dated) -> String {
+    china_time(file.not_after_unix_s.saturating_mul(SECOND_NS))
 }

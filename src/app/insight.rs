@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::certificates::Certificates;
+use super::reload::Reload;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
 use crate::domain::token::Token;
@@ -32,6 +33,7 @@ pub(super) struct Inside {
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) notary: Arc<Notary>,
+    pub(super) reload: Arc<Reload>,
     pub(super) started_mono_ns: u64,
 }
 
@@ -137,6 +139,7 @@ impl Insight for Inside {
                 detail: format!("{} exchanges under way", self.line.tasks.len()),
             },
         ];
+        checks.push(self.reload.check());
         checks.push(self.seal_check());
         checks.extend(self.certificates.checks());
         checks

@@ -1,10 +1,13 @@
 //! Builds every part from settings, starts it, stops it in order; the only place that knows all parts.
 
+mod acts; // What is changed in a running gateway, for the journal.
 mod build; // From settings to policy and line.
 mod certificates; // Looks after the files of certificates.
 mod insight; // What the admin port is told.
 mod lookup; // What it may look up of single exchanges.
+mod reload; // Settings, keys and profile, read anew.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -17,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Settings;
+use crate::config::{Loaded, Settings, Told};
 use crate::console::token::{self, AdminToken, TokenError};
 use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
@@ -26,16 +29,18 @@ use crate::evidence::notary::NotaryError;
 use crate::evidence::{self, Notary};
 use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
-use crate::inbound::tls::HisTls;
+use crate::inbound::tls::{DoorTls, Files};
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
 use crate::views::read::Views;
 use crate::views::{self, Follower};
 
+use build::{Built, Platforms};
 use certificates::Certificates;
 use insight::Inside;
 use lookup::Books;
+use reload::Reload;
 
 /// Where a running gateway leaves the address of its admin port, inside its data folder, for the commands.
 pub const ADMIN_FILE: &str = "admin.address";
@@ -59,77 +64,84 @@ pub struct Gateway {
     admin_task: JoinHandle<io::Result<()>>,
     deliveries: JoinHandle<()>,
     follower: Option<Arc<Follower>>,
-    certificates: Arc<Certificates>,
+    reload: Arc<Reload>,
     notary: Arc<Notary>,
     sealing: JoinHandle<()>,
 }
 
 impl Gateway {
-    /// Opens the journal, then followers and admin, and last the HIS's door.
+    /// As [`Gateway::start_told`], with settings that were made by hand.
     ///
     /// # Errors
     /// What could not be started, with its cause.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Gateway, StartError> {
+        Gateway::start_told(Loaded::by_hand(settings), None, clock).await
+    }
+
+    /// Opens the journal, then followers and admin, and last the HIS's door. `told` is where [`Gateway::reload`] looks again.
+    ///
+    /// # Errors
+    /// What could not be started, with its cause.
+    pub async fn start_told(loaded: Loaded, told: Option<Told>, clock: Arc<dyn Clock>) -> Result<Gateway, StartError> {
+        let settings = loaded.settings.clone();
         let data = settings.gateway.data.clone();
         // What is wrong with the settings is said before anything is made.
         let profile = build::load_profile(&settings)?;
-        let tls = HisTls::open(&settings.inbound, &clock)?;
+        let tls = DoorsTls::open(&settings, &clock)?;
+        let metrics = build::metrics(&settings, &profile);
+        let built = Built::of(&settings, profile, &Platforms::new(), &clock, &metrics)?;
         private_folder(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
-        let Ports { his, platforms, admin } = Ports::bind(&settings).await?;
+        let ports = Ports::bind(&settings).await?;
         let tokens = (AdminToken::open(&data, token::FILE_NAME)?, AdminToken::open(&data, token::CLEAR_FILE_NAME)?);
         let journal = open_journal(&settings, &clock).await?;
-        let (line, reported, sets) = build::line(&settings, profile, journal, Arc::clone(&clock)).await?;
+        let (sets, parts) = (built.sets(), (built.identities, built.platforms));
+        let (line, reported) =
+            build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
         let follower = follower(&settings, &line)?;
         let notary = notary(&settings.seal, &data, &line).await?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
-        let certificates = Arc::new(Certificates::new(tls.as_ref(), sets.into_iter(), Arc::clone(&clock)));
+        let certificates = Certificates::new(tls.named(), sets, line.journal.clone(), Arc::clone(&clock));
+        let certificates = Arc::new(certificates);
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
+        let reload = Arc::new(Reload::new(Arc::clone(&line), Arc::clone(&certificates), (loaded, told), parts));
+        tokio::spawn(Arc::clone(&reload).watch(stop_doors.clone()));
         let sealing = tokio::spawn(Arc::clone(&notary).keep(stop_doors.clone()));
-        let callback = platforms.as_ref().map(TcpListener::local_addr).transpose()?;
-        let callbacks = platforms.map(|listener| platform_door(listener, &line, &settings, &stop_doors));
-        let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
+        let (listen, admin, callback) = ports.addresses()?;
+        let callbacks = ports.platforms.map(|port| platform_door(port, &line, &settings, tls.callback, &stop_doors));
+        let drain_within = Duration::from_secs(settings.gateway.drain_seconds);
+        let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls.inbound, stop_doors.clone());
         let inside = Inside {
             started_mono_ns: clock.mono_ns(),
             line: Arc::clone(&line),
             door: Arc::clone(&door),
             follower: follower.clone(),
-            certificates: Arc::clone(&certificates),
+            certificates,
             notary: Arc::clone(&notary),
+            reload: Arc::clone(&reload),
         };
         let views = Views::at(&data.join(views::FOLDER));
-        let books =
-            Books { journal: line.journal.clone(), views, follower: follower.clone(), data: data.clone(), clock };
+        let journal = line.journal.clone();
+        let books = Books { journal, views, follower: follower.clone(), data: data.clone(), clock };
         let console = console(inside, books, tokens);
-        let (listen, admin_at) = (his.local_addr()?, admin.local_addr()?);
-        std::fs::write(data.join(ADMIN_FILE), format!("{admin_at}\n"))?;
-        let admin_task = tokio::spawn(console::serve(admin, console, stop_admin.clone()));
-        tracing::info!(%listen, admin = %admin_at, data = %data.display(), "medgate takes calls");
-        Ok(Gateway {
-            listen,
-            admin: admin_at,
-            callback,
-            line,
-            drain_within: Duration::from_secs(settings.gateway.drain_seconds),
-            stop_doors,
-            stop_admin,
-            inbound: tokio::spawn(door.serve(his)),
-            callbacks,
-            admin_task,
-            deliveries,
-            follower,
-            certificates,
-            notary,
-            sealing,
-        })
+        std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
+        let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));
+        tracing::info!(%listen, %admin, data = %data.display(), "medgate takes calls");
+        let inbound = tokio::spawn(door.serve(ports.his));
+        #[rustfmt::skip]
+        let gateway = Gateway {
+            listen, admin, callback, line, drain_within, stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
+            follower, reload, notary, sealing,
+        };
+        Ok(gateway)
     }
 
-    /// Reads all certificates again and takes those that hold; calls under way are not touched.
+    /// Reads settings, keys, profile and certificates again and takes what holds; calls under way are not touched.
     pub fn reload(&self) {
-        tracing::info!("told to read the certificates anew");
-        self.certificates.ask();
+        tracing::info!("told to read settings, keys, profile and certificates anew");
+        self.reload.ask();
     }
 
     /// Stops in order: listeners, lines within the grace (the rest settles Unknown), deliveries, journal.
@@ -154,7 +166,7 @@ impl Gateway {
         self.stop_admin.cancel();
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.admin_task).await;
         let journal = self.line.journal.clone();
-        drop(self.line);
+        drop((self.line, self.reload));
         // The line held the last reporter; its receipts may linger in a connection that does not close.
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.deliveries).await;
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.sealing).await;
@@ -209,15 +221,40 @@ fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// The door of the platform's own calls; plain HTTP, within the bounds of the HIS's door.
+/// TLS of the doors that have it.
+struct DoorsTls {
+    inbound: Option<DoorTls>,
+    callback: Option<DoorTls>,
+}
+
+impl DoorsTls {
+    fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<DoorsTls, StartError> {
+        let of = |door, files: &Files| DoorTls::open(files, clock).map_err(|source| StartError::Tls { door, source });
+        let inbound = of("inbound", &settings.inbound.tls())?;
+        // A door that stays closed needs no files.
+        let callback = match settings.callback.listen.as_str() {
+            "" => None,
+            _ => of("callback", &settings.callback.tls())?,
+        };
+        Ok(DoorsTls { inbound, callback })
+    }
+
+    /// By their sections of the settings.
+    fn named(&self) -> [(&'static str, Option<&DoorTls>); 2] {
+        [("inbound", self.inbound.as_ref()), ("callback", self.callback.as_ref())]
+    }
+}
+
+/// The door of the platform's own calls, within the bounds of the HIS's door.
 fn platform_door(
     listener: TcpListener,
     line: &Arc<Line>,
     settings: &Settings,
+    tls: Option<DoorTls>,
     stop: &CancellationToken,
 ) -> JoinHandle<()> {
     let line = Arc::new(Callbacks(Arc::clone(line)));
-    tokio::spawn(Door::new(line, settings.inbound.clone(), None, stop.clone()).serve(listener))
+    tokio::spawn(Door::new(line, settings.inbound.clone(), tls, stop.clone()).serve(listener))
 }
 
 /// The ports that the settings name.
@@ -235,6 +272,12 @@ impl Ports {
             listen => Some(bind("callback.listen", listen).await?),
         };
         Ok(Ports { his, platforms, admin: bind("admin.listen", &settings.admin.listen).await? })
+    }
+
+    /// Where the HIS, the operators and the platforms call.
+    fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr, Option<SocketAddr>)> {
+        let callback = self.platforms.as_ref().map(TcpListener::local_addr).transpose()?;
+        Ok((self.his.local_addr()?, self.admin.local_addr()?, callback))
     }
 }
 
@@ -316,13 +359,45 @@ pub enum StartError {
         #[source]
         source: outbound::SettingsError,
     },
-    /// A file of certificates of the HIS's door.
-    #[error("TLS of the HIS's door cannot be set up")]
-    Tls(#[from] Trouble),
+    /// A file of certificates of a door.
+    #[error("TLS of the door [{door}] cannot be set up")]
+    Tls {
+        /// Its section.
+        door: &'static str,
+        /// Why.
+        #[source]
+        source: Trouble,
+    },
     /// Our own code.
     #[error("a part panicked while starting")]
     Panicked,
     /// A socket.
     #[error("a socket failed")]
     Socket(#[from] io::Error),
+}
+
+/// An error and what lies behind it, on one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(behind) = cause {
+        // A transparent variant repeats its cause word for word.
+        let said = behind.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = behind.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_what_lies_behind_it() {
+        let error = StartError::Data { path: "d".to_owned(), source: io::Error::other("disk on fire") };
+        assert_eq!(with_causes(&error), "could not make the data folder d: disk on fire");
+        assert_eq!(with_causes(&StartError::Socket(io::Error::other("gone"))), "a socket failed: gone");
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::app::{Gateway, StartError};
+use crate::app::{Gateway, StartError, with_causes};
 use crate::config::{self, Told};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::journal::verify::{Report, verify};
@@ -18,7 +18,6 @@ use crate::sandbox::{Sandbox, platform};
 use crate::telemetry::log;
 
 use super::exit::Exit;
-use super::serve::with_causes;
 use super::told::complain;
 
 const LOOPBACK: &str = "127.0.0.1:0";

@@ -1,14 +1,13 @@
-//! `medgate serve`: settings, log, gateway; reads certificates anew on SIGHUP, ends on SIGTERM or SIGINT.
+//! `medgate serve`: settings, log, gateway; reads everything anew on SIGHUP, ends on SIGTERM or SIGINT.
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{Gateway, StartError};
-use crate::config::{self, Settings};
+use crate::app::{Gateway, StartError, with_causes};
+use crate::config::{self, Loaded, Told};
 use crate::domain::clock::SystemClock;
 use crate::telemetry::log;
 
@@ -19,7 +18,7 @@ use super::told::{FileArg, SettingFlags, complain};
 ///
 /// It takes the HIS's calls on --listen, journals each one in --data before it leaves, and sends it to --upstream.
 /// SIGTERM lets running calls come to their end, then closes the journal; a second one does not wait for them. SIGHUP reads
-/// the certificates anew.
+/// settings, keys, profile and certificates anew: what does not hold is not taken, and what needs a restart is named in the log.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate serve --upstream http://10.0.0.5:8080 --listen 0.0.0.0:8080 --data /var/lib/medgate\n  \
@@ -33,7 +32,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, err: &mut dyn Write) -> io::Result<Exit> {
-    let loaded = match config::load(&args.file.told(args.flags.list())) {
+    let told = args.file.told(args.flags.list());
+    let loaded = match config::load(&told) {
         Ok(loaded) => loaded,
         Err(complaints) => return complain(&complaints, err),
     };
@@ -44,7 +44,7 @@ pub(super) fn run(args: Args, err: &mut dyn Write) -> io::Result<Exit> {
     for remark in &loaded.remarks {
         tracing::warn!(place = %remark.place, cure = %remark.cure, "{}", remark.what);
     }
-    match tokio::runtime::Runtime::new()?.block_on(serve(loaded.settings)) {
+    match tokio::runtime::Runtime::new()?.block_on(serve(loaded, told)) {
         Ok(()) => Ok(Exit::Done),
         Err(error) => {
             writeln!(err, "{}", with_causes(&error))?;
@@ -54,7 +54,7 @@ pub(super) fn run(args: Args, err: &mut dyn Write) -> io::Result<Exit> {
 }
 
 /// Runs the gateway until a signal; a second signal while it drains ends the process at once, which recovery repairs.
-async fn serve(settings: Settings) -> Result<(), StartError> {
+async fn serve(loaded: Loaded, told: Told) -> Result<(), StartError> {
     // Taken before the start, so that a signal during recovery is not lost.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -64,7 +64,7 @@ async fn serve(settings: Settings) -> Result<(), StartError> {
             _ = interrupt.recv() => {}
         }
     };
-    let gateway = Gateway::start(settings, Arc::new(SystemClock::start())).await?;
+    let gateway = Gateway::start_told(loaded, Some(told), Arc::new(SystemClock::start())).await?;
     tell_systemd(&[NotifyState::Ready]);
     loop {
         tokio::select! {
@@ -88,31 +88,5 @@ async fn serve(settings: Settings) -> Result<(), StartError> {
 fn tell_systemd(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "systemd does not listen");
-    }
-}
-
-/// An error and what lies behind it, on one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(behind) = cause {
-        // A transparent variant repeats its cause word for word.
-        let said = behind.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = behind.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_told_with_what_lies_behind_it() {
-        let error = StartError::Data { path: "d".to_owned(), source: io::Error::other("disk on fire") };
-        assert_eq!(with_causes(&error), "could not make the data folder d: disk on fire");
-        assert_eq!(with_causes(&StartError::Socket(io::Error::other("gone"))), "a socket failed: gone");
     }
 }

@@ -5,7 +5,7 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
 use crate::domain::clock::{Clock, SystemClock};
-use crate::inbound::tls::HisTls;
+use crate::inbound::tls::{DoorTls, Files};
 use crate::outbound::tls::files::{Dated, Trouble};
 use crate::outbound::{self, SettingsError, Upstream};
 
@@ -20,7 +20,11 @@ impl Checker<'_> {
     /// Everything about certificates.
     pub(super) fn certificates(&mut self) {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        self.of_the_door(&clock);
+        let settings = self.settings;
+        self.of_door("inbound", &settings.inbound.tls(), &settings.inbound.listen, &clock);
+        if !settings.callback.listen.is_empty() {
+            self.of_door("callback", &settings.callback.tls(), &settings.callback.listen, &clock);
+        }
         for (name, upstream) in &self.settings.upstream {
             self.of_upstream(name, upstream, &clock);
         }
@@ -28,18 +32,17 @@ impl Checker<'_> {
         self.shared_certificates();
     }
 
-    fn of_the_door(&mut self, clock: &Arc<dyn Clock>) {
-        let settings = self.settings;
-        match HisTls::open(&settings.inbound, clock) {
-            Err(trouble) => self.trouble("inbound", &trouble),
+    fn of_door(&mut self, section: &str, files: &Files, listen: &str, clock: &Arc<dyn Clock>) {
+        match DoorTls::open(files, clock) {
+            Err(trouble) => self.trouble(section, &trouble),
             Ok(None) => {}
             Ok(Some(tls)) => {
                 let dated = tls.renews().dated();
-                self.ends_soon("inbound", &dated, clock.as_ref());
-                let found = settings.inbound.listen.to_socket_addrs();
+                self.ends_soon(section, &dated, clock.as_ref());
+                let found = listen.to_socket_addrs();
                 let open = found.is_ok_and(|mut found| found.any(|found| !found.ip().is_loopback()));
                 for file in dated.iter().filter(|file| open && file.for_development) {
-                    let key = format!("inbound.{}", file.key);
+                    let key = format!("{section}.{}", file.key);
                     let what =
                         format!("`{key}` is for development, everybody has its key, and other machines can call");
                     self.remark(&[&key], what, "use certificates of your own, or listen on 127.0.0.1");
@@ -95,17 +98,15 @@ impl Checker<'_> {
     /// Who is bound to certificates must be able to show one, and who is not bound must not call for everybody.
     fn bound_clients(&mut self) {
         let settings = self.settings;
-        let demanded = !settings.inbound.client_ca.as_os_str().is_empty();
-        for (name, client) in settings.client.iter().filter(|(_, client)| !client.certificates.is_empty()) {
-            let key = format!("client.{name}.certificates");
-            if !demanded {
-                let what = format!("`{key}` names certificates, and no client is asked for one");
-                self.wrong(&[&key], what, "name the authority of your clients with client_ca under [inbound]");
-            }
-            if client.certificates.iter().any(|name| name.trim().is_empty()) {
-                self.wrong(&[&key], format!("`{key}` holds an empty name"), "write a CN, a DNS name or a fingerprint");
-            }
+        for (name, client) in &settings.client {
+            self.names_certificates(
+                &format!("client.{name}"),
+                &client.certificates,
+                "inbound",
+                &settings.inbound.tls(),
+            );
         }
+        self.names_certificates("callback", &settings.callback.certificates, "callback", &settings.callback.tls());
         let bound = settings.client.values().any(|client| !client.certificates.is_empty());
         let nowhere = |(name, client): &(&String, &ClientSettings)| *name != "default" && client.peers.is_empty();
         for (name, _) in settings.client.iter().filter(nowhere) {
@@ -124,6 +125,18 @@ impl Checker<'_> {
                     format!("give [client.{name}] institutions, or peers = [] (the others then say theirs)"),
                 );
             }
+        }
+    }
+
+    /// Whoever is known by a certificate must be asked for one at its door.
+    fn names_certificates(&mut self, section: &str, names: &[String], door: &str, files: &Files) {
+        let key = format!("{section}.certificates");
+        if !names.is_empty() && files.client_ca.as_os_str().is_empty() {
+            let what = format!("`{key}` names certificates, and no client is asked for one");
+            self.wrong(&[&key], what, format!("name the authority of your clients with client_ca under [{door}]"));
+        }
+        if names.iter().any(|name| name.trim().is_empty()) {
+            self.wrong(&[&key], format!("`{key}` holds an empty name"), "write a CN, a DNS name or a fingerprint");
         }
     }
 
@@ -188,6 +201,9 @@ mod tests {
         let door =
             |certificate: &str, key: &str| format!("[inbound]\ncertificate = \"@/{certificate}\"\nkey = \"@/{key}\"\n");
         let upstream = |more: &str| format!("[upstream.a]\nurl = \"https://127.0.0.1:9\"\nca = \"@/ca.pem\"\n{more}\n");
+        let callback = |more: &str| {
+            format!("[upstream.his]\nurl = \"http://h:1\"\n[callback]\nlisten = \"127.0.0.1:0\"\n{more}\n")
+        };
         let rows = [
             (door("none.pem", "server.key"), 2, "none.pem\": cannot be read: No such file", "name a PEM file"),
             (door("server.pem", "none.key"), 3, "none.key\": cannot be read", "name a PEM file"),
@@ -221,6 +237,10 @@ mod tests {
                 "no client is asked for one",
                 "client_ca under [inbound]",
             ),
+            (callback("certificate = \"@/server.pem\""), 5, "without `key`", "name both"),
+            (callback("certificate = \"@/expired.pem\"\nkey = \"@/expired.key\""), 5, "ended at 2025-01-01", "renewed"),
+            (callback("client_ca = \"@/ca.pem\""), 5, "the gateway has none itself", "`certificate` and `key`"),
+            (callback("certificates = [\"platform\"]"), 5, "no client is asked for one", "client_ca under [callback]"),
         ];
         let folder = folder();
         for (text, line, what, cure) in rows {
@@ -241,6 +261,8 @@ mod tests {
             (format!("{DOOR}{bound}[client.default]\ninstitutions = [\"P99000000001\"]\n"), ""),
             (format!("{DOOR}{bound}"), "takes every certificate that no other section names"),
             (format!("{DOOR}listen = \"0.0.0.0:8080\"\n"), "is for development"),
+            // What a closed door would need is not looked at.
+            ("[callback]\ncertificate = \"@/none.pem\"\n".to_owned(), ""),
             ("[upstream.a]\nurl = \"http://a:1\"\nca = \"@/ca.pem\"\n".to_owned(), "they are not used"),
             ("[upstream.a]\nurl = \"https://127.0.0.1\"\nca = \"@/ca.pem\"\n".to_owned(), ""),
         ];

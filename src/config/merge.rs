@@ -9,6 +9,7 @@ use super::layer::Layer;
 use super::settings::Settings;
 
 /// All settings with the place that each came from.
+#[derive(Debug, Default)]
 pub(super) struct Merged {
     values: BTreeMap<String, (Value, String)>,
 }
@@ -32,6 +33,27 @@ pub(super) fn lay(layers: Vec<Layer>) -> Merged {
 }
 
 impl Merged {
+    /// Every key.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// A value as TOML writes it; `None` where there is none.
+    pub(super) fn written(&self, key: &str) -> Option<String> {
+        self.values.get(key).map(|(value, _)| value.to_string())
+    }
+
+    /// Those values whose key is wanted.
+    pub(super) fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Merged {
+        let wanted = self.values.iter().filter(|(key, _)| is_wanted(key));
+        Merged { values: wanted.map(|(key, value)| (key.clone(), value.clone())).collect() }
+    }
+
+    /// Adds the others' values.
+    pub(super) fn extend(&mut self, others: Merged) {
+        self.values.extend(others.values);
+    }
+
     /// Where a setting was said.
     pub(super) fn place(&self, key: &str) -> String {
         self.values.get(key).map_or_else(|| "default".to_owned(), |(_, place)| place.clone())

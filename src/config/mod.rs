@@ -7,10 +7,12 @@ mod identities; // Who signs, against what the profile asks.
 mod layer; // One source of settings: its values and where each was said.
 mod merge; // Layers laid over each other; sections inherit from `default`.
 pub mod profiles; // A site's own profiles, and the routes of settings and profile together.
+pub mod reload; // Read anew while the gateway runs.
 mod schema; // Which keys exist and what type they have: read from the defaults file.
 pub mod settings; // The settings as typed values.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use complaint::Complaint;
 use layer::Layer;
@@ -37,6 +39,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// Remarks: legal, and perhaps not meant.
     pub remarks: Vec<Complaint>,
+    /// Each value with its place, to be compared with what is read later.
+    merged: Arc<merge::Merged>,
 }
 
 /// Reads all sources and checks the result.
@@ -92,6 +96,11 @@ fn merged(file: Option<(&Path, &str)>, told: &Told, complaints: &mut Vec<Complai
 fn load_texts(file: Option<(&Path, &str)>, told: &Told) -> Result<Loaded, Vec<Complaint>> {
     let mut complaints = Vec::new();
     let merged = merged(file, told, &mut complaints);
+    checked(merged, complaints)
+}
+
+/// The typed settings of what single sources said, once they fit each other.
+fn checked(merged: merge::Merged, mut complaints: Vec<Complaint>) -> Result<Loaded, Vec<Complaint>> {
     let settings = match merged.read() {
         Ok(settings) => settings,
         Err(complaint) => {
@@ -101,7 +110,10 @@ fn load_texts(file: Option<(&Path, &str)>, told: &Told) -> Result<Loaded, Vec<Co
     };
     let found = check::check(&settings, &merged);
     complaints.extend(found.complaints);
-    if complaints.is_empty() { Ok(Loaded { settings, remarks: found.remarks }) } else { Err(complaints) }
+    if !complaints.is_empty() {
+        return Err(complaints);
+    }
+    Ok(Loaded { settings, remarks: found.remarks, merged: Arc::new(merged) })
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Complaint {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::domain::terms::Verify;
 use crate::exchange::settings::{Route, WhenUnknown};
+use crate::inbound::tls;
 use crate::telemetry::log;
 use crate::{evidence, exchange, inbound, journal, keys, outbound, views};
 
@@ -62,12 +63,27 @@ pub struct GatewaySettings {
 pub struct CallbackSettings {
     /// HOST:PORT where the platform calls the hospital; empty = closed.
     pub listen: String,
+    /// PEM file of the certificate chain; empty: plain HTTP.
+    pub certificate: PathBuf,
+    /// PEM file of its private key.
+    pub key: PathBuf,
+    /// PEM file of the authorities of the platform's certificates; empty: none is demanded.
+    pub client_ca: PathBuf,
+    /// Certificates it shows: common names, DNS names or fingerprints; empty: any.
+    pub certificates: Vec<String>,
     /// Networks it calls from: `ADDRESS/BITS`.
     pub peers: Vec<String>,
     /// Name of the `[upstream.*]` section of the HIS.
     pub upstream: String,
     /// What it hears when the outcome is unknown.
     pub unknown: WhenUnknown,
+}
+
+impl CallbackSettings {
+    /// What TLS of this door is made of.
+    pub fn tls(&self) -> tls::Files {
+        tls::Files { certificate: self.certificate.clone(), key: self.key.clone(), client_ca: self.client_ca.clone() }
+    }
 }
 
 /// `[admin]`

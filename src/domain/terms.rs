@@ -68,14 +68,17 @@ pub enum Encoding {
     Der,
 }
 
-/// The mode of SM4; padding is always PKCS#7.
+/// The mode of SM4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Cipher {
-    /// Block by block.
+    /// Block by block, padded by PKCS#7.
     #[default]
     Ecb,
-    /// Chained, from the IV that the profile says.
+    /// Chained from the IV that the profile says, padded by PKCS#7.
     Cbc,
+    /// Counter mode with a tag, which alone of the three says when a text was changed. The sealed text is nonce (12 bytes),
+    /// ciphertext, tag (16 bytes), nothing else is bound: proposed [P], the specification knows of no platform with it.
+    Gcm,
 }
 
 /// Where the SM4 key comes from.

@@ -75,7 +75,7 @@ impl Policy {
         let peer = peer.to_canonical();
         if origin == Origin::Callback {
             let platform = &self.callback.as_ref()?.client;
-            return platform.prefix_of(peer).map(|_| platform);
+            return platform.names(certificate).and(platform.prefix_of(peer)).map(|_| platform);
         }
         let fits = |client: &Arc<Client>| Some((client.names(certificate)?, client.prefix_of(peer)?));
         let named = self.clients.iter().filter_map(|client| Some((fits(client)?, client)));
@@ -144,6 +144,7 @@ mod tests {
         ]);
         let certificate = |name: &str| Certificate {
             names: vec![name.to_owned()],
+            serial: String::new(),
             fingerprint: "abcd".repeat(if name == "printed" { 1 } else { 16 }),
             for_development: false,
             not_before_unix_s: 0,

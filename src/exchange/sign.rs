@@ -105,7 +105,7 @@ impl Line {
                 // Arrived and sealed form stand in one record, which a larger body would not fit.
                 let bytes = request.body.buffered().filter(|bytes| bytes.len() <= SEALED_BODY_BYTES_MAX);
                 let body = members::Body { bytes: bytes.ok_or(CannotSign::TooLarge)?, view: &call.arrival.view };
-                let sealed = apply::sealed(terms, by, body)?;
+                let sealed = apply::sealed(terms, by, body, &now())?;
                 Ok(sealed.map_or(Mark::Nothing, |sealed| Mark::Members(sealed.changes)))
             }
         }

@@ -23,7 +23,7 @@ use super::Settings;
 use super::bounds::{Bounds, Gauges, Place};
 use super::link::Link;
 use super::service::Caller;
-use super::tls::HisTls;
+use super::tls::DoorTls;
 use super::wire::Wire;
 
 /// After a failed accept (no file descriptors, mostly): other connections need time to end.
@@ -39,13 +39,13 @@ pub struct Door<E> {
     pub(super) settings: Settings,
     pub(super) bounds: Bounds,
     pub(super) stop: CancellationToken,
-    tls: Option<HisTls>,
+    tls: Option<DoorTls>,
     http: http1::Builder,
 }
 
 impl<E: Exchanges> Door<E> {
     /// A door before `line`; without `tls` it speaks plain HTTP.
-    pub fn new(line: Arc<E>, settings: Settings, tls: Option<HisTls>, stop: CancellationToken) -> Arc<Door<E>> {
+    pub fn new(line: Arc<E>, settings: Settings, tls: Option<DoorTls>, stop: CancellationToken) -> Arc<Door<E>> {
         let mut http = http1::Builder::new();
         http.preserve_header_case(true)
             .title_case_headers(true)

@@ -52,6 +52,13 @@ pub struct Settings {
     pub body_bytes_per_second_min: u64,
 }
 
+impl Settings {
+    /// What TLS of this door is made of.
+    pub fn tls(&self) -> tls::Files {
+        tls::Files { certificate: self.certificate.clone(), key: self.key.clone(), client_ca: self.client_ca.clone() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

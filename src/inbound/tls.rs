@@ -1,7 +1,7 @@
-//! TLS towards the HIS: the gateway's certificate, the clients' certificates, and the handshake.
+//! TLS of a door: the gateway's certificate, the callers' certificates, and the handshake.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -18,17 +18,26 @@ use crate::outbound::tls::kept::{Kept, Made, Renews};
 use crate::outbound::tls::platform::{half, unmade};
 use crate::outbound::tls::{ALPN, Hours, provider};
 
-use super::Settings;
+/// The files that TLS of a door is made of, as its section of the settings names them; all empty: plain HTTP.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// Our own chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities of those who call; empty: no certificate is demanded.
+    pub client_ca: PathBuf,
+}
 
-/// TLS of the door.
-pub struct HisTls(Arc<Kept<ServerConfig>>);
+/// TLS of a door.
+pub struct DoorTls(Arc<Kept<ServerConfig>>);
 
-impl HisTls {
-    /// Reads the files of `[inbound]`; `None` when no certificate is named, and the door speaks plain HTTP.
+impl DoorTls {
+    /// Reads the files; `None` when no certificate is named, and the door speaks plain HTTP.
     ///
     /// # Errors
     /// The first thing that does not hold.
-    pub fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Option<HisTls>, Trouble> {
+    pub fn open(settings: &Files, clock: &Arc<dyn Clock>) -> Result<Option<DoorTls>, Trouble> {
         let named = [&settings.certificate, &settings.key, &settings.client_ca];
         let files: Vec<_> = named.into_iter().filter(|path| !path.as_os_str().is_empty()).cloned().collect();
         if files.is_empty() {
@@ -36,7 +45,7 @@ impl HisTls {
         }
         let (settings, hours) = (settings.clone(), Arc::clone(clock));
         let kept = Kept::open(files, clock.unix_ns(), move |now| made(&settings, now, &hours))?;
-        Ok(Some(HisTls(Arc::new(kept))))
+        Ok(Some(DoorTls(Arc::new(kept))))
     }
 
     /// For whoever looks after the files.
@@ -54,7 +63,7 @@ impl HisTls {
     }
 }
 
-fn made(settings: &Settings, now_unix_ns: i64, clock: &Arc<dyn Clock>) -> Result<Made<ServerConfig>, Trouble> {
+fn made(settings: &Files, now_unix_ns: i64, clock: &Arc<dyn Clock>) -> Result<Made<ServerConfig>, Trouble> {
     match (settings.certificate.as_os_str().is_empty(), settings.key.as_os_str().is_empty()) {
         (false, false) => {}
         (true, true) => {

@@ -77,7 +77,7 @@ pub enum Fact {
     Name = 32,
     /// A byte or record count that belongs to `Name` or `Reason`, u64.
     Count = 33,
-    /// Text of a Snapshot, Dictionary or Checkpoint.
+    /// Text of a Snapshot, Dictionary or Checkpoint; what an OperatorAct changed, a line each: what, before, after.
     Text = 34,
     /// Chain value at a cut or at the end of a segment.
     ChainAt = 35,

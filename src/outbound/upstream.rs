@@ -26,7 +26,7 @@ use super::tls::platform::PlatformTls;
 use super::wired::Sent;
 
 /// Settings of one upstream (`[upstream.*]`).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// `http://` or `https://HOST:PORT[/base/path]`.
@@ -59,6 +59,21 @@ pub struct Settings {
     pub identity: String,
     /// Name of the profile's variant of signing; empty for its own. Held by the line.
     pub signing: String,
+}
+
+impl Settings {
+    /// True when both lead to the same connections: they differ in nothing but what the line holds.
+    pub fn connects_like(&self, other: &Settings) -> bool {
+        let connecting = |settings: &Settings| Settings {
+            answer_ms: 0,
+            listen_ms: 0,
+            sign: Mode::Pass,
+            identity: String::new(),
+            signing: String::new(),
+            ..settings.clone()
+        };
+        connecting(self) == connecting(other)
+    }
 }
 
 /// What is wrong with an upstream's settings.
@@ -94,6 +109,8 @@ pub struct Upstream {
     pool: Arc<Pool>,
     reply_bytes_max: u64,
     handed_back: AtomicU64,
+    /// What another one counted that this one stands for now.
+    before: Counts,
 }
 
 impl Upstream {
@@ -143,7 +160,13 @@ impl Upstream {
             pool: Pool::new(dial, bounds),
             reply_bytes_max: settings.reply_bytes_max,
             handed_back: AtomicU64::new(0),
+            before: Counts::default(),
         })
+    }
+
+    /// Goes on counting where another one stopped.
+    pub fn counting_on(self, before: Counts) -> Upstream {
+        Upstream { before, ..self }
     }
 
     /// What every target goes under; empty for none. For `rewrite_target`.
@@ -191,9 +214,9 @@ impl Platform for Upstream {
 
     fn counts(&self) -> Counts {
         Counts {
-            dialled: self.pool.dialled(),
-            reused: self.pool.reused(),
-            handed_back: self.handed_back.load(Ordering::Relaxed),
+            dialled: self.before.dialled + self.pool.dialled(),
+            reused: self.before.reused + self.pool.reused(),
+            handed_back: self.before.handed_back + self.handed_back.load(Ordering::Relaxed),
             in_use: self.pool.in_use(),
             waiting: self.pool.waiting(),
         }

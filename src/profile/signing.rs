@@ -28,7 +28,7 @@ const KEYS: [&str; 13] = [
 const NONCES: [(&str, bool); 2] = [("allow", false), ("refuse", true)];
 const UNITS: [(&str, Unit); 2] = [("seconds", Unit::Seconds), ("milliseconds", Unit::Milliseconds)];
 const ENCODINGS: [(&str, Encoding); 2] = [("raw", Encoding::Raw), ("der", Encoding::Der)];
-const CIPHERS: [(&str, Cipher); 2] = [("sm4-ecb", Cipher::Ecb), ("sm4-cbc", Cipher::Cbc)];
+const CIPHERS: [(&str, Cipher); 3] = [("sm4-ecb", Cipher::Ecb), ("sm4-cbc", Cipher::Cbc), ("sm4-gcm", Cipher::Gcm)];
 const CIPHER_KEYS: [(&str, CipherKey); 3] =
     [("account", CipherKey::Account), ("secret", CipherKey::Secret), ("derived", CipherKey::Derived)];
 const CANONICALS: [(&str, Canonical); 3] =
@@ -190,6 +190,7 @@ mod tests {
             ("api_name = \"\"", "`api_name` is empty", ""),
             ("iv = \"00\"", "`iv` is not 16 bytes", "32 hexadecimal digits"),
             ("sealed = [\"infno\"]", "`infno` cannot be sealed", "it is `input` or `output`"),
+            ("cipher = \"sm4-ctr\"", "`cipher` does not take `sm4-ctr`", "did you mean `sm4-"),
             ("canonical = \"C\"", "`canonical` does not take `C`", "A, B, B'"),
             ("[signing.mobile]\nfrom = \"csb\"", "unknown key `from`", "did you mean `form`?"),
         ];

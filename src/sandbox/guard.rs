@@ -13,7 +13,7 @@ use super::call::Call;
 use super::wire::Request;
 use crate::domain::message::HeaderLines;
 use crate::domain::scan::{Scanner, Wanted};
-use crate::domain::terms::{Form, Terms};
+use crate::domain::terms::{Cipher, Form, Terms};
 use crate::signing::apply::form_fields;
 use crate::signing::check::{self, Wrong};
 use crate::signing::credentials::{Credentials, needs};
@@ -115,8 +115,12 @@ impl Guard {
         let view = scanner.finish();
         let body = Body { bytes: &request.body, view: &view };
         let name = Side::Asked.member(self.terms.form).0;
-        let unsealed =
-            || format!("{name} 解不开：应为 SM4 密文（PKCS#7 填充），密钥为双方约定的一把；请核对账号与加密方式");
+        let mode = match self.terms.cipher {
+            Cipher::Ecb => "ECB，PKCS#7 填充",
+            Cipher::Cbc => "CBC，PKCS#7 填充",
+            Cipher::Gcm => "GCM，12 字节随机数＋密文＋16 字节校验",
+        };
+        let unsealed = || format!("{name} 解不开：应为 SM4 密文（{mode}），密钥为双方约定的一把；请核对账号与加密方式");
         let key = self.hospital.cipher_key(&self.terms).ok().flatten().ok_or_else(unsealed)?;
         let change = if self.terms.form == Form::Envelope || self.terms.seals(name) {
             let plain = open::side(&self.terms, &key, body, Side::Asked).ok_or_else(unsealed)?;
@@ -176,7 +180,9 @@ impl Guard {
             let raw = sm2::sign(&**own, self.terms.user_id.as_bytes(), output).ok()?;
             sm2::encoded(&raw, self.terms.signature).ok()
         });
-        let sealed = sm4::encrypt(self.terms.cipher, &key, &self.terms.iv, output);
+        let mut nonce = sm4::Nonce::default();
+        getrandom::fill(&mut nonce).ok()?;
+        let sealed = sm4::encrypt(self.terms.cipher, &key, &self.terms.iv, nonce, output);
         Some(Seal {
             output: BASE64_STANDARD.encode(sealed),
             cainfo: signed.map(|signature| BASE64_STANDARD.encode(signature)).unwrap_or_default(),

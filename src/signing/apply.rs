@@ -1,5 +1,6 @@
 //! What one identity puts on a call: header lines, or members of the body. Pure: time and nonce are passed in.
 
+use ::sm3::{Digest, Sm3};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use zeroize::Zeroizing;
@@ -15,12 +16,20 @@ use super::sm2::{self, SignError};
 use super::{mobile, sm4};
 
 /// When, and a text that comes once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Now {
     /// Nanoseconds since 1970.
     pub unix_ns: i64,
     /// A nonce of letters and digits.
     pub nonce: String,
+}
+
+impl Now {
+    /// A nonce for GCM, which comes as rarely twice as the text does.
+    fn of_gcm(&self) -> sm4::Nonce {
+        let made = Sm3::new().chain_update(self.unix_ns.to_be_bytes()).chain_update(&self.nonce).finalize();
+        std::array::from_fn(|at| made[at])
+    }
 }
 
 /// A body that is sealed.
@@ -100,23 +109,24 @@ pub fn covering(terms: &Terms, by: &Credentials, now: &Now) -> Option<XCa> {
 ///
 /// # Errors
 /// When the body is not the plain one that the form asks for, or the identity lacks something.
-pub fn sealed(terms: &Terms, by: &Credentials, body: Body<'_>) -> Result<Option<Sealed>, CannotSign> {
+pub fn sealed(terms: &Terms, by: &Credentials, body: Body<'_>, now: &Now) -> Result<Option<Sealed>, CannotSign> {
     match terms.form {
-        Form::SealedInput => input(terms, by, body).map(Some),
-        Form::Envelope => envelope(terms, by, body).map(Some),
+        Form::SealedInput => input(terms, by, body, now).map(Some),
+        Form::Envelope => envelope(terms, by, body, now).map(Some),
         _ => Ok(None),
     }
 }
 
 /// Signs the exact text of `input`, then encrypts it (Jilin, `wire.md` §3.3).
-fn input(terms: &Terms, by: &Credentials, body: Body<'_>) -> Result<Sealed, CannotSign> {
+fn input(terms: &Terms, by: &Credentials, body: Body<'_>, now: &Now) -> Result<Sealed, CannotSign> {
     let text = Zeroizing::new(plain("input", body.raw("input")?)?);
     let signature = signed(terms, by, &text)?;
     let mut changes = Vec::new();
     let mut set = |name, value: &str| body.set(&mut changes, name, &quoted(value), "input");
     if terms.seals("input") {
         let key = by.cipher_key(terms)?.ok_or(NoCipherKey)?;
-        set("input", &BASE64_STANDARD.encode(sm4::encrypt(terms.cipher, &key, &terms.iv, &text)))?;
+        let stored = sm4::encrypt(terms.cipher, &key, &terms.iv, now.of_gcm(), &text);
+        set("input", &BASE64_STANDARD.encode(stored))?;
         set("enc_type", "SM4")?;
     }
     set("cainfo", &signature)?;
@@ -125,7 +135,7 @@ fn input(terms: &Terms, by: &Credentials, body: Body<'_>) -> Result<Sealed, Cann
 }
 
 /// Signs the plain text, encrypts `data` into `encData`, removes `data` (`wire.md` §3.1). What else stands there is the HIS's.
-fn envelope(terms: &Terms, by: &Credentials, body: Body<'_>) -> Result<Sealed, CannotSign> {
+fn envelope(terms: &Terms, by: &Credentials, body: Body<'_>, now: &Now) -> Result<Sealed, CannotSign> {
     if body.place("encData")?.is_some() {
         return Err(CannotSign::AlreadySealed("encData"));
     }
@@ -139,7 +149,7 @@ fn envelope(terms: &Terms, by: &Credentials, body: Body<'_>) -> Result<Sealed, C
     let text = Zeroizing::new(text.as_bytes().to_vec());
     let signature = signed(terms, by, &text)?;
     let key = by.cipher_key(terms)?.ok_or(NoCipherKey)?;
-    let data = mobile::encrypt(&key, body.raw("data")?);
+    let data = mobile::encrypt(terms, &key, now.of_gcm(), body.raw("data")?);
     let data = Change { at: place.from..place.value.end, insert: format!("\"encData\":\"{data}\"").into_bytes() };
     let mut changes = vec![data];
     body.set(&mut changes, "signData", &quoted(&signature), "data")?;

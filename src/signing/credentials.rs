@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::domain::terms::{CipherKey, Form, Terms};
@@ -47,6 +48,14 @@ pub fn needs(form: Form, cipher_key: CipherKey, signs: bool) -> &'static [&'stat
 }
 
 impl Credentials {
+    /// True when both sign with the same and believe the same.
+    pub fn is_same(&self, other: &Credentials) -> bool {
+        let secrets: bool = self.secret.as_bytes().ct_eq(other.secret.as_bytes()).into();
+        let publics = |of: &Credentials| [&of.public, &of.platform].map(|key| key.as_ref().map(Verifier::public));
+        let signs = |of: &Credentials| of.signer.as_ref().map(|signer| signer.public());
+        secrets && self.account == other.account && publics(self) == publics(other) && signs(self) == signs(other)
+    }
+
     /// The SM4 key of the terms; `None` where nothing is sealed.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 
 use zeroize::Zeroizing;
 
-use super::sm4::{self, Key, NotDecrypted};
+use crate::domain::terms::Terms;
+
+use super::sm4::{self, Key, Nonce, NotDecrypted};
 
 /// The SM4 key of an application: the first 16 characters of the upper-case hex of SM4-ECB(first 16 characters of `app_id`,
 /// `app_secret`), used as ASCII.
@@ -21,16 +23,16 @@ pub fn key(app_id: &str, app_secret: &str) -> Result<Key, AppIdTooShort> {
 }
 
 /// `encData` of a plain `data`.
-pub fn encrypt(key: &Key, data: &[u8]) -> String {
-    hex::encode_upper(sm4::encrypt_ecb(key, data))
+pub fn encrypt(terms: &Terms, key: &Key, nonce: Nonce, data: &[u8]) -> String {
+    hex::encode_upper(sm4::encrypt(terms.cipher, key, &terms.iv, nonce, data))
 }
 
 /// The plain `data` of an `encData`.
 ///
 /// # Errors
 /// When it is no hex, or was not made under this key.
-pub fn decrypt(key: &Key, enc_data: &str) -> Result<Vec<u8>, NotDecrypted> {
-    sm4::decrypt_ecb(key, &hex::decode(enc_data).map_err(|_| NotDecrypted)?)
+pub fn decrypt(terms: &Terms, key: &Key, enc_data: &str) -> Result<Vec<u8>, NotDecrypted> {
+    sm4::decrypt(terms.cipher, key, &terms.iv, &hex::decode(enc_data).map_err(|_| NotDecrypted)?)
 }
 
 /// An `appId` that gives no key.

@@ -32,13 +32,13 @@ impl Side {
 
 /// The plain text of the sealed member; `None` where nothing is sealed, or not under this key.
 ///
-/// One answer for every trouble: neither cipher mode is authenticated, and what exactly was wrong would tell a forger something.
+/// One answer for every trouble: ECB and CBC are not authenticated, and what exactly was wrong would tell a forger something.
 pub fn side(terms: &Terms, key: &Key, body: Body<'_>, side: Side) -> Option<Zeroizing<Vec<u8>>> {
     match terms.form {
         Form::SealedInput if terms.seals(side.member(terms.form).0) => {
             member(terms, key, body, side.member(terms.form).0)
         }
-        Form::Envelope => mobile::decrypt(key, &body.text("encData")?).ok().map(Zeroizing::new),
+        Form::Envelope => mobile::decrypt(terms, key, &body.text("encData")?).ok().map(Zeroizing::new),
         _ => None,
     }
 }

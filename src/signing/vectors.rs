@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
+use super::apply::Now;
 use super::canonical::signing_text;
 use super::credentials::Credentials;
 use super::headers::{Csb, XCa, csb, csb_is_doubled, tif};
@@ -232,12 +233,12 @@ fn mobile_payment() {
     }
     let demo = one("php-demo-key");
     let key = mobile::key(text(&demo, "inputs", "appId"), text(&demo, "inputs", "appSecret")).unwrap();
-    assert_eq!(mobile::encrypt(&key, b"a"), text(&demo, "expected", "encData_upper_hex"));
+    assert_eq!(mobile::encrypt(&Terms::default(), &key, [0; 12], b"a"), text(&demo, "expected", "encData_upper_hex"));
     let site = one("public-site-decrypt");
     let key = mobile::key(text(&site, "inputs", "appCode"), text(&site, "inputs", "appSecret")).unwrap();
-    let plain = mobile::decrypt(&key, text(&site, "inputs", "encData_upper_hex")).unwrap();
+    let plain = mobile::decrypt(&Terms::default(), &key, text(&site, "inputs", "encData_upper_hex")).unwrap();
     assert_eq!(String::from_utf8(plain).unwrap(), text(&site, "expected", "plaintext_utf8"));
-    assert!(mobile::key("short", "x").is_err() && mobile::decrypt(&key, "xx").is_err());
+    assert!(mobile::key("short", "x").is_err() && mobile::decrypt(&Terms::default(), &key, "xx").is_err());
 }
 
 #[test]
@@ -344,7 +345,8 @@ fn jilin_envelope() {
     // What we make has the same ciphertext, and a signature of the same key.
     let ours = whole(plain);
     let view = scanned(&ours);
-    let made = apply::sealed(&terms, &by, Body { bytes: ours.as_bytes(), view: &view }).unwrap().unwrap();
+    let made =
+        apply::sealed(&terms, &by, Body { bytes: ours.as_bytes(), view: &view }, &Now::default()).unwrap().unwrap();
     let left: Value = serde_json::from_slice(&changed(ours.as_bytes(), &made.changes)).unwrap();
     assert_eq!(
         (left["input"].as_str(), left["signtype"].as_str(), left["enc_type"].as_str()),

@@ -47,6 +47,8 @@ pub struct Metrics {
     connections: IntGaugeVec,
     certificate_ends: IntGaugeVec,
     certificates_taken: IntCounterVec,
+    reloads: IntCounterVec,
+    build: IntGaugeVec,
     /// Exchanges under way.
     pub in_flight: IntGauge,
     /// Exchanges waiting their turn.
@@ -156,7 +158,12 @@ impl Metrics {
         let make = Maker { registry: &registry };
         let told = make.counters(&names::DELIVERED);
         let durations = make.histograms(&names::EXCHANGE_DURATION, EXCHANGE_BUCKETS);
-        make.gauges(&names::BUILD_INFO).with_label_values(&[env!("CARGO_PKG_VERSION"), profile]).set(1);
+        let reloads = make.counters(&names::RELOADS);
+        for result in ["taken", "same", "refused"] {
+            reloads.with_label_values(&[result]); // An alert sees the first one only where there was a 0 before.
+        }
+        let build = make.gauges(&names::BUILD_INFO);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), profile]).set(1);
         Metrics {
             exchanges: make.counters(&names::EXCHANGES),
             by_infno: known.into_iter().map(|infno| (infno.into(), Box::default())).collect(),
@@ -172,6 +179,8 @@ impl Metrics {
             connections: make.gauges(&names::PLATFORM_CONNECTIONS),
             certificate_ends: make.gauges(&names::CERTIFICATE_ENDS),
             certificates_taken: make.counters(&names::CERTIFICATES_TAKEN),
+            reloads,
+            build,
             in_flight: make.gauge(&names::EXCHANGES_IN_FLIGHT),
             waiting: make.gauge(&names::EXCHANGES_WAITING),
             request_bytes: make.counter(&names::REQUEST_BYTES),
@@ -214,6 +223,22 @@ impl Metrics {
     /// So often has a request been unreadable since the start. `reason` is one of the few fixed words of the door.
     pub fn unreadable(&self, reason: &'static str, total: u64) {
         follow(&self.unreadable.with_label_values(&[reason]), total);
+    }
+
+    /// Settings and profile were read anew: `taken`, `same` or `refused`.
+    pub fn reloaded(&self, result: &str) {
+        self.reloads.with_label_values(&[result]).inc();
+    }
+
+    /// This profile is in force now. Numbers that only it knows count as `other` until the next start.
+    pub fn plays(&self, profile: &str) {
+        self.build.reset();
+        self.build.with_label_values(&[env!("CARGO_PKG_VERSION"), profile]).set(1);
+    }
+
+    /// Which files are in use is said anew.
+    pub fn forget_certificates(&self) {
+        self.certificate_ends.reset();
     }
 
     /// A file of certificates in use ends then. `user` is `inbound` or the name of an upstream.
@@ -374,6 +399,7 @@ mod tests {
         metrics.unreadable("head", 1);
         metrics.certificate_ends("certificate", "inbound", 2_000_000_000);
         metrics.certificates_taken("inbound", (1, 0));
+        metrics.reloaded("taken");
         let upstream = metrics.upstream("default");
         upstream.duration.observe(0.2);
         upstream.silence(Cause::TimedOut);

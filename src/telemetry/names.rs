@@ -113,6 +113,8 @@ names! {
         "When the first certificate of a file ends, seconds since 1970, by the setting that names the file and the part that uses it.";
     CERTIFICATES_TAKEN = "medgate_certificates_taken_total" ["user", "result"]
         "Files of certificates that were read anew, and taken or refused; after a refusal those before stay in use.";
+    RELOADS = "medgate_reloads_total" ["result"]
+        "Times that settings and profile were read anew: taken, same, or refused; after a refusal those before stay in force.";
     INFLIGHT_BODY_BYTES = "medgate_inflight_body_bytes" []
         "Bytes of bodies held in memory.";
 }

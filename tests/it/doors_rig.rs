@@ -435,7 +435,7 @@ impl Gate {
         };
         change(&mut settings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let tls = inbound::tls::HisTls::open(&settings, &clock).unwrap();
+        let tls = inbound::tls::DoorTls::open(&settings.tls(), &clock).unwrap();
         let (told, hears) = mpsc::unbounded_channel();
         let gate = Arc::new(Semaphore::new(1 << 20));
         let relay = Arc::new(Relay { platform: Arc::new(upstream), heads: Mutex::default(), told, gate });

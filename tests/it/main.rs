@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod callbacks; // The platform calls the hospital.
+mod callbacks_tls; // TLS of the platform's door.
 mod commands; // What users meet on the command line.
 
 mod crash_damage; // Damage told from a torn tail.
@@ -39,6 +40,7 @@ mod provinces; // Every province's wire, by a table.
 mod provinces_his; // A HIS of each province.
 mod provinces_refused; // What a province's platform refuses.
 
+mod reload; // Settings and profile read anew while calls run.
 mod rig; // A whole gateway in this process.
 
 mod money_generations; // What frees a key.
@@ -56,6 +58,7 @@ mod sandbox_whole; // The stand-in over more than one call.
 
 mod signing_commands; // Keys, explained signatures, and what `check` asks for.
 mod signing_forms; // Each form: what passes, what is signed.
+mod signing_gcm; // Sealed members under SM4-GCM.
 mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
 mod signing_rig; // Identities on disk, and the openssl program.
 mod signing_verify; // Whose signatures are believed.

@@ -33,7 +33,7 @@ pub struct Site {
     pub vault: Vault,
     hospital: SoftKey,
     platform: SoftKey,
-    identity: keys::Settings,
+    pub identity: keys::Settings,
 }
 
 impl Site {
@@ -50,7 +50,7 @@ impl Site {
     }
 
     /// The stand-in as this profile's province, which knows this hospital; `change` may ask for more than the profile.
-    fn province(&self, tongue: &Tongue, change: impl FnOnce(&mut Terms)) -> Province {
+    pub fn province(&self, tongue: &Tongue, change: impl FnOnce(&mut Terms)) -> Province {
         let mut province = Province::named(tongue.profile).unwrap();
         change(&mut province.terms);
         let hospital = Credentials {

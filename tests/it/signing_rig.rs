@@ -52,6 +52,14 @@ impl Vault {
         path.display().to_string()
     }
 
+    /// A folder with one file.
+    pub fn folder(&self, name: &str, file: &str, text: &str) -> PathBuf {
+        let folder = self.path(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(file), text).unwrap();
+        folder
+    }
+
     /// An identity with a shared secret.
     pub fn with_secret(&self, account: &str) -> keys::Settings {
         let secret_file = self.keep(&format!("{account}.secret"), SECRET);

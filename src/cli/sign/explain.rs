@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::domain::terms::{CipherKey, Encoding, Form, Terms};
+use crate::domain::terms::{Cipher, CipherKey, Encoding, Form, Terms};
 use crate::signing::apply::{self, CannotSign, Now};
 use crate::signing::check;
 use crate::signing::credentials::Credentials;
@@ -123,7 +123,7 @@ impl Explaining<'_> {
     }
 
     fn members(&self, out: &mut Vec<u8>) -> Result<(), CannotSign> {
-        let Some(sealed) = apply::sealed(self.terms, self.by, self.message.body())? else { return Ok(()) };
+        let Some(sealed) = apply::sealed(self.terms, self.by, self.message.body(), self.now)? else { return Ok(()) };
         let body = changed(&self.message.body, &sealed.changes);
         if self.steps {
             let secret_len = if self.terms.form == Form::Envelope { self.by.secret.len() } else { 0 };
@@ -151,7 +151,12 @@ impl Explaining<'_> {
                     "first 16 characters of the upper-case hex of SM4-ECB(key = first 16 characters of the account, secret)"
                 }
             };
-            put(out, &format!("\n5. SM4 key 密钥: {key}"));
+            let mode = match self.terms.cipher {
+                Cipher::Ecb => "ECB, PKCS#7",
+                Cipher::Cbc => "CBC from the profile's iv, PKCS#7",
+                Cipher::Gcm => "GCM: nonce of 12 bytes, ciphertext, tag of 16 bytes",
+            };
+            put(out, &format!("\n5. SM4 key 密钥: {key}\nmode 模式: {mode}"));
             put(out, "\n6. body 报文体");
         }
         put(out, &readable(&body));

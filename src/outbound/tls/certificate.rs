@@ -16,6 +16,8 @@ pub struct Certificate {
     pub names: Vec<String>,
     /// SHA-256 over the DER form, in lower-case hexadecimal digits.
     pub fingerprint: String,
+    /// The number that its authority gave it, hexadecimal digits.
+    pub serial: String,
     /// Signed by the authority of `certs/`.
     pub for_development: bool,
     /// Valid from, seconds since 1970.
@@ -41,6 +43,7 @@ impl Certificate {
         Some(Certificate {
             names,
             fingerprint: hex::encode(Sha256::digest(der)),
+            serial: hex::encode(tbs.serial_number().as_bytes()),
             for_development: cn(tbs.issuer()).is_some_and(|name| name == DEVELOPMENT_CA.to_lowercase()),
             not_before_unix_s: seconds(tbs.validity().not_before),
             not_after_unix_s: seconds(tbs.validity().not_after),

@@ -49,6 +49,8 @@ pub struct Dated {
     pub key: &'static str,
     /// Title of the certificate that ends first.
     pub title: String,
+    /// Its number, hexadecimal digits.
+    pub serial: String,
     /// Until when, seconds since 1970.
     pub not_after_unix_s: i64,
     /// One of them was signed by the authority of `certs/`.
@@ -102,6 +104,7 @@ fn first_to_end(key: &'static str, read: &[Certificate], now_unix_ns: i64) -> Op
     Some(Dated {
         key,
         title: first.title().to_owned(),
+        serial: first.serial.clone(),
         not_after_unix_s: first.not_after_unix_s,
         for_development: read.iter().any(|one| one.for_development),
     })
