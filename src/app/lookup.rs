@@ -17,7 +17,7 @@ use crate::journal::body_front::body_front;
 use crate::journal::draft::Sealed;
 use crate::journal::entry::EntryKind;
 use crate::journal::record::Kind;
-use crate::journal::{Journal, Place, Record};
+use crate::journal::{Journal, Place, Record, Unopened};
 use crate::views::columns::filters;
 use crate::views::query::{self, Wanted};
 use crate::views::read::{ReadTrouble, Views, json_of};
@@ -86,16 +86,14 @@ impl Books {
 }
 
 impl Opener for Books {
-    fn unseal(&self, record: &Record) -> Result<Sealed, String> {
-        self.journal.unseal(record).map_err(|error| error.to_string())
+    fn unseal(&self, record: &Record) -> Result<Sealed, Unopened> {
+        Ok(self.journal.unseal(record)?)
     }
 
-    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, String> {
-        let front = body_front(&self.data, body, PREVIEW_BYTES).map_err(|error| error.to_string());
-        front.map(|mut front| {
-            front.truncate(PREVIEW_BYTES);
-            front
-        })
+    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, Unopened> {
+        let mut front = body_front(&self.data, self.journal.keys(), body, PREVIEW_BYTES)?;
+        front.truncate(PREVIEW_BYTES);
+        Ok(front)
     }
 }
 

@@ -24,7 +24,9 @@ use crate::domain::clock::Clock;
 use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
 use crate::inbound::tls::HisTls;
+use crate::journal::master::Master;
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
+use crate::keys::{self, Sources};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
 use crate::views::read::Views;
@@ -68,6 +70,7 @@ impl Gateway {
         let data = settings.gateway.data.clone();
         // What is wrong with the settings is said before anything is made.
         let profile = build::load_profile(&settings)?;
+        let master = keys::master::read(&settings.journal.master_key, &Sources::of_process())?;
         let tls = HisTls::open(&settings.inbound, &clock)?;
         private_folder(&data).map_err(|source| StartError::Data { path: data.display().to_string(), source })?;
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
@@ -79,7 +82,7 @@ impl Gateway {
         let admin = bind("admin.listen", &settings.admin.listen).await?;
         let token = AdminToken::open(&data, token::FILE_NAME)?;
         let clear_token = AdminToken::open(&data, token::CLEAR_FILE_NAME)?;
-        let journal = open_journal(&settings, &clock).await?;
+        let journal = open_journal(&settings, &master, &clock).await?;
         let (line, reported, sets) = build::line(&settings, profile, journal, Arc::clone(&clock)).await?;
         let follower = follower(&settings, &line)?;
 
@@ -196,10 +199,14 @@ async fn bind(setting: &'static str, address: &str) -> Result<TcpListener, Start
     bound.map_err(|source| StartError::Bind { setting, address: address.to_owned(), source })
 }
 
-async fn open_journal(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Journal, StartError> {
+async fn open_journal(settings: &Settings, master: &Master, clock: &Arc<dyn Clock>) -> Result<Journal, StartError> {
     let (journal_settings, data, clock) = (settings.journal.clone(), settings.gateway.data.clone(), Arc::clone(clock));
-    let opened = tokio::task::spawn_blocking(move || Journal::open(&journal_settings, &data, clock)).await;
+    let given = master.clone();
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&journal_settings, &data, &given, clock)).await;
     let (journal, opening) = opened.map_err(|_| StartError::Panicked)??;
+    if let Master::Beside = master {
+        tracing::warn!(cure = keys::master::BESIDE_CURE, "{}", keys::master::BESIDE_REMARK);
+    }
     for cut in &opening.cuts {
         tracing::error!(?cut, "a torn tail was cut; its bytes stand in quarantine/");
     }
@@ -234,6 +241,9 @@ pub enum StartError {
     /// The admin token.
     #[error("could not open the admin token")]
     Token(#[from] TokenError),
+    /// The master key of the journal's keys.
+    #[error("the master key cannot be read (`journal.master_key`): {0}")]
+    Master(#[from] keys::Trouble),
     /// The journal does not open; its message names the cure.
     #[error("could not open the journal")]
     Journal(#[from] OpenError),

@@ -12,6 +12,7 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::exchange::ExchangeId;
 use crate::journal::lock::LockError;
 use crate::journal::{Journal, OpenError};
+use crate::keys::{Sources, master};
 use crate::views::look;
 
 use super::admin_port::{Call, token};
@@ -22,8 +23,10 @@ const NAME_MAX: usize = 40;
 /// Journals the look.
 pub(super) fn announce(settings: &Settings, data: &Path, exchange: ExchangeId) -> Result<(), String> {
     let clock = Arc::new(SystemClock::start());
+    let master =
+        master::read(&settings.journal.master_key, &Sources::of_process()).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    match runtime.block_on(async { Journal::open(&settings.journal, data, clock.clone()) }) {
+    match runtime.block_on(async { Journal::open(&settings.journal, data, &master, clock.clone()) }) {
         Ok((journal, _)) => runtime.block_on(async {
             let draft = look::draft(exchange, &format!("command {}", person()), true, clock.unix_ns());
             let appended = journal.append(draft).await.map_err(|error| error.to_string());

@@ -24,6 +24,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// `[journal]`
     pub journal: journal::Settings,
+    /// `[retention]`
+    pub retention: RetentionSettings,
     /// `[views]`
     pub views: views::Settings,
     /// `[line]`
@@ -66,6 +68,14 @@ pub struct CallbackSettings {
     pub upstream: String,
     /// What it hears when the outcome is unknown.
     pub unknown: WhenUnknown,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// Age in days below which a settlement that stands keeps its visit from being erased.
+    pub key_live_days: u64,
 }
 
 /// `[admin]`

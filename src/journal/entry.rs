@@ -121,6 +121,7 @@ mod tests {
     use crate::domain::exchange::{ExchangeId, Seq};
     use crate::domain::outcome::Told;
     use crate::journal::entropy::SeededEntropy;
+    use crate::journal::pool_key::PoolKey;
 
     fn header(kind: Kind, class: Class, outcome: Option<Outcome>) -> Header {
         let token = |byte| Token([byte; 16]);
@@ -140,7 +141,7 @@ mod tests {
     fn each_kind_is_found_by_what_it_decides() {
         use EntryKind::*;
         let dir = tempfile::tempdir().unwrap();
-        let tokens = Tokens::open(&dir.path().join("keys"), true, &SeededEntropy::new(1)).unwrap();
+        let tokens = Tokens::open(dir.path(), true, &PoolKey::for_tests(1), &SeededEntropy::new(1)).unwrap();
         let (first, alias) = (tokens.of(MSGID, "H1"), tokens.of(MSGID, "H2"));
         let mut facts = Facts::default();
         facts.text(Fact::Msgid, "H1");

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use crate::app::ADMIN_FILE;
 use crate::config::{self, Settings, Told};
 use crate::domain::exchange::{ExchangeId, Seq};
+use crate::journal::master::Master;
+use crate::keys::{Sources, master};
 
 use self::folder::Folder;
 use super::exit::Exit;
@@ -68,6 +70,13 @@ impl Place {
             Ok(data) => Ok(Ok(PathBuf::from(data))),
             Err(complaints) => complain(&complaints, err).map(Err),
         }
+    }
+
+    /// The master key that the settings name, or why there is none.
+    pub(super) fn master(&self) -> Result<Master, String> {
+        let told = config::look(&self.told(), "journal.master_key");
+        let setting = told.map_err(|_| "the settings do not say where the master key is".to_owned())?;
+        master::read(&setting, &Sources::of_process()).map_err(|error| error.to_string())
     }
 
     /// All settings, or how the command ends because of a complaint.

@@ -61,7 +61,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         return Ok(Exit::Failed);
     }
     let folder = match args.place.open(err)? {
-        Ok(folder) => folder,
+        Ok(folder) => folder.with(args.place.master()),
         Err(exit) => return Ok(exit),
     };
     if let (true, Some(id)) = (args.reveal.reveal, args.id) {
