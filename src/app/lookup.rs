@@ -8,11 +8,13 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::console::erasure::{Erase, Erased};
 use crate::console::lookup::{Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
 use crate::domain::token::Token;
+use crate::exchange::Line;
 use crate::journal::body_front::body_front;
 use crate::journal::draft::Sealed;
 use crate::journal::entry::EntryKind;
@@ -31,9 +33,11 @@ const RECORDS_MAX: usize = shown::STEPS_MAX;
 /// Looks things up.
 pub(super) struct Books {
     pub(super) journal: Journal,
+    pub(super) line: Arc<Line>,
     pub(super) views: Views,
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) data: PathBuf,
+    pub(super) key_live_days: u64,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -124,6 +128,10 @@ impl Lookup for Books {
     fn note_look(&self, id: &str, looker: &Looker) -> Result<u64, Trouble> {
         let (id, _) = self.records(id_in(id)?)?;
         self.journal_look(id, looker)
+    }
+
+    fn erase(&self, asked: &Erase) -> Result<Erased, Trouble> {
+        self.erase_visit(asked)
     }
 
     fn views(&self) -> ViewsState {

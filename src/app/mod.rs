@@ -2,6 +2,7 @@
 
 mod build; // From settings to policy and line.
 mod certificates; // Looks after the files of certificates.
+mod erasure; // A visit erased through the admin port.
 mod insight; // What the admin port is told.
 mod lookup; // What it may look up of single exchanges.
 
@@ -95,8 +96,15 @@ impl Gateway {
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
         let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone(), Arc::clone(&certificates));
         let views = Views::at(&data.join(views::FOLDER));
-        let books =
-            Books { journal: line.journal.clone(), views, follower: follower.clone(), data: data.clone(), clock };
+        let books = Books {
+            journal: line.journal.clone(),
+            line: Arc::clone(&line),
+            views,
+            follower: follower.clone(),
+            data: data.clone(),
+            key_live_days: settings.retention.key_live_days,
+            clock,
+        };
         let console = Console {
             insight: Arc::new(inside),
             lookup: Arc::new(books),

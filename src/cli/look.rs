@@ -1,7 +1,6 @@
 //! Before a command shows personal data the look is in the journal: the running gateway writes it, or, when none runs, the
 //! command opens the journal itself, writes it and closes it again. Where neither works nothing is shown.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +15,9 @@ use crate::keys::{Sources, master};
 use crate::views::look;
 
 use super::admin_port::{Call, token};
+use super::person::person;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const NAME_MAX: usize = 40;
 
 /// Journals the look.
 pub(super) fn announce(settings: &Settings, data: &Path, exchange: ExchangeId) -> Result<(), String> {
@@ -55,18 +54,4 @@ fn by_gateway(listen: &str, data: &Path, exchange: ExchangeId) -> Result<(), Str
             "a gateway runs on this folder and does not answer at {listen}: {error}; name its admin port with --admin"
         )),
     }
-}
-
-/// Who looks: the user's number, which the kernel says, and the name that the environment claims for it.
-fn person() -> String {
-    let uid = std::fs::metadata("/proc/self").map(|process| process.uid());
-    let said = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let plain: String = said
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "-_.@".contains(*c))
-        .take(NAME_MAX)
-        .collect();
-    let uid = uid.map_or_else(|_| "?".to_owned(), |uid| uid.to_string());
-    if plain.is_empty() { format!("uid-{uid}") } else { format!("uid-{uid}.{plain}") }
 }

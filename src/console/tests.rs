@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use super::erasure::{Erase, Erased};
 use super::insight::{Check, Status, UnknownRow};
 use super::lookup::{Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
 use super::*;
@@ -76,6 +77,14 @@ impl Lookup for Gateway {
     fn note_look(&self, _: &str, looker: &Looker) -> Result<u64, Trouble> {
         assert_eq!(looker.who, "admin-clear wang");
         Ok(11)
+    }
+
+    fn erase(&self, asked: &Erase) -> Result<Erased, Trouble> {
+        assert_eq!(asked.who, "admin-clear uid-0.wang");
+        match asked.visit.as_str() {
+            "V1" => Ok(Erased { exchanges: 3, slots: 3, record: Some(12), before: false }),
+            _ => Err(Trouble::Refused { what: "still needed".to_owned(), cure: "wait" }),
+        }
     }
 
     fn views(&self) -> ViewsState {

@@ -89,9 +89,9 @@ pub enum Fact {
     SnapshotRef = 38,
     /// Tree frontier at a roll: hashes of 32 bytes, largest subtree first.
     Frontier = 39,
-    /// First and last key slot of a block, two u64; or slots destroyed.
+    /// First and last key slot of a block, two u64 (KeySlots); or every slot destroyed, a u64 each (Erasure).
     Slots = 40,
-    /// Key slot linked to the visit, u64.
+    /// Key slot linked to the visit that only the answer named, u64 (OUTCOME).
     LinkedSlot = 41,
     /// `Class` was decided against: path infno, 0, body infno.
     Disagreement = 42,
@@ -105,6 +105,12 @@ pub enum Fact {
     ChrgBchno = 46,
     /// Token of the key without the fields that a HIS changes on a retry (2102).
     LikeKey = 47,
+    /// As it was before the act, text (OperatorAct).
+    Before = 48,
+    /// As it is after the act, text (OperatorAct).
+    After = 49,
+    /// An exchange whose key slot was destroyed: its id, 16 bytes (Erasure).
+    Erased = 50,
 }
 
 /// The facts of one record.

@@ -80,6 +80,17 @@ pub fn in_clear(keys: &Path) -> io::Result<u64> {
     spans.values().map(|span| key_block::in_clear(keys, *span).map(u64::from)).sum()
 }
 
+/// How many of these slots are not destroyed. Needs no master key; a slot whose file is not there does not stand.
+pub fn standing(keys: &Path, slots: impl Iterator<Item = u64>) -> u64 {
+    let Ok(spans) = key_block::spans_in(keys) else { return 0 };
+    let span_of = |slot| spans.range(..=slot).next_back().map(|(_, span)| *span).filter(|span| span.holds(slot));
+    let stands = |slot: &u64| {
+        let found = span_of(*slot).map(|span| read_slot(keys, span, *slot, None));
+        matches!(found, Some(Ok(_) | Err(KeyError::Foreign(_))))
+    };
+    slots.filter(stands).count() as u64
+}
+
 /// Wraps every slot of a keys folder that stands in the clear. Nobody else may write there meanwhile.
 ///
 /// # Errors

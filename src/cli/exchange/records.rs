@@ -7,7 +7,7 @@ use crate::cli::journal::CURE;
 use crate::cli::journal::folder::Folder;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
-use crate::journal::composite::Delivery;
+use crate::journal::composite::{Delivery, erased};
 use crate::journal::draft::Sealed;
 use crate::journal::master::Master;
 use crate::journal::record::Kind;
@@ -65,6 +65,7 @@ fn is_about(record: &Record, id: ExchangeId) -> bool {
     let handed_over = || Delivery::all(&record.facts).any(|delivery| delivery.exchange_id == id);
     match header.known_kind() {
         Some(Kind::Deliveries) => handed_over(),
+        Some(Kind::Erasure) => erased(&record.facts).any(|erased| erased == id),
         Some(Kind::Note) => header.exchange_id == id || header.parent_id == id,
         _ => header.exchange_id == id,
     }

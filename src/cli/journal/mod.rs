@@ -1,5 +1,6 @@
-//! `medgate journal`: reads the journal folder, also while the gateway writes it.
+//! `medgate journal`: reads the journal folder, also while the gateway writes it; erases a visit.
 
+mod erase; // medgate journal erase
 mod detail; // Facts and, when asked for, the sealed part of one exchange.
 mod facts; // How each fact is written.
 pub(super) mod folder; // The records of a data folder.
@@ -34,6 +35,8 @@ pub(super) enum Command {
     Tail(tail::Args),
     /// Check that every record is whole and follows the one before it. 校验账本
     Verify(verify::Args),
+    /// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
+    Erase(erase::Args),
 }
 
 /// Which journal.
@@ -147,5 +150,6 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Show(args) => show::run(args, out, err),
         Command::Tail(args) => tail::run(args, out, err),
         Command::Verify(args) => verify::run(args, out, err),
+        Command::Erase(args) => erase::run(args, out, err),
     }
 }

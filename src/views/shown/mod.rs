@@ -100,10 +100,8 @@ pub fn exchange(id: ExchangeId, records: &[Record], opener: &dyn Opener, reveal:
                 // A late answer does not make unsaid what the HIS was told.
                 own_answer = own_answer.or(sealed.own_answer);
             }
-            Err(why) => {
-                erased |= matches!(why, Unopened::Erased(_));
-                unopened.push(format!("record {}: {why}", record.header.seq));
-            }
+            Err(Unopened::Erased(_)) => erased = true,
+            Err(Unopened::Not(why)) => unopened.push(format!("record {}: {why}", record.header.seq)),
         }
     }
     let infno = records.iter().find_map(|record| record.facts.text_of(Fact::Infno)).unwrap_or_default().to_owned();
