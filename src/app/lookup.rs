@@ -1,7 +1,7 @@
 //! What the admin port may look up of single exchanges: views, journal, and the record of each look.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -42,6 +42,19 @@ pub(super) struct Books {
 }
 
 impl Books {
+    /// Over the journal of a line.
+    pub(super) fn new(line: &Arc<Line>, follower: Option<Arc<Follower>>, data: &Path, key_live_days: u64) -> Books {
+        Books {
+            journal: line.journal.clone(),
+            line: Arc::clone(line),
+            views: Views::at(&data.join(views::FOLDER)),
+            follower,
+            data: data.to_owned(),
+            key_live_days,
+            clock: Arc::clone(&line.clock),
+        }
+    }
+
     /// The records about an exchange in the order of their numbers; the id of the first one for a repeat.
     fn records(&self, id: ExchangeId) -> Result<(ExchangeId, Vec<Record>), Trouble> {
         let mut records = self.read(self.places(EntryKind::Exchange, Token(id.0))?)?;

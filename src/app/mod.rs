@@ -30,7 +30,6 @@ use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::keys::{self, Sources};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
-use crate::views::read::Views;
 use crate::views::{self, Follower};
 
 use certificates::Certificates;
@@ -95,16 +94,7 @@ impl Gateway {
         let callbacks = platforms.map(|listener| platform_door(listener, &line, &settings, &stop_doors));
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls, stop_doors.clone());
         let inside = Inside::new(Arc::clone(&line), Arc::clone(&door), follower.clone(), Arc::clone(&certificates));
-        let views = Views::at(&data.join(views::FOLDER));
-        let books = Books {
-            journal: line.journal.clone(),
-            line: Arc::clone(&line),
-            views,
-            follower: follower.clone(),
-            data: data.clone(),
-            key_live_days: settings.retention.key_live_days,
-            clock,
-        };
+        let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days);
         let console = Console {
             insight: Arc::new(inside),
             lookup: Arc::new(books),

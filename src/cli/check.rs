@@ -98,14 +98,15 @@ fn identity_complaints(settings: &Settings) -> Vec<Complaint> {
 
 /// The master key is read as `serve` would read it, and tried where there is something to open.
 fn master_complaint(settings: &Settings) -> Option<Complaint> {
-    let complaint =
-        |what: String, cure: String| Some(Complaint { place: "journal.master_key".to_owned(), what, cure });
+    let complaint = |what: String, cure: String| Some(Complaint { place: "journal.master_key".to_owned(), what, cure });
     let given = match master::read(&settings.journal.master_key, &Sources::of_process()) {
         Ok(given) => given,
         Err(it) => return complaint(format!("{} {}", it.file, it.what), it.cure),
     };
     let opened = PoolKey::read(&settings.gateway.data.join(KEYS), &given);
-    opened.err().and_then(|error| complaint(error.to_string(), "give the master key that belongs to this folder".to_owned()))
+    opened
+        .err()
+        .and_then(|error| complaint(error.to_string(), "give the master key that belongs to this folder".to_owned()))
 }
 
 /// The nearest folder that exists decides whether the data folder can be made or written.

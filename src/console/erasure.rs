@@ -61,7 +61,8 @@ pub(super) async fn erase(
             && is_plain_name(&asked.who)
     };
     let Some(Json(asked)) = asked.ok().filter(|Json(asked)| good(asked)) else {
-        let cure = "{\"visit\": \"mdtrt_id\", \"reason\": \"why\", \"who\": \"name\"}, perhaps with institution and dry_run";
+        let cure =
+            "{\"visit\": \"mdtrt_id\", \"reason\": \"why\", \"who\": \"name\"}, perhaps with institution and dry_run";
         let what = "the body does not say which visit is to be erased, who asks for it and why";
         return Err(Failed::new(StatusCode::BAD_REQUEST, "body", what, cure));
     };

@@ -88,8 +88,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         _ => None,
     };
     if let Some(shape) = body {
-        let body =
-            RequestBodyBuilder::new().content("application/json", content(shape)).required(Some(Required::True));
+        let body = RequestBodyBuilder::new().content("application/json", content(shape)).required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
     operation.build()

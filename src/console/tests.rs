@@ -235,6 +235,30 @@ async fn only_the_token_that_may_see_personal_data_reveals() {
     running.end().await;
 }
 
+#[tokio::test]
+async fn a_visit_is_erased_by_the_stronger_token_alone_and_only_when_all_is_said() {
+    let running = Running::start().await;
+    let right = |token: &str| format!("authorization: Bearer {token}\r\n");
+    let (plain, clear) = (right(&running.token), right(&running.clear));
+    let body =
+        |visit: &str, more: &str| format!(r#"{{"visit":"{visit}","reason":"ticket 81","who":"uid-0.wang"{more}}}"#);
+    let rows = [
+        (&plain, body("V1", ""), 403, "this token may not"),
+        (&clear, body("V1", ""), 200, r#"{"exchanges":3,"slots":3,"record":12,"before":false}"#),
+        (&clear, body("V1", r#","dry_run":true,"institution":"H1""#), 200, "exchanges"),
+        (&clear, body("V2", ""), 409, "still needed"),
+        (&clear, body("", ""), 400, "which visit"),
+        (&clear, body("V1", r#","dryrun":true"#), 400, "which visit"),
+        (&clear, r#"{"visit":"V1","who":"uid-0.wang"}"#.to_owned(), 400, "which visit"),
+        (&clear, r#"{"visit":"V1","reason":"x","who":"a b"}"#.to_owned(), 400, "which visit"),
+    ];
+    for (token, body, status, part) in rows {
+        let (got, answer) = running.say("POST", "/api/v1/erasures", token, &body).await;
+        assert!(got == status && answer.contains(part), "{body}: {answer}");
+    }
+    running.end().await;
+}
+
 #[test]
 fn the_document_holds_every_call_and_every_shape_that_it_names() {
     let document = serde_json::to_value(openapi::document(&Gateway::default().described())).unwrap();

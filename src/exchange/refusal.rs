@@ -160,19 +160,10 @@ impl Refusal {
                 )
             }
             Refusal::SettledBefore { setl_ids, ask } => {
-                let which = if setl_ids.is_empty() {
-                    String::new()
-                } else {
-                    format!("（结算ID {}）", setl_ids.join("、"))
-                };
-                format!("该业务此前已办理成功{which}，勿重收，请先用{ask}查询核对")
+                format!("该业务此前已办理成功{}，勿重收，请先用{ask}查询核对", which(setl_ids))
             }
             Refusal::Erased { setl_ids } => {
-                let which = if setl_ids.is_empty() {
-                    String::new()
-                } else {
-                    format!("（结算ID {}）", setl_ids.join("、"))
-                };
+                let which = which(setl_ids);
                 format!("该业务此前已办理成功{which}，当时的应答已按规定清除，勿重收，请向医保经办机构核对")
             }
             Refusal::ReversesAlias { first_msgid } => {
@@ -201,4 +192,9 @@ impl Refusal {
         };
         format!("【网关未发送】{says}[{}]", self.code())
     }
+}
+
+/// The settlements that a call made, in brackets.
+fn which(setl_ids: &[String]) -> String {
+    if setl_ids.is_empty() { String::new() } else { format!("（结算ID {}）", setl_ids.join("、")) }
 }

@@ -82,8 +82,11 @@ impl Journal {
         let keys = data.join(KEYS);
         let entropy = Arc::new(SystemEntropy);
         private_file::private_dir(&keys).map_err(OpenError::Keys)?;
-        let lost = secret_file::is_wrapped(&keys, tokens::FILE)?;
-        let pool_key = Arc::new(PoolKey::open(&keys, master, lost, &*entropy)?);
+        let wrapped = secret_file::is_wrapped(&keys, tokens::FILE)?;
+        if wrapped.is_none() && !first_start {
+            return Err(SecretError::Missing { name: tokens::FILE }.into());
+        }
+        let pool_key = Arc::new(PoolKey::open(&keys, master, wrapped == Some(true), &*entropy)?);
         let tokens = Arc::new(Tokens::open(&keys, first_start, &pool_key, &*entropy)?);
         let pool = KeyPool::open(&keys, BLOCK_SLOTS, pool_key, entropy.clone()).map_err(OpenError::Keys)?;
         let pool = Arc::new(pool);

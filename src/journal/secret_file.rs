@@ -48,14 +48,14 @@ pub fn read(keys: &Path, name: &'static str, pool: Option<&PoolKey>) -> Result<O
     Ok(Some(Kept { secret, clear: false }))
 }
 
-/// True when the file is there and wrapped, so that a pool key must be there too.
+/// Whether a secret is wrapped, so that a pool key must be there too; `None` when there is no such file.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn is_wrapped(keys: &Path, name: &'static str) -> Result<bool, SecretError> {
+pub fn is_wrapped(keys: &Path, name: &'static str) -> Result<Option<bool>, SecretError> {
     match fs::read(keys.join(name)).map(Zeroizing::new) {
-        Ok(bytes) => Ok(bytes.starts_with(&WRAPPED)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Ok(bytes) => Ok(Some(bytes.starts_with(&WRAPPED))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SecretError::Io { name, source }),
     }
 }
@@ -113,10 +113,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (pool, other) = (PoolKey::for_tests(1), PoolKey::for_tests(2));
         let read = |name, pool: Option<&PoolKey>| read(dir.path(), name, pool);
-        assert!(read("a", Some(&pool)).unwrap().is_none() && !is_wrapped(dir.path(), "a").unwrap());
+        assert!(read("a", Some(&pool)).unwrap().is_none() && is_wrapped(dir.path(), "a").unwrap().is_none());
         place(dir.path(), "a", b"secret", &pool, &SystemEntropy).unwrap();
         let kept = read("a", Some(&pool)).unwrap().unwrap();
-        assert!(kept.secret.as_slice() == b"secret" && !kept.clear && is_wrapped(dir.path(), "a").unwrap());
+        assert!(
+            kept.secret.as_slice() == b"secret" && !kept.clear && is_wrapped(dir.path(), "a").unwrap() == Some(true)
+        );
         assert!(matches!(read("a", Some(&other)), Err(SecretError::Foreign { .. })));
         assert!(matches!(read("a", None), Err(SecretError::Foreign { .. })));
         let bytes = fs::read(dir.path().join("a")).unwrap();

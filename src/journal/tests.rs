@@ -19,7 +19,7 @@ use crate::domain::token::Token;
 
 use super::bodies::{Bodies, Side};
 use super::cipher::Cipher;
-use super::composite::{Delivery, OpenIntent, RefusedCall};
+use super::composite::{Delivery, OpenIntent, RefusedCall, erased, erased_slots};
 use super::draft::{Draft, Edit, Part, Sealed};
 use super::entropy::SeededEntropy;
 use super::facts::{Fact, Facts};
@@ -130,6 +130,14 @@ fn write_all(folder: &Path) {
         chain = stamp(&mut bytes, &place(kind, chain));
         fs::write(folder.join(file_name(kind)), bytes).unwrap();
     }
+    fs::create_dir_all(folder.join("erased")).unwrap();
+    let mut chain = [0; 32];
+    for (number, (name, draft)) in (1..).zip(erased_visit()) {
+        let (_, mut bytes) = desk.frame(draft);
+        let at = Stamp { seq: Seq(number), durable_seq: Seq(number - 1), segment_no: 1, prev_chain: chain };
+        chain = stamp(&mut bytes, &at);
+        fs::write(folder.join("erased").join(name), bytes).unwrap();
+    }
     for (part, golden) in [("keys", WRAPPED), ("bodies", "bodies")] {
         for entry in fs::read_dir(desk.dir.path().join(part)).unwrap() {
             let from = entry.unwrap().path();
@@ -146,7 +154,7 @@ fn stored_pool(golden: &str, dir: &Path) -> (KeyPool, Arc<PoolKey>) {
         let from = entry.unwrap().path();
         fs::write(keys.join(from.file_name().unwrap()), fs::read(&from).unwrap()).unwrap();
     }
-    let lost = super::secret_file::is_wrapped(&keys, super::tokens::FILE).unwrap();
+    let lost = super::secret_file::is_wrapped(&keys, super::tokens::FILE).unwrap() == Some(true);
     let pool_key = Arc::new(PoolKey::open(&keys, &masters().0, lost, &SeededEntropy::new(98)).unwrap());
     let pool = KeyPool::open(&keys, 4, Arc::clone(&pool_key), Arc::new(SeededEntropy::new(99))).unwrap();
     (pool, pool_key)
@@ -447,6 +455,44 @@ fn the_body_file_and_the_keys_in_both_forms_are_read_as_they_were_written() {
         let tokens = Tokens::open(&dir.path().join("keys"), false, &pool_key, &SeededEntropy::new(99)).unwrap();
         assert_eq!(hex::encode(tokens.of("msgid", "H1").0), "84846bf97155b00cfaa7f419d91ac035", "{golden}");
     }
+}
+
+/// The records of an erased visit: what was meant, and that it is done.
+fn erased_visit() -> [(&'static str, Draft); 2] {
+    let (mut act, mut erasure) = (Draft::new(Kind::OperatorAct), Draft::new(Kind::Erasure));
+    for draft in [&mut act, &mut erasure] {
+        draft.header.origin = Origin::Operator as u8;
+        draft.facts.text(Fact::Who, "command uid-0.officer-1");
+        draft.facts.text(Fact::Reason, "request of the patient");
+    }
+    act.facts.text(Fact::Name, "erase visit 4401062026010100001");
+    act.facts.text(Fact::Before, "2 exchanges, 2 key slots");
+    act.facts.text(Fact::After, "their keys are destroyed");
+    erasure.header.visit_token = Token([0x13; 16]);
+    erasure.facts.text(Fact::MdtrtId, "4401062026010100001");
+    erasure.facts.number(Fact::Count, 2);
+    erasure.facts.bytes(Fact::Slots, [1u64.to_le_bytes(), 7u64.to_le_bytes()].concat());
+    erasure.facts.bytes(Fact::Erased, EXCHANGE.0);
+    erasure.facts.bytes(Fact::Erased, [0xbb; 16]);
+    [("1-act.record", act), ("2-erasure.record", erasure)]
+}
+
+#[test]
+fn the_records_of_an_erased_visit_are_read_as_they_were_written() {
+    let desk = desk();
+    let mut chain = [0; 32];
+    for (number, (name, draft)) in (1..).zip(erased_visit()) {
+        let (_, mut bytes) = desk.frame(draft);
+        let at = Stamp { seq: Seq(number), durable_seq: Seq(number - 1), segment_no: 1, prev_chain: chain };
+        chain = stamp(&mut bytes, &at);
+        assert_eq!(fs::read(FOLDER.join("erased").join(name)).unwrap(), bytes, "{name}");
+    }
+    let stored = fs::read(FOLDER.join("erased/2-erasure.record")).unwrap();
+    let (header, payload) = read_frame(&stored).unwrap();
+    let facts = Facts::decode(&payload[..header.facts_len as usize]).unwrap();
+    assert_eq!(erased_slots(&facts).collect::<Vec<_>>(), [1, 7]);
+    assert_eq!(erased(&facts).collect::<Vec<_>>(), [EXCHANGE, ExchangeId([0xbb; 16])]);
+    assert_eq!(facts.text_of(Fact::MdtrtId), Some("4401062026010100001"));
 }
 
 #[test]

@@ -127,9 +127,9 @@ mod tests {
         let (keys, pool) = (dir.path(), PoolKey::for_tests(1));
         private_file::place(keys, FILE, &clear(&[5; 32])).unwrap();
         let before = Tokens::read(keys, None).unwrap().identity();
-        assert!(!secret_file::is_wrapped(keys, FILE).unwrap(), "a tool changes nothing");
+        assert_eq!(secret_file::is_wrapped(keys, FILE).unwrap(), Some(false), "a tool changes nothing");
         assert_eq!(Tokens::open(keys, false, &pool, &SystemEntropy).unwrap().identity(), before);
-        assert!(secret_file::is_wrapped(keys, FILE).unwrap());
+        assert_eq!(secret_file::is_wrapped(keys, FILE).unwrap(), Some(true));
         assert!(!fs::read(keys.join(FILE)).unwrap().windows(4).any(|window| window == [5; 4]));
         assert_eq!(Tokens::open(keys, false, &pool, &SystemEntropy).unwrap().identity(), before);
     }

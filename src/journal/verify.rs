@@ -76,7 +76,15 @@ pub fn verify(data: &Path) -> io::Result<Report> {
 /// When files cannot be read at all.
 pub fn verify_disk<D: Disk>(disk: &D) -> io::Result<Report> {
     let mut check = Check {
-        report: Report { segments: 0, records: 0, last_seq: Seq::NONE, erased_slots: BTreeSet::new(), erased_exchanges: BTreeSet::new(), bad: None, end: End::Empty },
+        report: Report {
+            segments: 0,
+            records: 0,
+            last_seq: Seq::NONE,
+            erased_slots: BTreeSet::new(),
+            erased_exchanges: BTreeSet::new(),
+            bad: None,
+            end: End::Empty,
+        },
         link: None,
         before: None,
         end: 0,

@@ -79,12 +79,7 @@ pub fn plan(journal: &Journal, profile: &Profile, asked: &Asked<'_>) -> Result<P
 }
 
 /// Everything that stands against erasing. A case of the finisher (单边账案件) will be one more line here.
-fn needed(
-    journal: &Journal,
-    profile: &Profile,
-    asked: &Asked<'_>,
-    visit: &Visit,
-) -> Result<Vec<Needed>, EraseError> {
+fn needed(journal: &Journal, profile: &Profile, asked: &Asked<'_>, visit: &Visit) -> Result<Vec<Needed>, EraseError> {
     let open: BTreeMap<Seq, bool> =
         journal.open_exchanges().into_iter().map(|exchange| (exchange.seq, exchange.unknown)).collect();
     let mut reasons = Vec::new();
@@ -144,8 +139,12 @@ pub async fn erase(journal: &Journal, plan: &Plan, who: &str, why: &str) -> Resu
 fn erasure(visit: &Visit, slots: &[u64], who: &str, why: &str) -> Draft {
     let mut draft = Draft::new(Kind::Erasure);
     draft.header.origin = Origin::Operator as u8;
-    draft.header.visit_token =
-        visit.exchanges.values().map(|exchange| exchange.visit_token).find(|token| !token.is_none()).unwrap_or_default();
+    draft.header.visit_token = visit
+        .exchanges
+        .values()
+        .map(|exchange| exchange.visit_token)
+        .find(|token| !token.is_none())
+        .unwrap_or_default();
     draft.facts.text(Fact::Who, who);
     draft.facts.text(Fact::Reason, short(why));
     draft.facts.text(Fact::MdtrtId, &visit.mdtrt_id);

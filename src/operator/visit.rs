@@ -60,11 +60,8 @@ pub struct Exchange {
 /// # Errors
 /// When the index or a record cannot be read, or when there is too much of it.
 pub fn find(journal: &Journal, mdtrt_id: &str) -> Result<Visit, FindError> {
-    let mut search = Search {
-        journal,
-        visit: Visit { mdtrt_id: mdtrt_id.to_owned(), ..Visit::default() },
-        wanted: VecDeque::new(),
-    };
+    let mut search =
+        Search { journal, visit: Visit { mdtrt_id: mdtrt_id.to_owned(), ..Visit::default() }, wanted: VecDeque::new() };
     for place in journal.lookup(EntryKind::Slot, journal.tokens().of(VISIT_SLOTS, mdtrt_id))? {
         let record = journal.read(place)?;
         if record.header.known_kind() == Some(Kind::Erasure) {

@@ -26,6 +26,8 @@ mod gateway_bytes_drawn; // Which messages those are.
 mod gateway_once; // One send per exchange, counted by the platform.
 mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
 
+mod master_key; // What opens the journal's keys.
+
 mod program_day; // A day through the program: its metrics, and nobody's data anywhere.
 mod program_large; // Answers of 100 MB and the program's memory.
 mod program_rig; // `medgate serve` as its own process.
@@ -38,6 +40,8 @@ mod provinces_his; // A HIS of each province.
 mod provinces_refused; // What a province's platform refuses.
 
 mod rig; // A whole gateway in this process.
+
+mod visit_erased; // Keys destroyed, everything else whole.
 
 mod money_generations; // What frees a key.
 mod money_his; // A cashier's envelopes.

@@ -87,7 +87,9 @@ fn say(args: &Args, erased: &Erased, out: &mut dyn Write) -> io::Result<()> {
     let record = record.map(|seq| seq.to_string()).unwrap_or_default();
     match (before, args.dry_run) {
         (true, _) => writeln!(out, "visit {} was erased before (record {record}). 此前已清除", args.visit),
-        (false, true) => writeln!(out, "would erase {exchanges} exchanges ({slots} key slots). 将清除 {exchanges} 笔交易"),
+        (false, true) => {
+            writeln!(out, "would erase {exchanges} exchanges ({slots} key slots). 将清除 {exchanges} 笔交易")
+        }
         (false, false) => writeln!(
             out,
             "erased {exchanges} exchanges ({slots} key slots), record {record}; their records still verify. 已按规定清除 {exchanges} 笔交易"

@@ -62,7 +62,10 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<Exit> {
     writeln!(out, "ends       {end}")?;
     if !report.erased_slots.is_empty() {
         let (exchanges, slots) = (report.erased_exchanges.len(), report.erased_slots.len());
-        writeln!(out, "erased     {exchanges} exchanges ({slots} key slots), by policy; their records verify. 已按规定清除")?;
+        writeln!(
+            out,
+            "erased     {exchanges} exchanges ({slots} key slots), by policy; their records verify. 已按规定清除"
+        )?;
     }
     let Some(bad) = &report.bad else {
         return writeln!(out, "intact. 账本完整").map(|()| Exit::Done);

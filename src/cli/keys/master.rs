@@ -103,7 +103,9 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
 fn new(path: &Path) -> Result<String, Trouble> {
     master::new(path)?;
     let path = path.display();
-    Ok(format!("new master key in {path}; keep a copy where the data folder's backups are not: without it nothing can be read\n"))
+    Ok(format!(
+        "new master key in {path}; keep a copy where the data folder's backups are not: without it nothing can be read\n"
+    ))
 }
 
 fn trouble(keys: &Path, error: &dyn std::fmt::Display, cure: &str) -> Trouble {
@@ -172,7 +174,8 @@ fn rotate(args: &RotateArgs, settings: &Settings) -> Result<String, Trouble> {
     let before = ids(&keys);
     act("rotate master key", &before, "a new one")?;
     let rotated = master::rotate(&keys, &old, change);
-    let (id, kept) = rotated.map_err(|error| trouble(&keys, &error, "correct what it names, and run the command again"))?;
+    let (id, kept) =
+        rotated.map_err(|error| trouble(&keys, &error, "correct what it names, and run the command again"))?;
     let after = ids(&keys);
     act("master key rotated", &before, &after)?;
     runtime.block_on(journal.close()).map_err(|error| trouble(&keys, &error, "the next start repairs it"))?;
