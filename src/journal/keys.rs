@@ -187,6 +187,11 @@ impl KeyPool {
         Ok(())
     }
 
+    /// What its slots are wrapped by; wraps other secrets of the keys folder too (`secret_file`).
+    pub fn pool_key(&self) -> &PoolKey {
+        &self.stock.pool
+    }
+
     /// First and last slot of the blocks that came into use since the last call: each belongs into a `KeySlots` record.
     /// When depends on the slots taken alone, not on the stocker's pace.
     pub fn unannounced(&self) -> Vec<(u64, u64)> {
@@ -344,6 +349,30 @@ mod tests {
         assert!(taken.iter().all(|slot| slot.number < fresh));
         assert!(matches!(second.key(0), Err(KeyError::Unknown(0))));
         assert!(matches!(second.key(9_999), Err(KeyError::Unknown(9_999))));
+    }
+
+    #[test]
+    fn a_destroyed_slot_is_gone_from_memory_and_disk_and_its_neighbours_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = pool(dir.path(), 4);
+        let taken: Vec<Slot> = (0..60).map(|_| first.take().unwrap()).collect();
+        assert!(matches!(first.destroy(&[1, 9_999]), Err(KeyError::Unknown(9_999))));
+        assert!(first.key(1).is_ok(), "nothing is destroyed when a slot is unknown");
+        // Of a block on disk alone, of one in memory, and of the one in use.
+        let gone = [2, 3, 50, taken.last().unwrap().number];
+        let check = |pool: &KeyPool| {
+            for slot in &taken {
+                match pool.key(slot.number) {
+                    Err(KeyError::Destroyed(number)) => assert!(gone.contains(&number), "slot {number}"),
+                    found => assert!(found.unwrap().same_as(&slot.key) && !gone.contains(&slot.number)),
+                }
+            }
+        };
+        first.destroy(&gone).unwrap();
+        first.destroy(&gone[..2]).unwrap();
+        check(&first);
+        drop(first);
+        check(&pool(dir.path(), 4));
     }
 
     #[test]

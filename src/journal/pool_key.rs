@@ -88,11 +88,6 @@ impl PoolKey {
     pub fn unwrap(&self, bound: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.key.unwrap(bound, wrapped).ok()
     }
-
-    #[cfg(test)]
-    pub(crate) fn for_tests(byte: u8) -> std::sync::Arc<PoolKey> {
-        PoolKey::new(&SlotKey::new([byte; 16])).into()
-    }
 }
 
 /// Wraps the pool key of a folder anew, by these master keys and no other; whoever opens it holds `current`. Gives the ids of
@@ -279,6 +274,13 @@ pub enum UnlockError {
 mod tests {
     use super::*;
     use crate::journal::entropy::{SeededEntropy, SystemEntropy};
+
+    impl PoolKey {
+        /// A pool key that no file holds.
+        pub(crate) fn for_tests(byte: u8) -> std::sync::Arc<PoolKey> {
+            PoolKey::new(&SlotKey::new([byte; 16])).into()
+        }
+    }
 
     fn folder() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

@@ -31,15 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Exit code 0: erased, now or before; 1: failed; 75: still needed, the reasons say what to wait for.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
-    medgate journal erase --visit 4401062026010100001 --reason \"request of the patient, ticket 81\" --dry-run\n  \
+    medgate journal erase --visit 4401062026010100001 --dry-run\n  \
     medgate journal erase --visit 4401062026010100001 --reason \"request of the patient, ticket 81\"")]
 pub(in crate::cli) struct Args {
     /// The visit. 就诊ID
     #[arg(long, value_name = "MDTRT_ID")]
     visit: String,
     /// Why; it is journaled. 原因
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
-    reason: String,
+    #[arg(long, value_name = "TEXT", value_parser = reason, required_unless_present = "dry_run")]
+    reason: Option<String>,
     /// Where several institutions use the same number. 定点医药机构编号
     #[arg(long, value_name = "CODE")]
     institution: Option<String>,
@@ -48,6 +48,13 @@ pub(in crate::cli) struct Args {
     dry_run: bool,
     #[command(flatten)]
     place: Place,
+}
+
+impl Args {
+    /// A dry run does nothing that a reason could be asked for.
+    fn why(&self) -> &str {
+        self.reason.as_deref().unwrap_or("dry run")
+    }
 }
 
 fn reason(text: &str) -> Result<String, String> {
@@ -132,7 +139,7 @@ fn here(args: &Args, settings: &Settings, master: &Master) -> Option<Ended> {
             }
             None if args.dry_run => None,
             None => {
-                let done = erase(&journal, &plan, &format!("command {}", person()), &args.reason).await;
+                let done = erase(&journal, &plan, &format!("command {}", person()), args.why()).await;
                 Some(done.map_err(|error| Ended::Failed(error.to_string()))?)
             }
         };
@@ -152,7 +159,7 @@ fn by_gateway(args: &Args, settings: &Settings) -> Ended {
         Ok(token) => token,
         Err(why) => return Ended::Failed(why),
     };
-    let mut body = json!({ "visit": args.visit, "reason": args.reason, "who": person(), "dry_run": args.dry_run });
+    let mut body = json!({ "visit": args.visit, "reason": args.why(), "who": person(), "dry_run": args.dry_run });
     if let Some(institution) = &args.institution {
         body["institution"] = institution.as_str().into();
     }
