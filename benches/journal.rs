@@ -104,6 +104,7 @@ async fn journal(folder: &Path, callers: usize) -> (Vec<usize>, Duration, f64) {
         spare_retry_ms: 1000,
         reopen_retry_ms: 1000,
         room_wait_ms: 5000,
+        master_key: String::new(),
     };
     let clock = Arc::new(SystemClock::start());
     let fresh = fresh().expect("random numbers");

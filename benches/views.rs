@@ -20,6 +20,8 @@ use medgate::domain::token::Token;
 use medgate::journal::composite::Delivery;
 use medgate::journal::entropy::SeededEntropy;
 use medgate::journal::facts::{Fact, Facts};
+use medgate::journal::master::Master;
+use medgate::journal::pool_key::PoolKey;
 use medgate::journal::record::{Header, Kind};
 use medgate::journal::tokens::Tokens;
 use medgate::journal::{Place, Record};
@@ -41,7 +43,8 @@ fn main() -> ExitCode {
     let folder = std::env::var("MEDGATE_BENCH_DIR").map_or_else(|_| std::env::temp_dir(), Into::into);
     let folder = tempfile::tempdir_in(folder).expect("a folder to write in");
     let entropy = SeededEntropy::new(1);
-    let tokens = Tokens::open(&folder.path().join("keys"), true, &entropy).expect("tokens");
+    let pool = PoolKey::open(folder.path(), &Master::Beside, false, &entropy).expect("a pool key");
+    let tokens = Tokens::open(folder.path(), true, &pool, &entropy).expect("tokens");
     let dir = folder.path().join(FOLDER);
     let slowest = fill(&dir, exchanges, &tokens);
     let worst = questions(&dir, exchanges, &tokens);

@@ -19,6 +19,8 @@ pub mod views; // Reader: what people search and count.
 
 pub mod inbound; // Door: the HIS comes in.
 
+pub mod operator; // What a person may do.
+
 pub mod console; // Door: the admin port.
 pub mod sandbox; // The stand-in platform.
 

@@ -1,23 +1,25 @@
 //! What the admin port may look up of single exchanges: views, journal, and the record of each look.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::console::erasure::{Erase, Erased};
 use crate::console::lookup::{Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
 use crate::domain::token::Token;
+use crate::exchange::Line;
 use crate::journal::body_front::body_front;
 use crate::journal::draft::Sealed;
 use crate::journal::entry::EntryKind;
 use crate::journal::record::Kind;
-use crate::journal::{Journal, Place, Record};
+use crate::journal::{Journal, Place, Record, Unopened};
 use crate::views::columns::filters;
 use crate::views::query::{self, Wanted};
 use crate::views::read::{ReadTrouble, Views, json_of};
@@ -31,13 +33,28 @@ const RECORDS_MAX: usize = shown::STEPS_MAX;
 /// Looks things up.
 pub(super) struct Books {
     pub(super) journal: Journal,
+    pub(super) line: Arc<Line>,
     pub(super) views: Views,
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) data: PathBuf,
+    pub(super) key_live_days: u64,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Books {
+    /// Over the journal of a line.
+    pub(super) fn new(line: &Arc<Line>, follower: Option<Arc<Follower>>, data: &Path, key_live_days: u64) -> Books {
+        Books {
+            journal: line.journal.clone(),
+            line: Arc::clone(line),
+            views: Views::at(&data.join(views::FOLDER)),
+            follower,
+            data: data.to_owned(),
+            key_live_days,
+            clock: Arc::clone(&line.clock),
+        }
+    }
+
     /// The records about an exchange in the order of their numbers; the id of the first one for a repeat.
     fn records(&self, id: ExchangeId) -> Result<(ExchangeId, Vec<Record>), Trouble> {
         let mut records = self.read(self.places(EntryKind::Exchange, Token(id.0))?)?;
@@ -86,16 +103,14 @@ impl Books {
 }
 
 impl Opener for Books {
-    fn unseal(&self, record: &Record) -> Result<Sealed, String> {
-        self.journal.unseal(record).map_err(|error| error.to_string())
+    fn unseal(&self, record: &Record) -> Result<Sealed, Unopened> {
+        Ok(self.journal.unseal(record)?)
     }
 
-    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, String> {
-        let front = body_front(&self.data, body, PREVIEW_BYTES).map_err(|error| error.to_string());
-        front.map(|mut front| {
-            front.truncate(PREVIEW_BYTES);
-            front
-        })
+    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, Unopened> {
+        let mut front = body_front(&self.data, self.journal.keys(), body, PREVIEW_BYTES)?;
+        front.truncate(PREVIEW_BYTES);
+        Ok(front)
     }
 }
 
@@ -126,6 +141,10 @@ impl Lookup for Books {
     fn note_look(&self, id: &str, looker: &Looker) -> Result<u64, Trouble> {
         let (id, _) = self.records(id_in(id)?)?;
         self.journal_look(id, looker)
+    }
+
+    fn erase(&self, asked: &Erase) -> Result<Erased, Trouble> {
+        self.erase_visit(asked)
     }
 
     fn views(&self) -> ViewsState {

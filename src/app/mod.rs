@@ -3,6 +3,7 @@
 mod acts; // What is changed in a running gateway, for the journal.
 mod build; // From settings to policy and line.
 mod certificates; // Looks after the files of certificates.
+mod erasure; // A visit erased through the admin port.
 mod insight; // What the admin port is told.
 mod lookup; // What it may look up of single exchanges.
 mod reload; // Settings, keys and profile, read anew.
@@ -30,10 +31,11 @@ use crate::evidence::{self, Notary};
 use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
 use crate::inbound::tls::{DoorTls, Files};
+use crate::journal::master::Master;
 use crate::journal::{AppendError, CloseError, Journal, OpenError};
+use crate::keys::{self, Sources};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
-use crate::views::read::Views;
 use crate::views::{self, Follower};
 
 use build::{Built, Platforms};
@@ -87,6 +89,7 @@ impl Gateway {
         let data = settings.gateway.data.clone();
         // What is wrong with the settings is said before anything is made.
         let profile = build::load_profile(&settings)?;
+        let master = keys::master::read(&settings.journal.master_key, &Sources::of_process())?;
         let tls = DoorsTls::open(&settings, &clock)?;
         let metrics = build::metrics(&settings, &profile);
         let built = Built::of(&settings, profile, &Platforms::new(), &clock, &metrics)?;
@@ -94,7 +97,7 @@ impl Gateway {
         // Bound before the journal opens, so that a port in use leaves the journal untouched.
         let ports = Ports::bind(&settings).await?;
         let tokens = (AdminToken::open(&data, token::FILE_NAME)?, AdminToken::open(&data, token::CLEAR_FILE_NAME)?);
-        let journal = open_journal(&settings, &clock).await?;
+        let journal = open_journal(&settings, &master, &clock).await?;
         let (sets, parts) = (built.sets(), (built.identities, built.platforms));
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
@@ -122,9 +125,7 @@ impl Gateway {
             notary: Arc::clone(&notary),
             reload: Arc::clone(&reload),
         };
-        let views = Views::at(&data.join(views::FOLDER));
-        let journal = line.journal.clone();
-        let books = Books { journal, views, follower: follower.clone(), data: data.clone(), clock };
+        let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days);
         let console = console(inside, books, tokens);
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
         let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));
@@ -286,10 +287,14 @@ async fn bind(setting: &'static str, address: &str) -> Result<TcpListener, Start
     bound.map_err(|source| StartError::Bind { setting, address: address.to_owned(), source })
 }
 
-async fn open_journal(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Journal, StartError> {
+async fn open_journal(settings: &Settings, master: &Master, clock: &Arc<dyn Clock>) -> Result<Journal, StartError> {
     let (journal_settings, data, clock) = (settings.journal.clone(), settings.gateway.data.clone(), Arc::clone(clock));
-    let opened = tokio::task::spawn_blocking(move || Journal::open(&journal_settings, &data, clock)).await;
+    let given = master.clone();
+    let opened = tokio::task::spawn_blocking(move || Journal::open(&journal_settings, &data, &given, clock)).await;
     let (journal, opening) = opened.map_err(|_| StartError::Panicked)??;
+    if let Master::Beside = master {
+        tracing::warn!(cure = keys::master::BESIDE_CURE, "{}", keys::master::BESIDE_REMARK);
+    }
     for cut in &opening.cuts {
         tracing::error!(?cut, "a torn tail was cut; its bytes stand in quarantine/");
     }
@@ -324,6 +329,9 @@ pub enum StartError {
     /// The admin token.
     #[error("could not open the admin token")]
     Token(#[from] TokenError),
+    /// The master key of the journal's keys.
+    #[error("the master key cannot be read (`journal.master_key`): {0}")]
+    Master(#[from] keys::Trouble),
     /// The journal does not open; its message names the cure.
     #[error("could not open the journal")]
     Journal(#[from] OpenError),

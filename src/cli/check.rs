@@ -6,7 +6,9 @@ use std::path::Path;
 use crate::config::complaint::Complaint;
 use crate::config::{self, Settings, profiles};
 use crate::domain::terms::Mode;
-use crate::keys::{self, Sources, Trouble};
+use crate::journal::KEYS;
+use crate::journal::pool_key::PoolKey;
+use crate::keys::{self, Sources, Trouble, master};
 use crate::outbound;
 use crate::profile::Profile;
 
@@ -38,8 +40,17 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> io::Result<Exit> {
         Err(complaints) => (None, complaints),
     };
     complaints.extend(identity_complaints(settings));
+    complaints.extend(master_complaint(settings));
     complaints.extend(data_complaint(&settings.gateway.data));
     for remark in &loaded.remarks {
+        writeln!(out, "remark: {remark}")?;
+    }
+    if settings.journal.master_key.is_empty() {
+        let remark = Complaint {
+            place: "journal.master_key".to_owned(),
+            what: master::BESIDE_REMARK.to_owned(),
+            cure: master::BESIDE_CURE.to_owned(),
+        };
         writeln!(out, "remark: {remark}")?;
     }
     match profile {
@@ -83,6 +94,19 @@ fn identity_complaints(settings: &Settings) -> Vec<Complaint> {
         cure: it.cure,
     };
     troubles.into_iter().map(one).collect()
+}
+
+/// The master key is read as `serve` would read it, and tried where there is something to open.
+fn master_complaint(settings: &Settings) -> Option<Complaint> {
+    let complaint = |what: String, cure: String| Some(Complaint { place: "journal.master_key".to_owned(), what, cure });
+    let given = match master::read(&settings.journal.master_key, &Sources::of_process()) {
+        Ok(given) => given,
+        Err(it) => return complaint(format!("{} {}", it.file, it.what), it.cure),
+    };
+    let opened = PoolKey::read(&settings.gateway.data.join(KEYS), &given);
+    opened
+        .err()
+        .and_then(|error| complaint(error.to_string(), "give the master key that belongs to this folder".to_owned()))
 }
 
 /// The nearest folder that exists decides whether the data folder can be made or written.

@@ -1,7 +1,6 @@
 //! Before a command shows personal data the look is in the journal: the running gateway writes it, or, when none runs, the
 //! command opens the journal itself, writes it and closes it again. Where neither works nothing is shown.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +11,21 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::exchange::ExchangeId;
 use crate::journal::lock::LockError;
 use crate::journal::{Journal, OpenError};
+use crate::keys::{Sources, master};
 use crate::views::look;
 
 use super::admin_port::{Call, token};
+use super::person::person;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const NAME_MAX: usize = 40;
 
 /// Journals the look.
 pub(super) fn announce(settings: &Settings, data: &Path, exchange: ExchangeId) -> Result<(), String> {
     let clock = Arc::new(SystemClock::start());
+    let master =
+        master::read(&settings.journal.master_key, &Sources::of_process()).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    match runtime.block_on(async { Journal::open(&settings.journal, data, clock.clone()) }) {
+    match runtime.block_on(async { Journal::open(&settings.journal, data, &master, clock.clone()) }) {
         Ok((journal, _)) => runtime.block_on(async {
             let draft = look::draft(exchange, &format!("command {}", person()), true, clock.unix_ns());
             let appended = journal.append(draft).await.map_err(|error| error.to_string());
@@ -52,18 +54,4 @@ fn by_gateway(listen: &str, data: &Path, exchange: ExchangeId) -> Result<(), Str
             "a gateway runs on this folder and does not answer at {listen}: {error}; name its admin port with --admin"
         )),
     }
-}
-
-/// Who looks: the user's number, which the kernel says, and the name that the environment claims for it.
-fn person() -> String {
-    let uid = std::fs::metadata("/proc/self").map(|process| process.uid());
-    let said = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let plain: String = said
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "-_.@".contains(*c))
-        .take(NAME_MAX)
-        .collect();
-    let uid = uid.map_or_else(|_| "?".to_owned(), |uid| uid.to_string());
-    if plain.is_empty() { format!("uid-{uid}") } else { format!("uid-{uid}.{plain}") }
 }

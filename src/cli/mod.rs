@@ -6,10 +6,11 @@ mod demo; // medgate demo
 mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
-mod journal; // medgate journal show | tail | verify
-mod keys; // medgate keys new | import | show-public | rotate
+mod journal; // medgate journal show | tail | verify | erase
+mod keys; // medgate keys new | import | show-public | rotate | master
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man
+mod person; // Who is at the command line.
 mod profile; // medgate profile list | show | check | diff
 mod serve; // medgate serve
 mod sign; // medgate sign
@@ -34,7 +35,7 @@ use exit::Exit;
         medgate check --config medgate.toml\n  \
         medgate exchange find --infno 2207\n  \
         medgate journal show --last 20\n\n\
-        EXIT CODES:\n  0 done   1 failed or not healthy   2 wrong arguments   78 wrong settings",
+        EXIT CODES:\n  0 done   1 failed or not healthy   2 wrong arguments   75 not now   78 wrong settings",
     disable_help_subcommand = true
 )]
 struct Line {
@@ -51,7 +52,7 @@ enum Command {
     /// Find and show exchanges. 查询与查看交易
     #[command(subcommand)]
     Exchange(exchange::Command),
-    /// Read the journal, also while the gateway runs. 查看日志账
+    /// Read the journal, also while the gateway runs; erase a visit. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
     /// Play a day at six sandbox institutions, on this machine alone. 演示
@@ -62,7 +63,7 @@ enum Command {
     /// Build the views anew, or say their digest. 查询库
     #[command(subcommand)]
     Views(views::Command),
-    /// Make, import, show and rotate SM2 keys. 密钥
+    /// Make, import, show and rotate SM2 keys, and the journal's master key. 密钥
     #[command(subcommand)]
     Keys(keys::Command),
     /// Sign a message as the gateway would, and explain each step. 试签名
@@ -105,10 +106,13 @@ mod tests {
         let mut line = Line::command();
         line.build();
         line.clone().debug_assert();
-        let leaves = line.get_subcommands().flat_map(|command| match command.has_subcommands() {
-            true => command.get_subcommands().collect::<Vec<_>>(),
-            false => vec![command],
-        });
+        fn leaves(command: &clap::Command) -> Vec<&clap::Command> {
+            match command.has_subcommands() {
+                true => command.get_subcommands().flat_map(leaves).collect(),
+                false => vec![command],
+            }
+        }
+        let leaves = line.get_subcommands().flat_map(leaves);
         for command in leaves {
             let help = command.clone().render_long_help().to_string();
             assert!(help.contains("EXAMPLES:") || help.contains("EXAMPLE:"), "{help}");

@@ -13,9 +13,10 @@ use super::journal::folder::Folder;
 use super::journal::{Place, last_seq, unreadable};
 use crate::console::token::FILE_NAME;
 use crate::domain::exchange::Seq;
-use crate::journal::entropy::SystemEntropy;
+use crate::journal::KEYS;
+use crate::journal::key_folder::KeyFolder;
 use crate::journal::lock::{Lock, LockError};
-use crate::journal::tokens::Tokens;
+use crate::journal::master::Master;
 use crate::views::read::Views;
 use crate::views::{FOLDER, Store};
 
@@ -63,7 +64,7 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
     let done = match rebuild.then(|| Lock::take(data)) {
         None => Ok(()),
         Some(Ok(lock)) => {
-            let built = build(data, err);
+            let built = place.master().and_then(|master| build(data, master, err));
             drop(lock);
             built
         }
@@ -77,10 +78,10 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
 }
 
 /// Reads the whole journal, whose lock is held.
-fn build(data: &Path, err: &mut dyn Write) -> Result<(), String> {
+fn build(data: &Path, master: Master, err: &mut dyn Write) -> Result<(), String> {
     let folder =
         Folder::open(data).map_err(|why| format!("the journal in {} cannot be read: {why}", data.display()))?;
-    let tokens = Tokens::open(&data.join("keys"), false, &SystemEntropy).map_err(|error| error.to_string())?;
+    let tokens = KeyFolder::at(&data.join(KEYS), master).tokens().map_err(|error| error.to_string())?;
     let (dir, until) = (data.join(FOLDER), last_seq(&folder)?);
     Store::wipe(&dir).map_err(|error| error.to_string())?;
     let mut store = Store::open(&dir, tokens.identity(), until).map_err(|error| error.to_string())?;

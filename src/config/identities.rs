@@ -132,6 +132,12 @@ impl Checker<'_> {
     /// What is no path might be the secret itself, so it is not repeated.
     fn places(&mut self) {
         let settings = self.settings;
+        let master = &settings.journal.master_key;
+        if !master.is_empty() && !is_place(master) {
+            let what = "`journal.master_key` is neither an absolute path nor credential:NAME";
+            let cure = "put the key in a file that only the gateway's user reads, and write its path";
+            self.wrong(&["journal.master_key"], what, cure);
+        }
         for (name, identity) in &settings.identity {
             for (setting, _) in identity.places().iter().filter(|(_, value)| !value.is_empty() && !is_place(value)) {
                 let key = format!("identity.{name}.{setting}");

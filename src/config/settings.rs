@@ -27,6 +27,8 @@ pub struct Settings {
     pub journal: journal::Settings,
     /// `[seal]`
     pub seal: evidence::Settings,
+    /// `[retention]`
+    pub retention: RetentionSettings,
     /// `[views]`
     pub views: views::Settings,
     /// `[line]`
@@ -84,6 +86,14 @@ impl CallbackSettings {
     pub fn tls(&self) -> tls::Files {
         tls::Files { certificate: self.certificate.clone(), key: self.key.clone(), client_ca: self.client_ca.clone() }
     }
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// Age in days below which a settlement that stands keeps its visit from being erased.
+    pub key_live_days: u64,
 }
 
 /// `[admin]`

@@ -35,6 +35,7 @@ impl From<Trouble> for Failed {
             Trouble::NotFound(what) => {
                 Failed::new(StatusCode::NOT_FOUND, "path", &what, "look it up with /api/v1/exchanges")
             }
+            Trouble::Refused { what, cure } => Failed::new(StatusCode::CONFLICT, "visit", &what, cure),
             Trouble::NotNow(what) => {
                 Failed::new(StatusCode::SERVICE_UNAVAILABLE, "gateway", &what, "try again, or look at /api/v1/views")
             }

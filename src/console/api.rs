@@ -14,6 +14,7 @@ use utoipa::openapi::HttpMethod;
 use crate::domain::moment::china_time;
 
 use super::answer::Failed;
+use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::{Console, openapi};
@@ -41,6 +42,7 @@ pub(super) enum Asks {
     Totals,
     Reveal,
     Look,
+    Erase,
 }
 
 /// Every call.
@@ -62,6 +64,8 @@ pub(super) const CALLS: &[Call] = &[
         about: "How far the views follow the journal" },
     Call { method: HttpMethod::Post, path: "/views/rebuild", asks: Asks::Nothing, answers: "ViewsState", route: || post(rebuild),
         about: "Build the views anew from the journal" },
+    Call { method: HttpMethod::Post, path: "/erasures", asks: Asks::Erase, answers: "Erased", route: || post(erase),
+        about: "Erase a visit: the keys of its exchanges are destroyed, its records stay; needs the token that may see personal data; 清除就诊" },
     Call { method: HttpMethod::Get, path: "/openapi.json", asks: Asks::Nothing, answers: "Document", route: || get(document),
         about: "This document" },
 ];
@@ -74,8 +78,8 @@ pub(super) fn router(console: Console) -> Router<Console> {
 
 /// What the token of a call may do.
 #[derive(Debug, Clone, Copy)]
-struct Bearer {
-    name: &'static str,
+pub(super) struct Bearer {
+    pub(super) name: &'static str,
     clear: bool,
 }
 
@@ -97,7 +101,7 @@ async fn guard(State(console): State<Console>, mut request: Request, next: Next)
 }
 
 /// Runs a question off the runtime, a few at a time.
-async fn off<T: Send + 'static>(
+pub(super) async fn off<T: Send + 'static>(
     console: &Console,
     question: impl FnOnce(&dyn Lookup) -> Result<T, Trouble> + Send + 'static,
 ) -> Result<T, Failed> {
@@ -172,8 +176,8 @@ async fn exchange(
     off(&console, move |lookup| lookup.exchange(&id, &looker)).await.map(Json)
 }
 
-fn may_reveal(bearer: Bearer, reveal: bool) -> Result<(), Failed> {
-    let cure = "use the token of DATA/admin-clear.token; each look is journaled";
+pub(super) fn may_reveal(bearer: Bearer, reveal: bool) -> Result<(), Failed> {
+    let cure = "use the token of DATA/admin-clear.token; each use is journaled";
     match reveal && !bearer.clear {
         true => Err(Failed::new(StatusCode::FORBIDDEN, "reveal", "this token may not see personal data", cure)),
         false => Ok(()),
@@ -201,16 +205,18 @@ async fn look(
     asked: Result<Json<Look>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Json<Noted>, Failed> {
     may_reveal(bearer, true)?;
-    let plain = |who: &str| {
-        let simple = who.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
-        simple && !who.is_empty() && who.len() <= WHO_MAX
-    };
-    let Some(Json(Look { who })) = asked.ok().filter(|Json(look)| plain(&look.who)) else {
+    let Some(Json(Look { who })) = asked.ok().filter(|Json(look)| is_plain_name(&look.who)) else {
         let cure = "{\"who\": \"name\"}, letters, digits and -_.@ only";
         return Err(Failed::new(StatusCode::BAD_REQUEST, "body", "the body does not say who looks", cure));
     };
     let looker = Looker { who: format!("{} {who}", bearer.name), reveal: true };
     off(&console, move |lookup| lookup.note_look(&id, &looker)).await.map(|seq| Json(Noted { seq }))
+}
+
+/// A name that may stand in the journal and on a terminal.
+pub(super) fn is_plain_name(who: &str) -> bool {
+    let simple = who.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
+    simple && !who.is_empty() && who.len() <= WHO_MAX
 }
 
 async fn views(State(console): State<Console>) -> Json<ViewsState> {

@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
+use super::erasure::{Erase, Erased};
+
 /// Search, totals, and one exchange in full. Every call may wait for the disk: the console calls it off the runtime.
 pub trait Lookup: Send + Sync {
     /// One page of exchanges.
@@ -27,6 +29,11 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// As above.
     fn note_look(&self, id: &str, looker: &Looker) -> Result<u64, Trouble>;
+    /// Erases a visit, or says what would be erased.
+    ///
+    /// # Errors
+    /// As above; `Refused` when it is still needed.
+    fn erase(&self, asked: &Erase) -> Result<Erased, Trouble>;
     /// How the views are doing.
     fn views(&self) -> ViewsState;
     /// Has the views built anew; false when the gateway does not keep any.
@@ -122,6 +129,13 @@ pub enum Trouble {
     },
     /// There is no such thing.
     NotFound(String),
+    /// It stands against what was asked for, which may be asked for again later.
+    Refused {
+        /// Every reason, a line each.
+        what: String,
+        /// What to do.
+        cure: &'static str,
+    },
     /// It cannot be answered now.
     NotNow(String),
 }

@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::answer::Wrong;
 use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
+use super::erasure::{Erase, Erased};
 use super::insight::Status;
 use super::lookup::{Described, Exchanges, Parameter, Totals, ViewsState};
 
@@ -45,6 +46,8 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<ViewsState>(&mut shapes);
     add::<Look>(&mut shapes);
     add::<Noted>(&mut shapes);
+    add::<Erase>(&mut shapes);
+    add::<Erased>(&mut shapes);
     add::<Wrong>(&mut shapes);
     shapes.push(("Document".to_owned(), ObjectBuilder::new().description(Some("OpenAPI 3.1")).into()));
     shapes.extend(described.shapes.iter().cloned());
@@ -74,14 +77,18 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Exchanges => &described.exchanges[..],
         Asks::Totals => &described.totals[..],
         Asks::Reveal => &reveal[..],
-        Asks::Nothing | Asks::Look => &[],
+        Asks::Nothing | Asks::Look | Asks::Erase => &[],
     };
     for parameter in parameters {
         operation = operation.parameter(query_parameter(parameter));
     }
-    if call.asks == Asks::Look {
-        let body =
-            RequestBodyBuilder::new().content("application/json", content("Look")).required(Some(Required::True));
+    let body = match call.asks {
+        Asks::Look => Some("Look"),
+        Asks::Erase => Some("Erase"),
+        _ => None,
+    };
+    if let Some(shape) = body {
+        let body = RequestBodyBuilder::new().content("application/json", content(shape)).required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));
     }
     operation.build()

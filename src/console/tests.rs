@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use super::erasure::{Erase, Erased};
 use super::insight::{Check, Status, UnknownRow};
 use super::lookup::{Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
 use super::*;
@@ -76,6 +77,14 @@ impl Lookup for Gateway {
     fn note_look(&self, _: &str, looker: &Looker) -> Result<u64, Trouble> {
         assert_eq!(looker.who, "admin-clear wang");
         Ok(11)
+    }
+
+    fn erase(&self, asked: &Erase) -> Result<Erased, Trouble> {
+        assert_eq!(asked.who, "admin-clear uid-0.wang");
+        match asked.visit.as_str() {
+            "V1" => Ok(Erased { exchanges: 3, slots: 3, record: Some(12), before: false }),
+            _ => Err(Trouble::Refused { what: "still needed".to_owned(), cure: "wait" }),
+        }
     }
 
     fn views(&self) -> ViewsState {
@@ -223,6 +232,30 @@ async fn only_the_token_that_may_see_personal_data_reveals() {
     assert!(running.say("POST", &looks, &clear, r#"{"who":"wang"}"#).await.1.contains(r#"{"seq":11}"#));
     assert_eq!(running.say("POST", &looks, &clear, r#"{"who":"a b"}"#).await.0, 400);
     assert_eq!(running.say("POST", &looks, &plain, r#"{"who":"wang"}"#).await.0, 403);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_visit_is_erased_by_the_stronger_token_alone_and_only_when_all_is_said() {
+    let running = Running::start().await;
+    let right = |token: &str| format!("authorization: Bearer {token}\r\n");
+    let (plain, clear) = (right(&running.token), right(&running.clear));
+    let body =
+        |visit: &str, more: &str| format!(r#"{{"visit":"{visit}","reason":"ticket 81","who":"uid-0.wang"{more}}}"#);
+    let rows = [
+        (&plain, body("V1", ""), 403, "this token may not"),
+        (&clear, body("V1", ""), 200, r#"{"exchanges":3,"slots":3,"record":12,"before":false}"#),
+        (&clear, body("V1", r#","dry_run":true,"institution":"H1""#), 200, "exchanges"),
+        (&clear, body("V2", ""), 409, "still needed"),
+        (&clear, body("", ""), 400, "which visit"),
+        (&clear, body("V1", r#","dryrun":true"#), 400, "which visit"),
+        (&clear, r#"{"visit":"V1","who":"uid-0.wang"}"#.to_owned(), 400, "which visit"),
+        (&clear, r#"{"visit":"V1","reason":"x","who":"a b"}"#.to_owned(), 400, "which visit"),
+    ];
+    for (token, body, status, part) in rows {
+        let (got, answer) = running.say("POST", "/api/v1/erasures", token, &body).await;
+        assert!(got == status && answer.contains(part), "{body}: {answer}");
+    }
     running.end().await;
 }
 

@@ -102,13 +102,14 @@ fn header_of(signed: &Signed) -> Header {
     let arrival = &call.arrival;
     let spooled = if matches!(arrival.request.body, Body::Spooled(_)) { flag::SPOOLED } else { 0 };
     let edited = if signed.edits.is_empty() { 0 } else { flag::EDITED };
+    let erasable = if call.tokens.visit.is_none() { 0 } else { flag::ERASABLE };
     Header {
         exchange_id: arrival.id,
         at_unix_ns: arrival.at_unix_ns,
         class: call.identity.class as u8,
         origin: arrival.origin as u8,
         parent_id: call.parent_id,
-        flags: spooled | edited,
+        flags: spooled | edited | erasable,
         key_slot: arrival.key_slot,
         profile_seq: arrival.policy.profile_seq,
         generation: call.generation,

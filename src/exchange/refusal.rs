@@ -45,6 +45,12 @@ pub enum Refusal {
         /// The transaction that tells how it stands; may be empty.
         ask: String,
     },
+    /// A repeat of a success whose recorded answer was erased with its visit.
+    #[error("the recorded answer was erased by policy")]
+    Erased {
+        /// Settlements it made.
+        setl_ids: Vec<String>,
+    },
     /// A 2601 that names a msgid the platform never saw, because we answered that call from the record.
     #[error("the msgid was answered from the record and never sent")]
     ReversesAlias {
@@ -109,6 +115,7 @@ impl Refusal {
             Refusal::SettledBefore { .. } => "GW302",
             Refusal::ReversesAlias { .. } => "GW303",
             Refusal::LikeUnresolved { .. } => "GW304",
+            Refusal::Erased { .. } => "GW305",
             Refusal::Rule { rule, .. } => rule,
             Refusal::NoRoom => "GW401",
             Refusal::JournalClosed => "GW402",
@@ -153,12 +160,11 @@ impl Refusal {
                 )
             }
             Refusal::SettledBefore { setl_ids, ask } => {
-                let which = if setl_ids.is_empty() {
-                    String::new()
-                } else {
-                    format!("（结算ID {}）", setl_ids.join("、"))
-                };
-                format!("该业务此前已办理成功{which}，勿重收，请先用{ask}查询核对")
+                format!("该业务此前已办理成功{}，勿重收，请先用{ask}查询核对", which(setl_ids))
+            }
+            Refusal::Erased { setl_ids } => {
+                let which = which(setl_ids);
+                format!("该业务此前已办理成功{which}，当时的应答已按规定清除，勿重收，请向医保经办机构核对")
             }
             Refusal::ReversesAlias { first_msgid } => {
                 format!("该报文是重复提交，未发往平台；如需冲正请使用首次报文{first_msgid}")
@@ -186,4 +192,9 @@ impl Refusal {
         };
         format!("【网关未发送】{says}[{}]", self.code())
     }
+}
+
+/// The settlements that a call made, in brackets.
+fn which(setl_ids: &[String]) -> String {
+    if setl_ids.is_empty() { String::new() } else { format!("（结算ID {}）", setl_ids.join("、")) }
 }

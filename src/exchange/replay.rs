@@ -8,6 +8,7 @@ use crate::journal::draft::Draft;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
+use crate::journal::sealing::SealedError;
 use crate::journal::{Place, Record};
 
 use super::Line;
@@ -37,7 +38,11 @@ impl Line {
 
     async fn replay(self: &Arc<Self>, call: &Identified, place: Place) -> Result<Hears, Refusal> {
         let record = self.journal.read(place).map_err(|_| Refusal::HistoryUnread)?;
-        let sealed = self.journal.unseal(&record).map_err(|_| Refusal::HistoryUnread)?;
+        let sealed = self.journal.unseal(&record).map_err(|error| match error {
+            // It was done, and what was answered is gone for good: sent again it would be done twice.
+            SealedError::Erased(_) => Refusal::Erased { setl_ids: setl_ids(&record) },
+            _ => Refusal::HistoryUnread,
+        })?;
         let told = sealed.reply.map(|reply| edits::reply(reply, &sealed.edits));
         let Some(reply) = sealed.own_answer.or(told) else {
             return Err(Refusal::HistoryUnread);
@@ -69,4 +74,8 @@ impl Line {
         self.journal.append(draft).await.map_err(|_| Refusal::JournalClosed)?;
         Ok(())
     }
+}
+
+fn setl_ids(record: &Record) -> Vec<String> {
+    record.facts.all(Fact::SetlId).map(|id| String::from_utf8_lossy(id).into_owned()).collect()
 }

@@ -179,6 +179,12 @@ impl Line {
             add_reply_facts(&mut facts, said);
             self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, said);
         }
+        if !header.visit_token.is_none() {
+            header.flags |= flag::ERASABLE;
+        }
+        if header.visit_token != intended.header.visit_token {
+            facts.number(Fact::LinkedSlot, header.key_slot);
+        }
         facts.text(Fact::ChrgBchno, call.envelope.chrg_bchno.as_deref().unwrap_or_default());
         if let Some(undone) = &call.undone {
             facts.token(Fact::FreesKey, undone.key_token);

@@ -272,7 +272,7 @@ pub enum BodyError {
     #[error("body file digest differs")]
     Digest,
     /// Its key is destroyed, damaged or missing.
-    #[error("no key to open it with")]
+    #[error("no key to open it with: {0}")]
     Key(#[from] KeyError),
     /// The disk failed.
     #[error("body file cannot be read")]
@@ -283,6 +283,7 @@ pub enum BodyError {
 mod tests {
     use super::*;
     use crate::journal::entropy::SeededEntropy;
+    use crate::journal::pool_key::PoolKey;
 
     struct Place {
         dir: tempfile::TempDir,
@@ -292,7 +293,9 @@ mod tests {
     impl Place {
         fn new() -> Place {
             let dir = tempfile::tempdir().unwrap();
-            let pool = KeyPool::open(&dir.path().join("keys"), 4, Arc::new(SeededEntropy::new(1))).unwrap();
+            let pool =
+                KeyPool::open(&dir.path().join("keys"), 4, PoolKey::for_tests(1), Arc::new(SeededEntropy::new(1)));
+            let pool = pool.unwrap();
             Place { dir, pool: Arc::new(pool) }
         }
 

@@ -8,24 +8,24 @@ use crate::domain::message::BodyFile;
 
 use super::body_file::{BodyHeader, HEADER_BYTES, STORED_FRAME_BYTES};
 use super::handle::BODIES;
-use super::key_folder::{KeyFolder, Keys};
+use super::key_folder::Keys;
+use super::keys::KeyError;
 
 /// At least the first `bytes_max` bytes of a body of this data folder, or all of it when it is shorter.
 ///
 /// # Errors
 /// When the file or its key is gone, or its bytes are not what was written.
-pub fn body_front(data: &Path, body: &BodyFile, bytes_max: usize) -> io::Result<Vec<u8>> {
+pub fn body_front(data: &Path, keys: &impl Keys, body: &BodyFile, bytes_max: usize) -> Result<Vec<u8>, FrontError> {
     let bad = |what: &'static str| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut components = Path::new(&body.name).components();
     if !matches!((components.next(), components.next()), (Some(std::path::Component::Normal(_)), None)) {
-        return Err(bad("a record names no body file of this folder"));
+        return Err(bad("a record names no body file of this folder").into());
     }
     let mut file = File::open(data.join(BODIES).join(&body.name))?;
     let mut head = [0; HEADER_BYTES];
     file.read_exact(&mut head)?;
     let header = BodyHeader::decode(&head).ok_or_else(|| bad("it is not a body file"))?;
-    let keys = KeyFolder::at(&data.join(super::handle::KEYS));
-    let mut frames = header.frames(&keys.key(header.key_slot).map_err(io::Error::other)?);
+    let mut frames = header.frames(&keys.key(header.key_slot)?);
     let mut front = Vec::new();
     while front.len() < bytes_max && frames.count() < body.frames {
         let last = frames.count() + 1 == body.frames;
@@ -35,4 +35,15 @@ pub fn body_front(data: &Path, body: &BodyFile, bytes_max: usize) -> io::Result<
         front.append(&mut frame);
     }
     Ok(front)
+}
+
+/// Why there is no front.
+#[derive(Debug, thiserror::Error)]
+pub enum FrontError {
+    /// Its key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The file.
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }

@@ -169,6 +169,16 @@ impl OpenIntent {
     }
 }
 
+/// The exchanges whose key slots were destroyed (`Fact::Erased` of an Erasure).
+pub fn erased(facts: &Facts) -> impl Iterator<Item = ExchangeId> {
+    facts.all(Fact::Erased).filter_map(|bytes| bytes.first_chunk().copied().map(ExchangeId))
+}
+
+/// The key slots that were destroyed (`Fact::Slots` of an Erasure).
+pub fn erased_slots(facts: &Facts) -> impl Iterator<Item = u64> {
+    facts.all(Fact::Slots).flat_map(|bytes| bytes.as_chunks().0).map(|slot| u64::from_le_bytes(*slot))
+}
+
 /// Takes little-endian fields off the front.
 struct Fields<'a>(&'a [u8]);
 

@@ -4,10 +4,10 @@ use crate::domain::class::Class;
 use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
 
-use super::composite::Delivery;
+use super::composite::{Delivery, erased};
 use super::facts::{Fact, Facts};
-use super::record::{Header, Kind};
-use super::tokens::{MSGID, Tokens};
+use super::record::{Header, Kind, flag};
+use super::tokens::{MSGID, Tokens, VISIT_SLOTS};
 
 /// What a token of the index stands for. The byte values are stored in index runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,11 +29,13 @@ pub enum EntryKind {
     Visit = 7,
     /// A business key without the fields that a HIS changes on a retry.
     Like = 8,
+    /// A visit, whatever institution called (`VISIT_SLOTS`): each exchange whose key slot belongs to it, once, and its erasures.
+    Slot = 9,
 }
 
 impl EntryKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [EntryKind; 8] = [
+    pub const ALL: [EntryKind; 9] = [
         EntryKind::Key,
         EntryKind::Fence,
         EntryKind::Settlement,
@@ -42,6 +44,7 @@ impl EntryKind {
         EntryKind::Exchange,
         EntryKind::Visit,
         EntryKind::Like,
+        EntryKind::Slot,
     ];
 
     /// The kind a stored byte means; `None` for a byte of a later format.
@@ -64,6 +67,8 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
     let mut found = Found(Vec::new());
     let msgid = |fact| facts.text_of(fact).map_or(Token::NONE, |text| tokens.of(MSGID, text));
     let exchange = Token(header.exchange_id.0);
+    let has_slot = header.key_slot != 0 || header.known_kind() == Some(Kind::Erasure);
+    let visit = facts.text_of(Fact::MdtrtId).filter(|_| has_slot).map_or(Token::NONE, |id| tokens.of(VISIT_SLOTS, id));
     match header.known_kind() {
         Some(Kind::Intent) => {
             found.add(EntryKind::Key, header.key_token);
@@ -73,6 +78,7 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
             found.add(EntryKind::Settlement, header.settlement_token);
             found.add(EntryKind::Msgid, msgid(Fact::Msgid));
             found.add(EntryKind::Like, facts.token_of(Fact::LikeKey).unwrap_or_default());
+            found.add(EntryKind::Slot, visit);
             found.add(EntryKind::Exchange, exchange);
         }
         Some(Kind::Outcome) => {
@@ -87,12 +93,21 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
                     found.add(EntryKind::Visit, header.visit_token);
                 }
             }
+            // The INTENT stands under the visit that the call names; here, the one that only the answer named. An OUTCOME
+            // without the flag is of a version that did not say which.
+            if facts.number_of(Fact::LinkedSlot).is_some() || !header.has(flag::ERASABLE) {
+                found.add(EntryKind::Slot, visit);
+            }
             found.add(EntryKind::Exchange, exchange);
         }
         Some(Kind::Note) => {
             found.add(EntryKind::Key, header.key_token);
             found.add(EntryKind::Msgid, msgid(Fact::Alias));
             found.add(EntryKind::Exchange, exchange);
+        }
+        Some(Kind::Erasure) => {
+            found.add(EntryKind::Slot, visit);
+            erased(facts).for_each(|id| found.add(EntryKind::Exchange, Token(id.0)));
         }
         Some(Kind::Decision) => found.add(EntryKind::Key, header.key_token),
         Some(Kind::Deliveries) => {
@@ -121,6 +136,7 @@ mod tests {
     use crate::domain::exchange::{ExchangeId, Seq};
     use crate::domain::outcome::Told;
     use crate::journal::entropy::SeededEntropy;
+    use crate::journal::pool_key::PoolKey;
 
     fn header(kind: Kind, class: Class, outcome: Option<Outcome>) -> Header {
         let token = |byte| Token([byte; 16]);
@@ -140,7 +156,7 @@ mod tests {
     fn each_kind_is_found_by_what_it_decides() {
         use EntryKind::*;
         let dir = tempfile::tempdir().unwrap();
-        let tokens = Tokens::open(&dir.path().join("keys"), true, &SeededEntropy::new(1)).unwrap();
+        let tokens = Tokens::open(dir.path(), true, &PoolKey::for_tests(1), &SeededEntropy::new(1)).unwrap();
         let (first, alias) = (tokens.of(MSGID, "H1"), tokens.of(MSGID, "H2"));
         let mut facts = Facts::default();
         facts.text(Fact::Msgid, "H1");
@@ -180,10 +196,36 @@ mod tests {
     }
 
     #[test]
+    fn an_exchange_stands_once_under_the_visit_that_its_slot_belongs_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path(), true, &PoolKey::for_tests(1), &SeededEntropy::new(1)).unwrap();
+        let visit = tokens.of(VISIT_SLOTS, "V1");
+        let stands = |kind, slot, flags, facts: &Facts| {
+            let header = Header { key_slot: slot, flags, ..header(kind, Class::Money, Some(Outcome::Confirmed)) };
+            let entries = index_entries(&header, facts, &tokens);
+            let slots: Vec<_> = entries.into_iter().filter(|entry| entry.kind == EntryKind::Slot).collect();
+            assert!(slots.iter().all(|entry| entry.token == visit));
+            slots.len()
+        };
+        let (mut facts, none) = (Facts::default(), Facts::default());
+        facts.text(Fact::MdtrtId, "V1");
+        let mut linked = facts.clone();
+        linked.number(Fact::LinkedSlot, 7);
+        assert_eq!(stands(Kind::Intent, 7, flag::ERASABLE, &facts), 1);
+        assert_eq!(stands(Kind::Intent, 0, 0, &facts), 0, "no slot");
+        assert_eq!(stands(Kind::Intent, 7, 0, &none), 0, "no visit");
+        assert_eq!(stands(Kind::Outcome, 7, flag::ERASABLE, &facts), 0, "its INTENT stands there");
+        assert_eq!(stands(Kind::Outcome, 7, flag::ERASABLE, &linked), 1, "only the answer named the visit");
+        assert_eq!(stands(Kind::Outcome, 7, 0, &facts), 1, "an earlier version");
+        assert_eq!(stands(Kind::Erasure, 0, 0, &facts), 1);
+        assert_eq!(stands(Kind::Note, 7, 0, &facts), 0);
+    }
+
+    #[test]
     fn stored_numbers_read_back() {
         for kind in EntryKind::ALL {
             assert_eq!(EntryKind::from_code(kind as u8), Some(kind));
         }
-        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(9)), (None, None));
+        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(10)), (None, None));
     }
 }

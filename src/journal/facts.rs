@@ -89,9 +89,9 @@ pub enum Fact {
     SnapshotRef = 38,
     /// Edge of the tree over all records before this Carry: hashes of 32 bytes, largest subtree first.
     Frontier = 39,
-    /// First and last key slot of a block, two u64; or slots destroyed.
+    /// First and last key slot of a block, two u64 (KeySlots); or every slot destroyed, a u64 each (Erasure).
     Slots = 40,
-    /// Key slot linked to the visit, u64.
+    /// Key slot linked to the visit that only the answer named, u64 (OUTCOME).
     LinkedSlot = 41,
     /// `Class` was decided against: path infno, 0, body infno.
     Disagreement = 42,
@@ -110,6 +110,12 @@ pub enum Fact {
     StoredBody = 51,
     /// Number of the first record that a trim left in the journal, u64 (OperatorAct).
     TrimmedTo = 52,
+    /// As it was before the act, text (OperatorAct).
+    Before = 48,
+    /// As it is after the act, text (OperatorAct).
+    After = 49,
+    /// An exchange whose key slot was destroyed: its id, 16 bytes (Erasure).
+    Erased = 50,
 }
 
 /// The facts of one record.

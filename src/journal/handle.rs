@@ -19,17 +19,21 @@ use super::gauges::Gauges;
 use super::keys::{KeyError, KeyPool};
 use super::kind::Kind;
 use super::lock::{Lock, LockError};
+use super::master::Master;
 use super::open::{self, EntriesOf, Opening};
 use super::place::{Place, Record};
+use super::pool_key::{PoolKey, UnlockError};
+use super::private_file;
 use super::queue::{Health, NotWritten, OutcomeRoom};
 use super::reader::Reader;
 use super::running::{CloseError, Running, fresh};
 use super::sealing::{FrameError, SealedError, Sealer};
+use super::secret_file;
 use super::segment;
 use super::settings::Settings;
 use super::shelf::ReadError;
 use super::table::OpenExchange;
-use super::tokens::{SecretError, Tokens};
+use super::tokens::{self, SecretError, Tokens};
 use super::tree::Frontier;
 
 /// Slots of one block of the key pool: 64 KiB, synced ahead of need.
@@ -66,14 +70,27 @@ impl Journal {
     /// Locks the data folder, recovers what stands there, settles what was left open. Blocks; call it off the runtime.
     ///
     /// # Errors
-    /// When it is locked, damaged, incomplete or foreign, or its secrets are missing; the message names the cure.
-    pub fn open(settings: &Settings, data: &Path, clock: Arc<dyn Clock>) -> Result<(Journal, Opening), OpenError> {
+    /// When it is locked, damaged, incomplete or foreign, or its secrets are missing or under another master key; the message
+    /// names the cure.
+    pub fn open(
+        settings: &Settings,
+        data: &Path,
+        master: &Master,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Journal, Opening), OpenError> {
         let lock = Lock::take(data)?;
         let first_start = !segment::any_in(data).map_err(OpenError::Folder)?;
         let keys = data.join(KEYS);
         let entropy = Arc::new(SystemEntropy);
-        let tokens = Arc::new(Tokens::open(&keys, first_start, &*entropy)?);
-        let pool = Arc::new(KeyPool::open(&keys, BLOCK_SLOTS, entropy.clone()).map_err(OpenError::Keys)?);
+        private_file::private_dir(&keys).map_err(OpenError::Keys)?;
+        let wrapped = secret_file::is_wrapped(&keys, tokens::FILE)?;
+        if wrapped.is_none() && !first_start {
+            return Err(SecretError::Missing { name: tokens::FILE }.into());
+        }
+        let pool_key = Arc::new(PoolKey::open(&keys, master, wrapped == Some(true), &*entropy)?);
+        let tokens = Arc::new(Tokens::open(&keys, first_start, &pool_key, &*entropy)?);
+        let pool = KeyPool::open(&keys, BLOCK_SLOTS, pool_key, entropy.clone()).map_err(OpenError::Keys)?;
+        let pool = Arc::new(pool);
         let cipher = settings.cipher;
         let bodies = Bodies::open(&data.join(BODIES), cipher, Arc::clone(&pool), entropy).map_err(OpenError::Folder)?;
         let fresh = fresh()?;
@@ -180,6 +197,11 @@ impl Journal {
         self.0.sealer.open(&record.header, &record.payload)
     }
 
+    /// Where keys are found again.
+    pub fn keys(&self) -> &KeyPool {
+        &self.0.pool
+    }
+
     /// Exchanges whose end is not known, oldest first.
     pub fn open_exchanges(&self) -> Vec<OpenExchange> {
         self.0.running.store().open_exchanges()
@@ -249,6 +271,9 @@ pub enum OpenError {
     /// Another process has it.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The master key and what it wraps.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
     /// The index secret.
     #[error(transparent)]
     Secret(#[from] SecretError),

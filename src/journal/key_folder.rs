@@ -1,9 +1,15 @@
 //! The keys folder read by a tool: finds keys again and makes none, so that it may stand beside a running gateway.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
-use super::key_block::{Span, read_slot};
+use super::entropy::Entropy;
+use super::key_block::{self, Span, read_slot};
 use super::keys::{KeyError, KeyPool, SlotKey};
+use super::master::Master;
+use super::pool_key::{PoolKey, UnlockError};
+use super::tokens::{SecretError, Tokens};
 
 /// Where keys are found again.
 pub trait Keys {
@@ -20,16 +26,35 @@ impl Keys for KeyPool {
     }
 }
 
-/// A keys folder that is only read.
+/// A keys folder that is only read. It is unlocked when the first key is asked for.
 #[derive(Debug, Clone)]
 pub struct KeyFolder {
     dir: PathBuf,
+    master: Master,
+    pool: OnceLock<Option<Arc<PoolKey>>>,
 }
 
 impl KeyFolder {
     /// The folder need not exist: then no key is found.
-    pub fn at(dir: &Path) -> KeyFolder {
-        KeyFolder { dir: dir.to_owned() }
+    pub fn at(dir: &Path, master: Master) -> KeyFolder {
+        KeyFolder { dir: dir.to_owned(), master, pool: OnceLock::new() }
+    }
+
+    /// Makes tokens under the index secret of the folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be unlocked or the secret not be read.
+    pub fn tokens(&self) -> Result<Tokens, TokensError> {
+        Ok(Tokens::read(&self.dir, self.unlocked()?)?)
+    }
+
+    /// The pool key; none in a folder that was written before keys were wrapped.
+    fn unlocked(&self) -> Result<Option<&PoolKey>, UnlockError> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool.as_deref());
+        }
+        let pool = PoolKey::read(&self.dir, &self.master)?.map(Arc::new);
+        Ok(self.pool.get_or_init(|| pool).as_deref())
     }
 }
 
@@ -39,32 +64,82 @@ impl Keys for KeyFolder {
         for entry in std::fs::read_dir(&self.dir).map_err(unread)? {
             let span = entry.map_err(unread)?.file_name().to_str().and_then(Span::of_file_name);
             if let Some(span) = span.filter(|span| span.holds(slot)) {
-                return read_slot(&self.dir, span, slot);
+                return read_slot(&self.dir, span, slot, self.unlocked()?);
             }
         }
         Err(KeyError::Unknown(slot))
     }
 }
 
+/// How many slots of a keys folder stand in the clear: those that were written before keys were wrapped.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn in_clear(keys: &Path) -> io::Result<u64> {
+    let spans = key_block::spans_in(keys)?;
+    spans.values().map(|span| key_block::in_clear(keys, *span).map(u64::from)).sum()
+}
+
+/// How many of these slots are not destroyed. Needs no master key; a slot whose file is not there does not stand.
+pub fn standing(keys: &Path, slots: impl Iterator<Item = u64>) -> u64 {
+    let Ok(spans) = key_block::spans_in(keys) else { return 0 };
+    let span_of = |slot| spans.range(..=slot).next_back().map(|(_, span)| *span).filter(|span| span.holds(slot));
+    let stands = |slot: &u64| {
+        let found = span_of(*slot).map(|span| read_slot(keys, span, *slot, None));
+        matches!(found, Some(Ok(_) | Err(KeyError::Foreign(_))))
+    };
+    slots.filter(stands).count() as u64
+}
+
+/// Wraps every slot of a keys folder that stands in the clear. Nobody else may write there meanwhile.
+///
+/// # Errors
+/// When the folder does not open, or a file cannot be read or written; run again, it goes on.
+pub fn wrap_clear(keys: &Path, master: &Master, entropy: &dyn Entropy) -> Result<u64, UnlockError> {
+    let pool = PoolKey::read(keys, master)?.ok_or(UnlockError::Missing)?;
+    let mut wrapped = 0;
+    for span in key_block::spans_in(keys)?.values() {
+        wrapped += u64::from(key_block::wrap_clear(keys, *span, &pool, entropy)?);
+    }
+    Ok(wrapped)
+}
+
+/// Why a tool makes no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// The folder.
+    #[error(transparent)]
+    Locked(#[from] UnlockError),
+    /// The secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use zeroize::Zeroizing;
 
-    use super::super::entropy::SeededEntropy;
+    use super::super::entropy::{SeededEntropy, SystemEntropy};
+    use super::super::private_file;
     use super::*;
 
     #[test]
     fn a_tool_finds_the_keys_of_the_pool_and_makes_none() {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
-        let pool = KeyPool::open(&keys, 4, Arc::new(SeededEntropy::new(7))).unwrap();
+        private_file::private_dir(&keys).unwrap();
+        let key = PoolKey::open(&keys, &Master::Beside, false, &SystemEntropy).unwrap();
+        let pool = KeyPool::open(&keys, 4, Arc::new(key), Arc::new(SeededEntropy::new(7))).unwrap();
         let slot = pool.take().unwrap();
         let files = || std::fs::read_dir(&keys).unwrap().count();
         let before = files();
-        let found = KeyFolder::at(&keys).key(slot.number).unwrap();
-        assert!(found.same_as(&slot.key), "another key");
-        assert!(matches!(KeyFolder::at(&keys).key(99), Err(KeyError::Unknown(99))));
-        assert!(matches!(KeyFolder::at(&dir.path().join("none")).key(1), Err(KeyError::Io { .. })));
+        let folder = KeyFolder::at(&keys, Master::Beside);
+        assert!(folder.key(slot.number).unwrap().same_as(&slot.key), "another key");
+        assert!(matches!(folder.key(99), Err(KeyError::Unknown(99))));
+        let wrong = KeyFolder::at(&keys, Master::Key(Zeroizing::new([9; 16])));
+        assert!(matches!(wrong.key(slot.number), Err(KeyError::Locked(UnlockError::WrongMaster { .. }))));
+        let none = KeyFolder::at(&dir.path().join("none"), Master::Beside);
+        assert!(matches!(none.key(1), Err(KeyError::Io { .. })));
         assert_eq!(files(), before);
     }
 }

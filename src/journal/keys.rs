@@ -16,7 +16,8 @@ use sm3::Sm3;
 use zeroize::Zeroizing;
 
 use super::entropy::Entropy;
-use super::key_block::{Block, Span, read_slot};
+use super::key_block::{self, Block, Span, read_slot};
+use super::pool_key::{PoolKey, UnlockError};
 use super::private_file;
 
 /// Slots of a block, where nobody says otherwise: 256 KiB on disk.
@@ -72,6 +73,7 @@ pub struct KeyPool {
 
 struct Stock {
     dir: PathBuf,
+    pool: Arc<PoolKey>,
     entropy: Arc<dyn Entropy>,
     block_slots: u32,
     state: Mutex<State>,
@@ -80,12 +82,12 @@ struct Stock {
 
 struct State {
     /// The block that slots are taken from, and how many are gone.
-    current: Arc<Block>,
+    current: Block,
     used: u32,
     /// The block after it, when it is durable.
-    next: Option<Arc<Block>>,
+    next: Option<Block>,
     /// Blocks before, newest last.
-    recent: VecDeque<Arc<Block>>,
+    recent: VecDeque<Block>,
     /// Every block on disk, by its first slot.
     spans: BTreeMap<u64, Span>,
     /// Blocks in use that nobody has journaled yet.
@@ -100,15 +102,10 @@ impl KeyPool {
     ///
     /// # Errors
     /// When the folder is open to others, or the first block cannot be made.
-    pub fn open(dir: &Path, block_slots: u32, entropy: Arc<dyn Entropy>) -> io::Result<KeyPool> {
+    pub fn open(dir: &Path, block_slots: u32, pool: Arc<PoolKey>, entropy: Arc<dyn Entropy>) -> io::Result<KeyPool> {
         private_file::private_dir(dir)?;
-        let mut spans = BTreeMap::new();
-        for entry in std::fs::read_dir(dir)? {
-            if let Some(span) = entry?.file_name().to_str().and_then(Span::of_file_name) {
-                spans.insert(span.first, span);
-            }
-        }
-        let current = Arc::new(Block::make(dir, span_after(&spans, block_slots), &*entropy)?);
+        let mut spans = key_block::spans_in(dir)?;
+        let current = Block::make(dir, span_after(&spans, block_slots), &pool, &*entropy)?;
         spans.insert(current.span.first, current.span);
         let state = State {
             unannounced: vec![current.span],
@@ -121,7 +118,8 @@ impl KeyPool {
             stopping: false,
         };
         let changed = Condvar::new();
-        let stock = Arc::new(Stock { dir: dir.to_owned(), entropy, block_slots, state: Mutex::new(state), changed });
+        let stock =
+            Arc::new(Stock { dir: dir.to_owned(), pool, entropy, block_slots, state: Mutex::new(state), changed });
         let shared = Arc::clone(&stock);
         let stocker =
             std::thread::Builder::new().name("key-stocker".to_owned()).spawn(move || shared.keep_stocked())?;
@@ -161,10 +159,37 @@ impl KeyPool {
         if let Some(key) = blocks.into_iter().find_map(|block| block.key(slot)) {
             return Ok(key);
         }
-        let span = state.spans.range(..=slot).next_back().map(|(_, span)| *span);
+        let span = state.span_of(slot);
         drop(state);
-        let span = span.filter(|span| span.holds(slot)).ok_or(KeyError::Unknown(slot))?;
-        read_slot(&self.stock.dir, span, slot)
+        read_slot(&self.stock.dir, span.ok_or(KeyError::Unknown(slot))?, slot, Some(&self.stock.pool))
+    }
+
+    /// Destroys slots, on disk and in memory; durable when this returns. A slot that is destroyed already stays so.
+    ///
+    /// # Errors
+    /// `Unknown` before anything is destroyed; `Io` when the disk refuses: then some may be destroyed, and all are forgotten.
+    pub fn destroy(&self, slots: &[u64]) -> Result<(), KeyError> {
+        let mut state = self.stock.state();
+        let mut by_file: BTreeMap<u64, (Span, Vec<u64>)> = BTreeMap::new();
+        for slot in slots {
+            let span = state.span_of(*slot).ok_or(KeyError::Unknown(*slot))?;
+            by_file.entry(span.first).or_insert_with(|| (span, Vec::new())).1.push(*slot);
+        }
+        let State { current, next, recent, .. } = &mut *state;
+        for block in std::iter::once(current).chain(next).chain(recent) {
+            slots.iter().for_each(|slot| block.forget(*slot));
+        }
+        drop(state);
+        for (span, slots) in by_file.values() {
+            let io = |source| KeyError::Io { slot: slots.first().copied().unwrap_or(0), source };
+            key_block::destroy(&self.stock.dir, *span, slots).map_err(io)?;
+        }
+        Ok(())
+    }
+
+    /// What its slots are wrapped by; wraps other secrets of the keys folder too (`secret_file`).
+    pub fn pool_key(&self) -> &PoolKey {
+        &self.stock.pool
     }
 
     /// First and last slot of the blocks that came into use since the last call: each belongs into a `KeySlots` record.
@@ -202,12 +227,12 @@ impl Stock {
             }
             let span = span_after(&state.spans, self.block_slots);
             drop(state);
-            let made = Block::make(&self.dir, span, &*self.entropy);
+            let made = Block::make(&self.dir, span, &self.pool, &*self.entropy);
             state = self.state();
             state.failure = made.as_ref().err().map(ToString::to_string);
             if let Ok(block) = made {
                 state.spans.insert(span.first, span);
-                state.next = Some(Arc::new(block));
+                state.next = Some(block);
             }
             self.changed.notify_all();
             if state.failure.is_some() && !state.stopping {
@@ -221,6 +246,10 @@ impl Stock {
 impl State {
     fn wants_block(&self) -> bool {
         self.next.is_none() && u64::from(self.used) * 2 >= u64::from(self.current.span.slots)
+    }
+
+    fn span_of(&self, slot: u64) -> Option<Span> {
+        self.spans.range(..=slot).next_back().map(|(_, span)| *span).filter(|span| span.holds(slot))
     }
 
     fn begin_next(&mut self) -> bool {
@@ -248,7 +277,7 @@ pub enum KeyError {
     #[error("key slot {0} is not in the keys folder")]
     Unknown(u64),
     /// Its key was destroyed: what it sealed is erased.
-    #[error("key slot {0} was destroyed")]
+    #[error("erased by policy, 已按规定清除 (key slot {0} was destroyed)")]
     Destroyed(u64),
     /// Its bytes are not what was written.
     #[error("key slot {0} is damaged")]
@@ -256,8 +285,14 @@ pub enum KeyError {
     /// Wrapped or marked in a way this version does not know.
     #[error("key slot {0} was written by a later version")]
     LaterFormat(u64),
-    /// Its file cannot be read.
-    #[error("key slot {slot} cannot be read")]
+    /// Wrapped by another pool key than the one of this folder.
+    #[error("key slot {0} is wrapped by a pool key that is not here; restore the whole keys folder from one backup")]
+    Foreign(u64),
+    /// The folder cannot be unlocked.
+    #[error(transparent)]
+    Locked(#[from] UnlockError),
+    /// Its file cannot be read or written.
+    #[error("key slot {slot} cannot be read or written")]
     Io {
         /// The slot.
         slot: u64,
@@ -279,7 +314,7 @@ mod tests {
     use crate::journal::entropy::SeededEntropy;
 
     fn pool(dir: &Path, slots: u32) -> KeyPool {
-        KeyPool::open(&dir.join("keys"), slots, Arc::new(SeededEntropy::new(5))).unwrap()
+        KeyPool::open(&dir.join("keys"), slots, PoolKey::for_tests(1), Arc::new(SeededEntropy::new(5))).unwrap()
     }
 
     #[test]
@@ -317,6 +352,30 @@ mod tests {
     }
 
     #[test]
+    fn a_destroyed_slot_is_gone_from_memory_and_disk_and_its_neighbours_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = pool(dir.path(), 4);
+        let taken: Vec<Slot> = (0..60).map(|_| first.take().unwrap()).collect();
+        assert!(matches!(first.destroy(&[1, 9_999]), Err(KeyError::Unknown(9_999))));
+        assert!(first.key(1).is_ok(), "nothing is destroyed when a slot is unknown");
+        // Of a block on disk alone, of one in memory, and of the one in use.
+        let gone = [2, 3, 50, taken.last().unwrap().number];
+        let check = |pool: &KeyPool| {
+            for slot in &taken {
+                match pool.key(slot.number) {
+                    Err(KeyError::Destroyed(number)) => assert!(gone.contains(&number), "slot {number}"),
+                    found => assert!(found.unwrap().same_as(&slot.key) && !gone.contains(&slot.number)),
+                }
+            }
+        };
+        first.destroy(&gone).unwrap();
+        first.destroy(&gone[..2]).unwrap();
+        check(&first);
+        drop(first);
+        check(&pool(dir.path(), 4));
+    }
+
+    #[test]
     fn every_block_is_announced_once() {
         let dir = tempfile::tempdir().unwrap();
         let pool = pool(dir.path(), 4);
@@ -336,7 +395,9 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let source = Arc::new(Dry(AtomicBool::new(false), SeededEntropy::new(1)));
-        let pool = KeyPool::open(&dir.path().join("keys"), 2, Arc::clone(&source) as Arc<dyn Entropy>).unwrap();
+        let pool =
+            KeyPool::open(&dir.path().join("keys"), 2, PoolKey::for_tests(1), Arc::clone(&source) as Arc<dyn Entropy>);
+        let pool = pool.unwrap();
         source.0.store(true, Ordering::SeqCst);
         (0..2).for_each(|_| drop(pool.take().unwrap()));
         assert!(matches!(pool.take(), Err(KeyError::NoBlock(why)) if why == "dry"));

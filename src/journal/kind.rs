@@ -81,7 +81,7 @@ pub mod flag {
     pub const TAIL_HELD: u32 = 1 << 2;
     /// The bytes sent differ from the bytes that arrived, by the edits in the sealed part.
     pub const EDITED: u32 = 1 << 3;
-    /// The key slot may be destroyed by policy.
+    /// The exchange belongs to a visit, so its key slot may be destroyed by policy.
     pub const ERASABLE: u32 = 1 << 4;
     /// The answer came after the HIS was told "unknown".
     pub const LATE: u32 = 1 << 5;

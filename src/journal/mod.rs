@@ -21,10 +21,14 @@ pub mod entropy; // Where secrets come from.
 mod key_block; // The form of a file of keys.
 pub mod key_folder; // Keys found again by a tool.
 pub mod keys; // The key pool.
+pub mod master; // The one secret that opens a keys folder.
 pub mod pack; // Compression.
+pub mod pool_key; // What wraps the keys, itself wrapped by the master key.
 pub mod private_file; // Small secret files, whole or not at all.
 pub mod sealing; // A draft becomes a frame, and a sealed part is opened again.
+pub mod secret_file; // A small secret, wrapped by the pool key.
 pub mod tokens; // Keyed tokens under the index secret.
+pub mod wrapping; // One key wraps another.
 
 pub mod bodies; // Large bodies in files of their own.
 pub mod body_file; // The form of such a file.
@@ -62,6 +66,7 @@ pub mod running; // With its threads, at the level of frames.
 pub mod verify; // The whole journal checked without a key.
 
 mod handle; // The journal as everyone else holds it.
+mod unopened; // Why people are not shown a sealed part.
 
 #[cfg(test)]
 mod tests; // Golden files: every kind of record as it is stored.
@@ -74,3 +79,4 @@ pub use running::CloseError;
 pub use settings::Settings;
 pub use shelf::ReadError;
 pub use table::OpenExchange;
+pub use unopened::Unopened;

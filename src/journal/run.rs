@@ -15,7 +15,8 @@ use super::record::Chain;
 
 /// Folder of the runs.
 pub const FOLDER: &str = "index";
-const MAGIC: [u8; 4] = *b"MGX1";
+/// A run of an earlier form lacks the slots of visits: it is not used, and made again from its segment.
+const MAGIC: [u8; 4] = *b"MGX2";
 const ENTRY_LEN: usize = 32;
 const TRAILER_LEN: usize = 64;
 /// Entries read at once behind the place that the search found.

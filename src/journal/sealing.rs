@@ -217,7 +217,11 @@ pub fn unseal(keys: &impl Keys, header: &Header, payload: &[u8]) -> Result<Seale
     let (facts, stored) = payload.split_at_checked(header.facts_len as usize).ok_or(SealedError::Facts(CutTlv))?;
     let counter = Facts::decode(facts)?.number_of(Fact::NonceCounter).ok_or(SealedError::NoCounter)?;
     let (ciphertext, tag) = stored.split_last_chunk::<TAG_LEN>().ok_or(SealedError::Tag)?;
-    let keyed = cipher.keyed(&keys.key(header.key_slot)?, PART_KEY, &[]);
+    let slot = keys.key(header.key_slot).map_err(|error| match error {
+        KeyError::Destroyed(slot) => SealedError::Erased(slot),
+        other => SealedError::Key(other),
+    });
+    let keyed = cipher.keyed(&slot?, PART_KEY, &[]);
     let mut packed = ciphertext.to_vec();
     keyed.decrypt(nonce(header.open_salt, counter), &bound(header), &mut packed, *tag).map_err(|_| SealedError::Tag)?;
     let plain = Bytes::from(pack::unpack(codec, packed, raw_len).map_err(SealedError::Unpack)?);
@@ -317,9 +321,12 @@ pub enum SealedError {
     /// The clear part does not say the nonce.
     #[error("facts name no nonce counter")]
     NoCounter,
-    /// Its key is destroyed, damaged or missing.
-    #[error("no key to open it with")]
-    Key(#[from] KeyError),
+    /// Its key was destroyed: it is gone for good, and the record is as whole as before.
+    #[error("erased by policy, 已按规定清除 (key slot {0})")]
+    Erased(u64),
+    /// Its key is damaged or missing.
+    #[error("no key to open it with: {0}")]
+    Key(#[source] KeyError),
     /// Wrong key or changed bytes.
     #[error("authentication tag differs")]
     Tag,
@@ -344,6 +351,8 @@ mod tests {
     use crate::domain::message::{Body, Request};
     use crate::domain::token::Token;
     use crate::journal::entropy::{Entropy, SeededEntropy};
+    use crate::journal::pool_key::PoolKey;
+    use crate::journal::private_file::private_dir;
     use crate::journal::record::{Kind, Stamp, read_frame, stamp};
     use crate::journal::sealed_form::tests::{a_sealed_part, shown};
 
@@ -356,8 +365,10 @@ mod tests {
     fn desk(cipher: Cipher) -> Desk {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
-        let tokens = Arc::new(Tokens::open(&keys, true, &SeededEntropy::new(1)).unwrap());
-        let pool = Arc::new(KeyPool::open(&keys, 16, Arc::new(SeededEntropy::new(2))).unwrap());
+        private_dir(&keys).unwrap();
+        let pool_key = PoolKey::for_tests(1);
+        let tokens = Arc::new(Tokens::open(&keys, true, &pool_key, &SeededEntropy::new(1)).unwrap());
+        let pool = Arc::new(KeyPool::open(&keys, 16, pool_key, Arc::new(SeededEntropy::new(2))).unwrap());
         let clock = Arc::new(HandClock::at(1_700_000_000_000_000_000));
         let sealer = Sealer::new(0xa1b2_c3d4, cipher, 1, Arc::clone(&pool), tokens, clock);
         Desk { pool, sealer, _dir: dir }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub reopen_retry_ms: u64,
     /// How long an intent may wait for room.
     pub room_wait_ms: u64,
+    /// Where the master key is: an absolute path or `credential:NAME`; empty for `keys/master.key`. Read by `keys/master.rs`.
+    pub master_key: String,
 }
 
 /// A segment must hold several of the largest frames.

@@ -19,11 +19,13 @@ use crate::domain::token::Token;
 
 use super::bodies::{Bodies, Side};
 use super::cipher::Cipher;
-use super::composite::{Delivery, OpenIntent, RefusedCall};
+use super::composite::{Delivery, OpenIntent, RefusedCall, erased, erased_slots};
 use super::draft::{Draft, Edit, Part, Sealed};
 use super::entropy::SeededEntropy;
 use super::facts::{Fact, Facts};
 use super::keys::KeyPool;
+use super::master::Master;
+use super::pool_key::{PoolKey, wrap_by};
 use super::record::{Chain, HEADER_LEN, Header, Kind, Stamp, chain_of, flag, payload_digest, read_frame, stamp};
 use super::sealed_form::tests::shown;
 use super::sealing::{Sealer, unseal};
@@ -31,6 +33,10 @@ use super::tokens::Tokens;
 
 /// Set to write the files anew instead of only reading them; see the README beside them.
 const WRITE: &str = "MEDGATE_UPDATE_GOLDEN";
+/// A keys folder as it was before keys were wrapped; never written anew.
+const CLEAR: &str = "keys";
+/// A keys folder as it is written now.
+const WRAPPED: &str = "keys-wrapped";
 const OPEN_SALT: u32 = 0x5a17_0001;
 const AT: i64 = 1_767_225_600_123_456_789;
 const EXCHANGE: ExchangeId = ExchangeId(*b"\x01\x9b\x76\xda\x80\x00\x70\x00\x80\x00exchng");
@@ -57,8 +63,13 @@ struct Desk {
 fn desk() -> Desk {
     let dir = tempfile::tempdir().unwrap();
     let keys = dir.path().join("keys");
-    let tokens = Arc::new(Tokens::open(&keys, true, &SeededEntropy::new(1)).unwrap());
-    let pool = Arc::new(KeyPool::open(&keys, 8, Arc::new(SeededEntropy::new(2))).unwrap());
+    super::private_file::private_dir(&keys).unwrap();
+    let (key, words) = masters();
+    PoolKey::open(&keys, &key, false, &SeededEntropy::new(4)).unwrap();
+    wrap_by(&keys, &key, &[&key, &words], &SeededEntropy::new(5)).unwrap();
+    let pool_key = Arc::new(PoolKey::read(&keys, &key).unwrap().unwrap());
+    let tokens = Arc::new(Tokens::open(&keys, true, &pool_key, &SeededEntropy::new(1)).unwrap());
+    let pool = Arc::new(KeyPool::open(&keys, 8, pool_key, Arc::new(SeededEntropy::new(2))).unwrap());
     let clock = Arc::new(HandClock::at(AT));
     let sealer = |salt, cipher| Sealer::new(salt, cipher, 1, Arc::clone(&pool), Arc::clone(&tokens), clock.clone());
     let (sealer, aes_sealer) = (sealer(OPEN_SALT, Cipher::Sm4Gcm), sealer(OPEN_SALT + 1, Cipher::Aes256Gcm));
@@ -66,6 +77,12 @@ fn desk() -> Desk {
     let entropy = Arc::new(SeededEntropy::new(3));
     let bodies = Bodies::open(&dir.path().join("bodies"), Cipher::Sm4Gcm, Arc::clone(&pool), entropy).unwrap();
     Desk { dir, pool, sealer, aes_sealer, bodies }
+}
+
+/// The two master keys of `keys-wrapped/pool.key`.
+fn masters() -> (Master, Master) {
+    let words = Master::parse("golden horse battery staple").unwrap();
+    (Master::Key([0x6d; 16].into()), words)
 }
 
 impl Desk {
@@ -104,7 +121,7 @@ fn place(kind: Kind, prev_chain: Chain) -> Stamp {
 
 fn write_all(folder: &Path) {
     let desk = desk();
-    fs::create_dir_all(folder.join("keys")).unwrap();
+    fs::create_dir_all(folder.join(WRAPPED)).unwrap();
     fs::create_dir_all(folder.join("bodies")).unwrap();
     let body = desk.write_body();
     let mut chain = [0; 32];
@@ -113,23 +130,34 @@ fn write_all(folder: &Path) {
         chain = stamp(&mut bytes, &place(kind, chain));
         fs::write(folder.join(file_name(kind)), bytes).unwrap();
     }
-    for part in ["keys", "bodies"] {
+    fs::create_dir_all(folder.join("erased")).unwrap();
+    let mut chain = [0; 32];
+    for (number, (name, draft)) in (1..).zip(erased_visit()) {
+        let (_, mut bytes) = desk.frame(draft);
+        let at = Stamp { seq: Seq(number), durable_seq: Seq(number - 1), segment_no: 1, prev_chain: chain };
+        chain = stamp(&mut bytes, &at);
+        fs::write(folder.join("erased").join(name), bytes).unwrap();
+    }
+    for (part, golden) in [("keys", WRAPPED), ("bodies", "bodies")] {
         for entry in fs::read_dir(desk.dir.path().join(part)).unwrap() {
             let from = entry.unwrap().path();
-            fs::write(folder.join(part).join(from.file_name().unwrap()), fs::read(&from).unwrap()).unwrap();
+            fs::write(folder.join(golden).join(from.file_name().unwrap()), fs::read(&from).unwrap()).unwrap();
         }
     }
 }
 
-/// The stored keys, in a folder that only its owner may enter.
-fn stored_pool(dir: &Path) -> KeyPool {
+/// Stored keys, in a folder that only its owner may enter, and what unlocks them.
+fn stored_pool(golden: &str, dir: &Path) -> (KeyPool, Arc<PoolKey>) {
     let keys = dir.join("keys");
     super::private_file::private_dir(&keys).unwrap();
-    for entry in fs::read_dir(FOLDER.join("keys")).unwrap() {
+    for entry in fs::read_dir(FOLDER.join(golden)).unwrap() {
         let from = entry.unwrap().path();
         fs::write(keys.join(from.file_name().unwrap()), fs::read(&from).unwrap()).unwrap();
     }
-    KeyPool::open(&keys, 4, Arc::new(SeededEntropy::new(99))).unwrap()
+    let lost = super::secret_file::is_wrapped(&keys, super::tokens::FILE).unwrap() == Some(true);
+    let pool_key = Arc::new(PoolKey::open(&keys, &masters().0, lost, &SeededEntropy::new(98)).unwrap());
+    let pool = KeyPool::open(&keys, 4, Arc::clone(&pool_key), Arc::new(SeededEntropy::new(99))).unwrap();
+    (pool, pool_key)
 }
 
 fn draft(kind: Kind, body: &BodyFile) -> Draft {
@@ -315,7 +343,7 @@ fn sealed(kind: Kind, body: &BodyFile) -> Option<Sealed> {
 #[test]
 fn every_kind_of_record_is_read_as_it_was_written() {
     let (dir, desk) = (tempfile::tempdir().unwrap(), desk());
-    let pool = stored_pool(dir.path());
+    let (pool, _) = stored_pool(CLEAR, dir.path());
     let body = desk.write_body();
     let mut chain = [0; 32];
     for kind in Kind::ALL {
@@ -400,27 +428,81 @@ fn the_header_stands_at_the_offsets_of_the_design() {
 }
 
 #[test]
-fn the_body_file_and_the_keys_are_read_as_they_were_written() {
-    let (dir, desk) = (tempfile::tempdir().unwrap(), desk());
-    let pool = Arc::new(stored_pool(dir.path()));
+fn the_body_file_and_the_keys_in_both_forms_are_read_as_they_were_written() {
+    let desk = desk();
     let made = desk.write_body();
     let stored = fs::read(FOLDER.join("bodies").join(&made.name)).unwrap();
     assert_eq!(stored, fs::read(desk.dir.path().join("bodies").join(&made.name)).unwrap());
-    let folder = dir.path().join("bodies");
-    let bodies = Bodies::open(&folder, Cipher::Aes256Gcm, Arc::clone(&pool), Arc::new(SeededEntropy::new(9))).unwrap();
-    fs::write(folder.join(&made.name), stored).unwrap();
-    let read = block_on(async {
-        let mut reader = bodies.read(&made).await.unwrap();
-        let mut out = Vec::new();
-        while let Some(bytes) = reader.next().await {
-            out.extend_from_slice(&bytes.unwrap());
+    for golden in [CLEAR, WRAPPED] {
+        let dir = tempfile::tempdir().unwrap();
+        let (pool, pool_key) = stored_pool(golden, dir.path());
+        let (pool, folder) = (Arc::new(pool), dir.path().join("bodies"));
+        let entropy = Arc::new(SeededEntropy::new(9));
+        let bodies = Bodies::open(&folder, Cipher::Aes256Gcm, Arc::clone(&pool), entropy).unwrap();
+        fs::write(folder.join(&made.name), &stored).unwrap();
+        let read = block_on(async {
+            let mut reader = bodies.read(&made).await.unwrap();
+            let mut out = Vec::new();
+            while let Some(bytes) = reader.next().await {
+                out.extend_from_slice(&bytes.unwrap());
+            }
+            out
+        });
+        assert_eq!(read, body(), "{golden}");
+        for slot in 1..=8 {
+            assert!(pool.key(slot).unwrap().same_as(&desk.pool.key(slot).unwrap()), "{golden}: slot {slot}");
         }
-        out
-    });
-    assert_eq!(read, body());
-    for slot in 1..=8 {
-        assert!(pool.key(slot).unwrap().same_as(&desk.pool.key(slot).unwrap()), "slot {slot}");
+        let tokens = Tokens::open(&dir.path().join("keys"), false, &pool_key, &SeededEntropy::new(99)).unwrap();
+        assert_eq!(hex::encode(tokens.of("msgid", "H1").0), "84846bf97155b00cfaa7f419d91ac035", "{golden}");
     }
-    let tokens = Tokens::open(&dir.path().join("keys"), false, &SeededEntropy::new(99)).unwrap();
-    assert_eq!(hex::encode(tokens.of("msgid", "H1").0), "84846bf97155b00cfaa7f419d91ac035");
+}
+
+/// The records of an erased visit: what was meant, and that it is done.
+fn erased_visit() -> [(&'static str, Draft); 2] {
+    let (mut act, mut erasure) = (Draft::new(Kind::OperatorAct), Draft::new(Kind::Erasure));
+    for draft in [&mut act, &mut erasure] {
+        draft.header.origin = Origin::Operator as u8;
+        draft.facts.text(Fact::Who, "command uid-0.officer-1");
+        draft.facts.text(Fact::Reason, "request of the patient");
+    }
+    act.facts.text(Fact::Name, "erase visit 4401062026010100001");
+    act.facts.text(Fact::Before, "2 exchanges, 2 key slots");
+    act.facts.text(Fact::After, "their keys are destroyed");
+    erasure.header.visit_token = Token([0x13; 16]);
+    erasure.facts.text(Fact::MdtrtId, "4401062026010100001");
+    erasure.facts.number(Fact::Count, 2);
+    erasure.facts.bytes(Fact::Slots, [1u64.to_le_bytes(), 7u64.to_le_bytes()].concat());
+    erasure.facts.bytes(Fact::Erased, EXCHANGE.0);
+    erasure.facts.bytes(Fact::Erased, [0xbb; 16]);
+    [("1-act.record", act), ("2-erasure.record", erasure)]
+}
+
+#[test]
+fn the_records_of_an_erased_visit_are_read_as_they_were_written() {
+    let desk = desk();
+    let mut chain = [0; 32];
+    for (number, (name, draft)) in (1..).zip(erased_visit()) {
+        let (_, mut bytes) = desk.frame(draft);
+        let at = Stamp { seq: Seq(number), durable_seq: Seq(number - 1), segment_no: 1, prev_chain: chain };
+        chain = stamp(&mut bytes, &at);
+        assert_eq!(fs::read(FOLDER.join("erased").join(name)).unwrap(), bytes, "{name}");
+    }
+    let stored = fs::read(FOLDER.join("erased/2-erasure.record")).unwrap();
+    let (header, payload) = read_frame(&stored).unwrap();
+    let facts = Facts::decode(&payload[..header.facts_len as usize]).unwrap();
+    assert_eq!(erased_slots(&facts).collect::<Vec<_>>(), [1, 7]);
+    assert_eq!(erased(&facts).collect::<Vec<_>>(), [EXCHANGE, ExchangeId([0xbb; 16])]);
+    assert_eq!(facts.text_of(Fact::MdtrtId), Some("4401062026010100001"));
+}
+
+#[test]
+fn the_wrapped_keys_are_written_as_they_were_and_open_by_the_key_and_by_the_words() {
+    let (desk, (key, words)) = (desk(), masters());
+    for entry in fs::read_dir(FOLDER.join(WRAPPED)).unwrap() {
+        let golden = entry.unwrap().path();
+        let made = desk.dir.path().join("keys").join(golden.file_name().unwrap());
+        assert_eq!(fs::read(&golden).unwrap(), fs::read(made).unwrap(), "{}", golden.display());
+    }
+    let number = |master| PoolKey::read(&FOLDER.join(WRAPPED), master).unwrap().unwrap().number;
+    assert_eq!(number(&key), number(&words));
 }

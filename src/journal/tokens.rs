@@ -1,7 +1,5 @@
 //! Tokens under the index secret: what stands outside the sealed part for a person, a key, a number to be found again.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,16 +9,18 @@ use zeroize::Zeroizing;
 use crate::domain::token::Token;
 
 use super::entropy::Entropy;
-use super::private_file;
+use super::pool_key::PoolKey;
+use super::secret_file;
+
+pub use super::secret_file::SecretError;
 
 /// Domain of 发送方报文ID: `Tokens::of(MSGID, msgid)`.
 pub const MSGID: &str = "msgid";
+/// Domain of 就诊ID where the key slots of a visit are looked for, whatever institution called.
+pub const VISIT_SLOTS: &str = "visit slots";
 
 /// Name of the file inside the keys folder.
-const FILE: &str = "index.secret";
-/// magic 4 ‖ version 1 ‖ zero 3 ‖ secret 32 ‖ crc32c of all before, 4.
-const FILE_LEN: usize = 44;
-const MAGIC: [u8; 8] = *b"MGS1\x01\0\0\0";
+pub const FILE: &str = "index.secret";
 const SECRET_LEN: usize = 32;
 
 /// Makes tokens: HMAC-SM3 under the index secret, cut to 16 bytes. Cheap; shared by reference.
@@ -30,28 +30,47 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Reads the secret of the keys folder; at the first start makes it.
+    /// Reads the secret of the keys folder; at the first start makes it. One that stands in the clear, as it did before keys
+    /// were wrapped, is wrapped.
     ///
     /// `first_start` says that the journal holds no record yet. Later a missing secret must stop the start: with a new one no
     /// earlier business key would be found again, and a repeat would be performed twice.
     ///
     /// # Errors
     /// When the secret is missing after the first start, or damaged, or cannot be read or made.
-    pub fn open(keys: &Path, first_start: bool, entropy: &dyn Entropy) -> Result<Tokens, SecretError> {
-        private_file::private_dir(keys)?;
-        let bytes = match fs::read(keys.join(FILE)) {
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound && first_start => make(keys, entropy)?,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Err(SecretError::Missing),
-            Err(cause) => return Err(cause.into()),
-        };
-        let (body, crc) = bytes.split_last_chunk::<4>().ok_or(SecretError::Damaged)?;
-        let secret =
-            body.strip_prefix(&MAGIC).filter(|secret| secret.len() == SECRET_LEN).ok_or(SecretError::Damaged)?;
-        if crc32c::crc32c(body) != u32::from_le_bytes(*crc) {
-            return Err(SecretError::Damaged);
+    pub fn open(keys: &Path, first_start: bool, pool: &PoolKey, entropy: &dyn Entropy) -> Result<Tokens, SecretError> {
+        let io = |source| SecretError::Io { name: FILE, source };
+        let kept = secret_file::read(keys, FILE, Some(pool))?;
+        if let Some(kept) = &kept {
+            let tokens = Tokens::of_secret(&kept.secret)?;
+            if kept.clear {
+                secret_file::place(keys, FILE, &kept.secret, pool, entropy).map_err(io)?;
+            }
+            return Ok(tokens);
         }
-        Ok(Tokens { keyed: Hmac::new_from_slice(secret).expect("HMAC takes a key of any length") })
+        if !first_start {
+            return Err(SecretError::Missing { name: FILE });
+        }
+        let mut secret = Zeroizing::new([0; SECRET_LEN]);
+        entropy.fill(secret.as_mut_slice()).map_err(io)?;
+        secret_file::place(keys, FILE, secret.as_slice(), pool, entropy).map_err(io)?;
+        Tokens::of_secret(secret.as_slice())
+    }
+
+    /// Reads the secret and changes nothing; for tools. `pool` is none for a folder that was written before keys were wrapped.
+    ///
+    /// # Errors
+    /// When it is missing, damaged or cannot be read.
+    pub fn read(keys: &Path, pool: Option<&PoolKey>) -> Result<Tokens, SecretError> {
+        let kept = secret_file::read(keys, FILE, pool)?.ok_or(SecretError::Missing { name: FILE })?;
+        Tokens::of_secret(&kept.secret)
+    }
+
+    fn of_secret(secret: &[u8]) -> Result<Tokens, SecretError> {
+        match secret.len() {
+            SECRET_LEN => Ok(Tokens { keyed: Hmac::new_from_slice(secret).expect("HMAC takes a key of any length") }),
+            _ => Err(SecretError::Damaged { name: FILE }),
+        }
     }
 
     /// The token of `text` in `domain`; equal texts of different domains have different tokens.
@@ -72,63 +91,47 @@ impl Tokens {
     }
 }
 
-fn make(keys: &Path, entropy: &dyn Entropy) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_LEN));
-    bytes.extend_from_slice(&MAGIC);
-    bytes.resize(MAGIC.len() + SECRET_LEN, 0);
-    entropy.fill(&mut bytes[MAGIC.len()..])?;
-    let crc = crc32c::crc32c(&bytes);
-    bytes.extend_from_slice(&crc.to_le_bytes());
-    private_file::place(keys, FILE, &bytes)?;
-    Ok(bytes)
-}
-
-/// Why there are no tokens.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// The journal has records, but the secret that finds them is gone.
-    #[error("index.secret is missing beside a journal that has records; restore the keys folder from its backup")]
-    Missing,
-    /// The file is not what was written.
-    #[error("index.secret is damaged; restore the keys folder from its backup")]
-    Damaged,
-    /// The folder or file cannot be used.
-    #[error("index.secret cannot be read or made")]
-    Io(#[from] io::Error),
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::journal::entropy::{SeededEntropy, SystemEntropy};
+    use crate::journal::private_file;
 
     #[test]
     fn tokens_outlive_a_restart_and_tell_domains_apart() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = dir.path().join("keys");
-        assert!(matches!(Tokens::open(&keys, false, &SystemEntropy), Err(SecretError::Missing)));
-        let first = Tokens::open(&keys, true, &SystemEntropy).unwrap();
-        let again = Tokens::open(&keys, false, &SystemEntropy).unwrap();
+        let (keys, pool) = (dir.path(), PoolKey::for_tests(1));
+        assert!(matches!(Tokens::open(keys, false, &pool, &SystemEntropy), Err(SecretError::Missing { .. })));
+        let first = Tokens::open(keys, true, &pool, &SystemEntropy).unwrap();
+        let again = Tokens::open(keys, false, &pool, &SystemEntropy).unwrap();
         assert_eq!(first.of("msgid", "H1"), again.of("msgid", "H1"));
         assert_eq!(first.identity(), again.identity());
+        assert_eq!(first.identity(), Tokens::read(keys, Some(&pool)).unwrap().identity());
         assert_ne!(first.of("msgid", "H1"), first.of("person", "H1"));
         assert_ne!(first.of("a", "bc"), first.of("ab", "c"));
     }
 
+    /// The file as it was before keys were wrapped.
+    fn clear(secret: &[u8; 32]) -> Vec<u8> {
+        let mut bytes = [b"MGS1\x01\0\0\0".as_slice(), secret].concat();
+        let crc = crc32c::crc32c(&bytes);
+        bytes.extend_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
     #[test]
-    fn a_damaged_secret_is_never_used() {
+    fn a_secret_in_the_clear_is_read_and_wrapped_by_the_next_start() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = dir.path().join("keys");
-        Tokens::open(&keys, true, &SeededEntropy::new(1)).map(drop).unwrap();
-        let good = fs::read(keys.join(FILE)).unwrap();
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 0x10;
-            fs::write(keys.join(FILE), &bad).unwrap();
-            assert!(matches!(Tokens::open(&keys, true, &SystemEntropy), Err(SecretError::Damaged)), "byte {at}");
-        }
-        fs::write(keys.join(FILE), &good[..20]).unwrap();
-        assert!(matches!(Tokens::open(&keys, true, &SystemEntropy), Err(SecretError::Damaged)));
+        let (keys, pool) = (dir.path(), PoolKey::for_tests(1));
+        private_file::place(keys, FILE, &clear(&[5; 32])).unwrap();
+        let before = Tokens::read(keys, None).unwrap().identity();
+        assert_eq!(secret_file::is_wrapped(keys, FILE).unwrap(), Some(false), "a tool changes nothing");
+        assert_eq!(Tokens::open(keys, false, &pool, &SystemEntropy).unwrap().identity(), before);
+        assert_eq!(secret_file::is_wrapped(keys, FILE).unwrap(), Some(true));
+        assert!(!fs::read(keys.join(FILE)).unwrap().windows(4).any(|window| window == [5; 4]));
+        assert_eq!(Tokens::open(keys, false, &pool, &SystemEntropy).unwrap().identity(), before);
     }
 
     #[test]
@@ -136,12 +139,12 @@ mod tests {
         // HMAC by its definition, from the digest alone.
         use sm3::Digest;
         let dir = tempfile::tempdir().unwrap();
-        let keys = dir.path().join("keys");
-        let tokens = Tokens::open(&keys, true, &SeededEntropy::new(7)).unwrap();
-        let file = fs::read(keys.join(FILE)).unwrap();
+        let (keys, pool) = (dir.path(), PoolKey::for_tests(1));
+        let tokens = Tokens::open(keys, true, &pool, &SeededEntropy::new(7)).unwrap();
+        let secret = secret_file::read(keys, FILE, Some(&pool)).unwrap().unwrap().secret;
         let pad = |with: u8| {
             let mut block = [with; 64];
-            block.iter_mut().zip(&file[8..40]).for_each(|(byte, secret)| *byte ^= secret);
+            block.iter_mut().zip(&secret[..]).for_each(|(byte, secret)| *byte ^= secret);
             block
         };
         let inner = Sm3::digest([&pad(0x36)[..], b"msgid\0H1"].concat());

@@ -1,10 +1,12 @@
 //! The whole journal checked without a key: order of segments, headers, chain, checksums, digests, zero padding.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use crate::domain::exchange::Seq;
+use crate::domain::exchange::{ExchangeId, Seq};
 
+use super::composite::{erased, erased_slots};
 use super::disk::{Disk, DiskFile, RealDisk};
 use super::facts::{Fact, Facts};
 use super::record::{HEADER_LEN, Header, Kind, Malformed, payload_digest};
@@ -21,6 +23,10 @@ pub struct Report {
     pub records: u64,
     /// The last of them.
     pub last_seq: Seq,
+    /// Key slots that Erasure records say were destroyed: what they sealed is gone by policy, and their records are whole.
+    pub erased_slots: BTreeSet<u64>,
+    /// Exchanges that they say were erased.
+    pub erased_exchanges: BTreeSet<ExchangeId>,
     /// The first thing that is wrong; nothing behind it was checked.
     pub bad: Option<Bad>,
     /// How the last segment ends.
@@ -97,7 +103,15 @@ pub fn verify_disk<D: Disk>(disk: &D) -> io::Result<Report> {
 pub fn verify_watched<D: Disk>(disk: &D, watch: &mut dyn Watch) -> io::Result<Report> {
     let mut check = Check {
         watch,
-        report: Report { segments: 0, records: 0, last_seq: Seq::NONE, bad: None, end: End::Empty },
+        report: Report {
+            segments: 0,
+            records: 0,
+            last_seq: Seq::NONE,
+            erased_slots: BTreeSet::new(),
+            erased_exchanges: BTreeSet::new(),
+            bad: None,
+            end: End::Empty,
+        },
         link: None,
         before: None,
         end: 0,
@@ -199,6 +213,9 @@ impl Check<'_> {
                         self.bad(number, at, why);
                         return Ok(Stop { why: None, closed });
                     }
+                    if header.known_kind() == Some(Kind::Erasure) {
+                        self.erased(&header, frame);
+                    }
                     closed = header.known_kind() == Some(Kind::SegmentClose);
                     self.link = Some(link);
                     self.end = at + frame.len() as u64;
@@ -241,6 +258,12 @@ impl Check<'_> {
             self.bad(number, until, "a sealed file is longer than its records");
         }
         Ok(())
+    }
+
+    fn erased(&mut self, header: &Header, frame: &[u8]) {
+        let Ok(facts) = Facts::decode(&frame[HEADER_LEN..HEADER_LEN + header.facts_len as usize]) else { return };
+        self.report.erased_slots.extend(erased_slots(&facts));
+        self.report.erased_exchanges.extend(erased(&facts));
     }
 
     fn bad(&mut self, number: u32, offset: u64, why: impl Into<String>) {

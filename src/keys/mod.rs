@@ -3,6 +3,7 @@
 //! What is secret is wiped when dropped, and stands in no error and no log.
 
 pub mod load; // From an identity's settings to what it signs with.
+pub mod master; // The master key of the journal's keys: read, made, put in the place of another.
 pub mod settings; // `[identity.*]`.
 pub mod source; // Where one secret comes from: a file or a systemd credential.
 pub mod store; // Key files written: new, imported, rotated.

@@ -73,7 +73,11 @@ pub fn rotate(path: &Path, passphrase: &Zeroizing<String>, date: &str) -> Result
     Ok((new.public(), old))
 }
 
-fn place(path: &Path, text: &str) -> Result<(), Trouble> {
+/// Writes a file for its owner only, whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn place(path: &Path, text: &str) -> Result<(), Trouble> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path
         .file_name()

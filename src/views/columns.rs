@@ -110,6 +110,7 @@ pub const COLUMNS: &[Column] = {
         column("amounts", Json, No, Folded, "amounts in yuan by field name, the answer's before the request's, 金额"),
         column("dimensions", Json, No, Folded, "insurance type, clearing dimensions"),
         column("findings", Json, No, Intent(findings), "broken rules: rule and place"),
+        column("erased_at", Moment, No, Folded, "when request and answers were erased by policy, 清除时间"),
         column("outcome_seq", Number, No, Folded, "record number of the outcome that counts"),
         column("last_seq", Number, No, Folded, "the last record about it"),
     ]

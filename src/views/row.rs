@@ -26,6 +26,7 @@ pub(super) struct Places {
     msgid: usize,
     repeats: usize,
     dimensions: usize,
+    erased_at: usize,
     outcome_seq: usize,
     last_seq: usize,
 }
@@ -44,6 +45,7 @@ pub(super) static PLACES: LazyLock<Places> = LazyLock::new(|| {
         msgid: place("msgid"),
         repeats: place("repeats"),
         dimensions: place("dimensions"),
+        erased_at: place("erased_at"),
         outcome_seq: place("outcome_seq"),
         last_seq: place("last_seq"),
     }
@@ -129,6 +131,12 @@ impl Row {
         if let Some(alias) = note.facts.text_of(Fact::Alias) {
             self.marks.push((PLACES.msgid, Value::Text(alias.to_owned())));
         }
+    }
+
+    /// Its key slot was destroyed by policy.
+    pub(super) fn erased(&mut self, erasure: &Record) {
+        self.touched(erasure);
+        self.cells[PLACES.erased_at] = Value::Integer(erasure.header.at_unix_ns);
     }
 
     /// The record is about this exchange.

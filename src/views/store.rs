@@ -14,7 +14,7 @@ use rusqlite::{ErrorCode, Transaction, params};
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::token::Token;
 use crate::journal::Record;
-use crate::journal::composite::{Delivery, RefusedCall};
+use crate::journal::composite::{Delivery, RefusedCall, erased};
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 
@@ -182,6 +182,11 @@ impl Store {
                     let key = (day_at(call.at_unix_ns), call.infno, call.class as u8, call.rule);
                     let count = |change: &mut Change| *change.refusals.entry(key).or_default() += call.count;
                     self.change(record, Month::at(call.at_unix_ns), count)?;
+                }
+            }
+            Some(Kind::Erasure) => {
+                for id in erased(&record.facts) {
+                    self.fold(record, id, |row| row.erased(record))?;
                 }
             }
             Some(Kind::OperatorAct) if id != ExchangeId::NONE => {

@@ -13,6 +13,7 @@ use crate::domain::token::Token;
 use crate::journal::composite::{Delivery, RefusedCall};
 use crate::journal::entropy::SeededEntropy;
 use crate::journal::facts::{Fact, Facts};
+use crate::journal::pool_key::PoolKey;
 use crate::journal::record::{Header, Kind};
 use crate::journal::tokens::Tokens;
 use crate::journal::{Place, Record};
@@ -116,7 +117,7 @@ struct Ready {
 
 fn ready(exchanges: u64) -> Ready {
     let dir = tempfile::tempdir().unwrap();
-    let tokens = Tokens::open(&dir.path().join("keys"), true, &SeededEntropy::new(3)).unwrap();
+    let tokens = Tokens::open(dir.path(), true, &PoolKey::for_tests(1), &SeededEntropy::new(3)).unwrap();
     let records = journal(&tokens, exchanges);
     Ready { dir, tokens, records }
 }

@@ -13,6 +13,7 @@ use medgate::journal::Record;
 use medgate::journal::body_file::{BodyHeader, HEADER_BYTES, STORED_FRAME_BYTES};
 use medgate::journal::facts::Fact;
 use medgate::journal::key_folder::{KeyFolder, Keys};
+use medgate::journal::master::Master;
 use medgate::journal::record::{Kind, flag};
 use medgate::journal::sealing::unseal;
 use medgate::journal::segment::{self, SEGMENT_HEADER_LEN, read_header};
@@ -97,7 +98,7 @@ impl Evidence {
     pub fn of(data: &Path) -> Evidence {
         Evidence {
             data: data.to_owned(),
-            keys: KeyFolder::at(&data.join("keys")),
+            keys: KeyFolder::at(&data.join("keys"), Master::Beside),
             segment_no: 1,
             at: SEGMENT_HEADER_LEN as u64,
             intents: BTreeMap::new(),

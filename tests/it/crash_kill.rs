@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use medgate::domain::outcome::{Cause, Outcome};
+use medgate::journal::master::Master;
 use medgate::journal::verify::{End, verify};
 use medgate::journal::{Journal, Settings};
 use medgate::sandbox::Sandbox;
@@ -251,7 +252,7 @@ impl Chapter {
         let settings: Settings = toml::from_str(JOURNAL).unwrap();
         let clock = std::sync::Arc::new(medgate::domain::clock::SystemClock::start());
         let data = self.data.path().to_owned();
-        let (journal, opening) = Journal::open(&settings, &data, clock).unwrap();
+        let (journal, opening) = Journal::open(&settings, &data, &Master::Beside, clock).unwrap();
         assert_eq!((opening.orphans.len(), opening.cuts.len()), (0, 0));
         let mut records = journal.records(medgate::domain::exchange::Seq(1));
         let mut count = 0;
@@ -284,7 +285,7 @@ impl Chapter {
 }
 
 const JOURNAL: &str = "segment_bytes = 16777216\ncipher = \"sm4-gcm\"\ncompression_level = 1\nmemory_bytes_max = 67108864\n\
-    mark_idle_ms = 20\nspare_retry_ms = 1000\nreopen_retry_ms = 1000\nroom_wait_ms = 5000\n";
+    mark_idle_ms = 20\nspare_retry_ms = 1000\nreopen_retry_ms = 1000\nroom_wait_ms = 5000\nmaster_key = \"\"\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_intent_is_settled_or_listed_open() {

@@ -27,7 +27,8 @@ mod gateway_bytes_drawn; // Which messages those are.
 mod gateway_once; // One send per exchange, counted by the platform.
 mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
 
-mod seal; // Checkpoints as a running gateway leaves them.
+mod master_key;
+mod seal; // Checkpoints as a running gateway leaves them. // What opens the journal's keys.
 
 mod program_day; // A day through the program: its metrics, and nobody's data anywhere.
 mod program_large; // Answers of 100 MB and the program's memory.
@@ -42,6 +43,8 @@ mod provinces_refused; // What a province's platform refuses.
 
 mod reload; // Settings and profile read anew while calls run.
 mod rig; // A whole gateway in this process.
+
+mod visit_erased; // Keys destroyed, everything else whole.
 
 mod money_generations; // What frees a key.
 mod money_his; // A cashier's envelopes.

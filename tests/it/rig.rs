@@ -13,6 +13,7 @@ use medgate::domain::clock::{Clock, SystemClock};
 use medgate::journal::Record;
 use medgate::journal::draft::{Edit, Part, Sealed};
 use medgate::journal::key_folder::KeyFolder;
+use medgate::journal::master::Master;
 use medgate::journal::record::Kind;
 use medgate::journal::sealing::unseal;
 use medgate::journal::segment::{self, SEGMENT_HEADER_LEN};
@@ -181,7 +182,7 @@ impl TestGateway {
 
     /// What a record keeps under its key.
     pub fn unseal(&self, record: &Record) -> Sealed {
-        unseal(&KeyFolder::at(&self.data().join("keys")), &record.header, &record.payload).unwrap()
+        unseal(&KeyFolder::at(&self.data().join("keys"), Master::Beside), &record.header, &record.payload).unwrap()
     }
 
     /// Waits until the journal holds what `is_there` looks for.

@@ -26,6 +26,7 @@ fn settings() -> Settings {
         spare_retry_ms: 100,
         reopen_retry_ms: 100,
         room_wait_ms: 30_000,
+        master_key: String::new(),
     }
 }
 

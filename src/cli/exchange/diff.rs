@@ -36,7 +36,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Ok(data) => data,
         Err(exit) => return Ok(exit),
     };
-    let compared = Books::at(&data).and_then(|books| {
+    let compared = Books::at(&data, args.place.master()).and_then(|books| {
         let fields = |id| Ok::<_, String>(fields(&books.shown(id, true)?, &books.shown(id, false)?));
         Ok((fields(args.first)?, fields(args.second)?))
     });

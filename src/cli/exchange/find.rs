@@ -10,8 +10,8 @@ use super::failed;
 use crate::cli::exit::Exit;
 use crate::cli::journal::folder::Folder;
 use crate::cli::journal::{Place, unreadable};
-use crate::journal::entropy::SystemEntropy;
-use crate::journal::tokens::Tokens;
+use crate::journal::KEYS;
+use crate::journal::key_folder::KeyFolder;
 use crate::views;
 use crate::views::query::{Page, Wanted};
 use crate::views::read::{ReadTrouble, Views, json_of};
@@ -57,7 +57,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
     if let Err(why) = Folder::open(&data) {
         return unreadable(&data.display(), &why, err);
     }
-    match find(&data, &args.asked) {
+    match find(&data, &args.asked, &args.place) {
         Ok((page, position)) => {
             if page.rows.is_empty() && !args.json {
                 writeln!(err, "nothing found. 没有找到")?;
@@ -72,10 +72,12 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
     }
 }
 
-fn find(data: &Path, asked: &Asked) -> Result<(Page, u64), ReadTrouble> {
+fn find(data: &Path, asked: &Asked, place: &Place) -> Result<(Page, u64), ReadTrouble> {
     let views = Views::at(&data.join(views::FOLDER));
     let names_person = asked.0.iter().any(|(name, _)| name == "person");
-    let tokens = names_person.then(|| Tokens::open(&data.join("keys"), false, &SystemEntropy).ok()).flatten();
+    let keys =
+        names_person.then(|| place.master().ok()).flatten().map(|master| KeyFolder::at(&data.join(KEYS), master));
+    let tokens = keys.and_then(|keys| keys.tokens().ok());
     let pairs = asked.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let wanted = Wanted::read(pairs, &views, tokens.as_ref())?;
     let position = views.position()?.ok_or(ReadTrouble::None)?;

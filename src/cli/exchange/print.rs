@@ -14,6 +14,7 @@ const SUMMARY: &[&str] = &[
     "outcome",
     "cause",
     "delivered",
+    "erased_at",
     "msgid",
     "mdtrt_id",
     "setl_id",
@@ -25,6 +26,10 @@ const SUMMARY: &[&str] = &[
 const UNKNOWN: &str = "outcome unknown: the platform may have done it. Do not charge again and do not turn it into self-pay; have the insurance\n\
     office ask the platform (3202 by msgid; 5203 where a setl_id is known). A repeat hears the same until the outcome is proven.\n\
     结果未知：平台可能已经办成。勿重收、勿转自费，请医保办向平台核实（3202 按报文ID，已知结算ID时用 5203）。查明之前，重发得到的仍是这个回答。";
+
+/// What is left of it.
+const ERASED: &str = "erased by policy: request and answers are gone for good; its records stand as they were written, and verify.\n\
+    已按规定清除：请求与应答报文不可恢复，账本记录完整，可校验。";
 
 pub(super) fn exchange(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     writeln!(out, "exchange {}", shown.id)?;
@@ -56,6 +61,9 @@ pub(super) fn exchange(out: &mut dyn Write, shown: &Shown) -> io::Result<()> {
     }
     for edit in &shown.edits {
         writeln!(out, "  changed by the gateway: {edit}")?;
+    }
+    if shown.erased {
+        writeln!(out, "\n{ERASED}")?;
     }
     for unopened in &shown.unopened {
         writeln!(out, "  could not be opened: {unopened}")?;

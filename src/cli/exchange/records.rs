@@ -1,33 +1,32 @@
 //! The records of one exchange, read from the journal's folder; where to look comes from the views when there are any.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::journal::CURE;
 use crate::cli::journal::folder::Folder;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
-use crate::journal::Record;
-use crate::journal::body_front::body_front;
-use crate::journal::composite::Delivery;
+use crate::journal::composite::{Delivery, erased};
 use crate::journal::draft::Sealed;
+use crate::journal::master::Master;
 use crate::journal::record::Kind;
+use crate::journal::{Record, Unopened};
 use crate::views;
 use crate::views::read::{Views, json_of};
 use crate::views::shown::{self, Opener, PREVIEW_BYTES, STEPS_MAX, Shown};
 
 /// A data folder with its journal and views.
 pub(super) struct Books {
-    data: PathBuf,
     folder: Folder,
     views: Views,
 }
 
 impl Books {
-    pub(super) fn at(data: &Path) -> Result<Books, String> {
+    pub(super) fn at(data: &Path, master: Result<Master, String>) -> Result<Books, String> {
         let folder = Folder::open(data)
             .map_err(|why| format!("the journal in {} cannot be read: {why}\n    {CURE}", data.display()))?;
-        Ok(Books { data: data.to_owned(), folder, views: Views::at(&data.join(views::FOLDER)) })
+        Ok(Books { folder: folder.with(master), views: Views::at(&data.join(views::FOLDER)) })
     }
 
     /// Everything that is shown of an exchange.
@@ -66,18 +65,19 @@ fn is_about(record: &Record, id: ExchangeId) -> bool {
     let handed_over = || Delivery::all(&record.facts).any(|delivery| delivery.exchange_id == id);
     match header.known_kind() {
         Some(Kind::Deliveries) => handed_over(),
+        Some(Kind::Erasure) => erased(&record.facts).any(|erased| erased == id),
         Some(Kind::Note) => header.exchange_id == id || header.parent_id == id,
         _ => header.exchange_id == id,
     }
 }
 
 impl Opener for Books {
-    fn unseal(&self, record: &Record) -> Result<Sealed, String> {
+    fn unseal(&self, record: &Record) -> Result<Sealed, Unopened> {
         self.folder.unseal(record)
     }
 
-    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, String> {
-        let mut front = body_front(&self.data, body, PREVIEW_BYTES).map_err(|error| error.to_string())?;
+    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, Unopened> {
+        let mut front = self.folder.front(body, PREVIEW_BYTES)?;
         front.truncate(PREVIEW_BYTES);
         Ok(front)
     }

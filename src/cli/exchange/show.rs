@@ -40,16 +40,17 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Ok(data) => data,
         Err(exit) => return Ok(exit),
     };
+    let master = args.place.master();
     if args.reveal.reveal {
         // What is not there is not looked at.
-        if let Err(why) = Books::at(&data).and_then(|books| books.shown(args.id, false)) {
+        if let Err(why) = Books::at(&data, master.clone()).and_then(|books| books.shown(args.id, false)) {
             return failed(&why, err);
         }
         if let Err(exit) = args.place.announce(args.id, err)? {
             return Ok(exit);
         }
     }
-    match Books::at(&data).and_then(|books| books.shown(args.id, args.reveal.reveal)) {
+    match Books::at(&data, master).and_then(|books| books.shown(args.id, args.reveal.reveal)) {
         Ok(shown) if args.json => writeln!(out, "{}", serde_json::json!(shown)).map(|()| Exit::Done),
         Ok(shown) => print::exchange(out, &shown).map(|()| Exit::Done),
         Err(why) => failed(&why, err),

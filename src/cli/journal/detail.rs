@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use crate::domain::message::{Body, HeaderLines, Reply, Request};
-use crate::journal::Record;
 use crate::journal::draft::Sealed;
 use crate::journal::record::flag;
+use crate::journal::{Record, Unopened};
 
 use super::facts;
 use super::folder::Folder;
@@ -30,6 +30,7 @@ pub(super) fn print(out: &mut dyn Write, row: &Row, record: &Record, reveal: Opt
             )?;
         }
         Some(Ok(sealed)) => print_sealed(out, &sealed)?,
+        Some(Err(erased @ Unopened::Erased(_))) => writeln!(out, "    sealed part: {erased}")?,
         Some(Err(why)) => writeln!(out, "    sealed part: cannot be opened: {why}")?,
     }
     writeln!(out)
@@ -95,7 +96,7 @@ mod tests {
 
     fn printed(reveal: bool) -> String {
         let sample = sample::journal();
-        let folder = Folder::open(sample.path()).unwrap();
+        let folder = Folder::open(sample.path()).unwrap().with(Ok(crate::journal::master::Master::Beside));
         let mut out = Vec::new();
         let mut visit = |record: Record| {
             print(&mut out, &Row::of(&record), &record, reveal.then_some(&folder)).unwrap();

@@ -1,5 +1,6 @@
 //! How each fact is written for people.
 
+use crate::domain::exchange::ExchangeId;
 use crate::domain::moment::china_time;
 use crate::domain::outcome::Told;
 use crate::journal::facts::{Fact, Facts};
@@ -15,6 +16,8 @@ enum Form {
     Number,
     Moment,
     Bytes,
+    /// Id of an exchange.
+    Exchange,
     Told,
 }
 
@@ -35,6 +38,8 @@ const FORMS: &[(Fact, Form)] = {
         (Fact::LinkedSlot, Number), (Fact::Disagreement, Named), (Fact::MedinsSetlId, Text), (Fact::Who, Text),
         (Fact::EvidenceSeq, Number), (Fact::ChrgBchno, Text), (Fact::LikeKey, Bytes), (Fact::StoredBody, Bytes),
         (Fact::TrimmedTo, Number),
+        (Fact::EvidenceSeq, Number), (Fact::ChrgBchno, Text), (Fact::LikeKey, Bytes), (Fact::Before, Text),
+        (Fact::After, Text), (Fact::Erased, Exchange),
     ]
 };
 
@@ -60,6 +65,7 @@ fn value(form: Form, bytes: &[u8]) -> String {
         Form::Number => number(bytes).map_or_else(|| hex::encode(bytes), |number| number.to_string()),
         Form::Moment => number(bytes).map_or_else(|| hex::encode(bytes), |at| china_time(at.cast_signed())),
         Form::Bytes => hex::encode(bytes),
+        Form::Exchange => bytes.try_into().map_or_else(|_| hex::encode(bytes), |id| ExchangeId(id).to_string()),
         Form::Told => bytes.first().and_then(|code| Told::from_code(*code)).map_or("-", Told::word).to_owned(),
     }
 }

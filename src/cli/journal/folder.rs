@@ -6,12 +6,16 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::domain::exchange::{ExchangeId, Seq};
+use crate::domain::message::BodyFile;
 use crate::journal::Record;
+use crate::journal::body_front::body_front;
 use crate::journal::draft::Sealed;
 use crate::journal::key_folder::KeyFolder;
+use crate::journal::master::Master;
 use crate::journal::sealing::unseal;
 use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, read_header};
 use crate::journal::walk::{Step, Walk};
+use crate::journal::{KEYS, Unopened};
 
 /// An exchange may be journaled a little before or after the moment in its id: two clocks, one set by hand.
 const CLOCK_SLACK_NS: i64 = 3_600_000_000_000;
@@ -19,15 +23,23 @@ const CLOCK_SLACK_NS: i64 = 3_600_000_000_000;
 /// The journal of a data folder.
 pub(in crate::cli) struct Folder {
     data: PathBuf,
+    keys: Result<KeyFolder, String>,
     segments: Vec<SegmentHeader>,
 }
 
 impl Folder {
     /// Looks which segments there are.
     pub(in crate::cli) fn open(data: &Path) -> Result<Folder, String> {
-        let mut folder = Folder { data: data.to_owned(), segments: Vec::new() };
+        let mut folder =
+            Folder { data: data.to_owned(), keys: Err("its keys were not asked for".to_owned()), segments: Vec::new() };
         folder.look_again()?;
         if folder.segments.is_empty() { Err("there is no journal in this folder".to_owned()) } else { Ok(folder) }
+    }
+
+    /// The same with a master key, or with the reason why there is none: then sealed parts stay closed.
+    pub(in crate::cli) fn with(mut self, master: Result<Master, String>) -> Folder {
+        self.keys = master.map(|master| KeyFolder::at(&self.data.join(KEYS), master));
+        self
     }
 
     /// Takes up segments that were begun since.
@@ -104,9 +116,15 @@ impl Folder {
     }
 
     /// The sealed part of a record, with the keys of this data folder.
-    pub(in crate::cli) fn unseal(&self, record: &Record) -> Result<Sealed, String> {
-        let keys = KeyFolder::at(&self.data.join("keys"));
-        unseal(&keys, &record.header, &record.payload).map_err(|why| why.to_string())
+    pub(in crate::cli) fn unseal(&self, record: &Record) -> Result<Sealed, Unopened> {
+        let keys = self.keys.as_ref().map_err(|why| Unopened::Not(why.clone()))?;
+        Ok(unseal(keys, &record.header, &record.payload)?)
+    }
+
+    /// The front of a body file, with the keys of this data folder.
+    pub(in crate::cli) fn front(&self, body: &BodyFile, bytes_max: usize) -> Result<Vec<u8>, Unopened> {
+        let keys = self.keys.as_ref().map_err(|why| Unopened::Not(why.clone()))?;
+        Ok(body_front(&self.data, keys, body, bytes_max)?)
     }
 
     fn file(&self, number: u32) -> Result<File, String> {

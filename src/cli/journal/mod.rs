@@ -1,6 +1,7 @@
-//! `medgate journal`: reads the journal folder, also while the gateway writes it.
+//! `medgate journal`: reads the journal folder, also while the gateway writes it; erases a visit.
 
 mod detail; // Facts and, when asked for, the sealed part of one exchange.
+mod erase; // medgate journal erase
 mod facts; // How each fact is written.
 pub(super) mod folder; // The records of a data folder.
 mod row; // One record on one line.
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 use crate::app::ADMIN_FILE;
 use crate::config::{self, Settings, Told};
 use crate::domain::exchange::{ExchangeId, Seq};
+use crate::journal::master::Master;
+use crate::keys::{Sources, master};
 
 use self::folder::Folder;
 use super::exit::Exit;
@@ -32,6 +35,8 @@ pub(super) enum Command {
     Tail(tail::Args),
     /// Check that every record is whole and follows the one before it. 校验账本
     Verify(verify::Args),
+    /// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
+    Erase(erase::Args),
 }
 
 /// Which journal.
@@ -68,6 +73,13 @@ impl Place {
             Ok(data) => Ok(Ok(PathBuf::from(data))),
             Err(complaints) => complain(&complaints, err).map(Err),
         }
+    }
+
+    /// The master key that the settings name, or why there is none.
+    pub(super) fn master(&self) -> Result<Master, String> {
+        let told = config::look(&self.told(), "journal.master_key");
+        let setting = told.map_err(|_| "the settings do not say where the master key is".to_owned())?;
+        master::read(&setting, &Sources::of_process()).map_err(|error| error.to_string())
     }
 
     /// All settings, or how the command ends because of a complaint.
@@ -138,5 +150,6 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Show(args) => show::run(args, out, err),
         Command::Tail(args) => tail::run(args, out, err),
         Command::Verify(args) => verify::run(args, out, err),
+        Command::Erase(args) => erase::run(args, out, err),
     }
 }

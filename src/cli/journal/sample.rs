@@ -16,6 +16,9 @@ use crate::journal::draft::{Draft, Sealed};
 use crate::journal::entropy::SystemEntropy;
 use crate::journal::facts::Fact;
 use crate::journal::keys::KeyPool;
+use crate::journal::master::Master;
+use crate::journal::pool_key::PoolKey;
+use crate::journal::private_file::private_dir;
 use crate::journal::record::{Chain, Kind, Stamp, stamp};
 use crate::journal::sealing::Sealer;
 use crate::journal::segment::{self, SegmentHeader, digest_of};
@@ -91,8 +94,10 @@ impl Press<'_> {
     fn new(data: &Path) -> Press<'_> {
         std::fs::create_dir(data.join(segment::FOLDER)).unwrap();
         let keys = data.join("keys");
-        let tokens = Arc::new(Tokens::open(&keys, true, &SystemEntropy).unwrap());
-        let pool = Arc::new(KeyPool::open(&keys, 4, Arc::new(SystemEntropy)).unwrap());
+        private_dir(&keys).unwrap();
+        let pool_key = Arc::new(PoolKey::open(&keys, &Master::Beside, false, &SystemEntropy).unwrap());
+        let tokens = Arc::new(Tokens::open(&keys, true, &pool_key, &SystemEntropy).unwrap());
+        let pool = Arc::new(KeyPool::open(&keys, 4, pool_key, Arc::new(SystemEntropy)).unwrap());
         let sealer = Sealer::new(9, Cipher::Sm4Gcm, 1, pool, tokens, Arc::new(HandClock::at(AT)));
         Press { data, sealer, header: None, bytes: Vec::new(), seq: Seq::NONE, chain: [0; 32] }
     }

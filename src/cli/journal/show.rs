@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::journal::Record;
+use crate::journal::composite::erased;
 
 use super::folder::Folder;
 use super::row::{Row, is_upkeep};
@@ -61,7 +62,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         return Ok(Exit::Failed);
     }
     let folder = match args.place.open(err)? {
-        Ok(folder) => folder,
+        Ok(folder) => folder.with(args.place.master()),
         Err(exit) => return Ok(exit),
     };
     if let (true, Some(id)) = (args.reveal.reveal, args.id) {
@@ -164,7 +165,8 @@ fn show_exchange(
     };
     let (mut shown, mut printed) = (0, Ok(()));
     let read = folder.each(folder.start_of(exchange), Seq(u64::MAX), &mut |record| {
-        if record.header.exchange_id == exchange || record.header.parent_id == exchange {
+        let erases = || erased(&record.facts).any(|erased| erased == exchange);
+        if record.header.exchange_id == exchange || record.header.parent_id == exchange || erases() {
             shown += 1;
             let row = Row::of(&record);
             printed = match form {

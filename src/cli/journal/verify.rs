@@ -1,7 +1,10 @@
 //! `medgate journal verify`: is every record whole, and does it follow the one before it.
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use crate::journal::KEYS;
+use crate::journal::key_folder::standing;
 use crate::journal::verify::{End, Report, verify};
 
 use super::{Place, unreadable};
@@ -24,8 +27,23 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
     };
     match verify(&data) {
         Ok(Report { end: End::Empty, bad: None, .. }) => unreadable(&data.display(), "there is no journal", err),
-        Ok(report) => print(&report, out),
+        Ok(report) => {
+            let exit = print(&report, out)?;
+            revived(&data.join(KEYS), &report, out).map(|()| exit)
+        }
         Err(error) => unreadable(&data.display(), &error.to_string(), err),
+    }
+}
+
+/// An older copy of the keys folder brings keys back that were destroyed.
+fn revived(keys: &Path, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    match standing(keys, report.erased_slots.iter().copied()) {
+        0 => Ok(()),
+        count => writeln!(
+            out,
+            "REVIVED: {count} erased key slots stand in keys/ again; was an older copy restored? 已清除的密钥又出现了\n    \
+             cure: run `medgate journal erase` for their visits again"
+        ),
     }
 }
 
@@ -42,6 +60,13 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<Exit> {
         }
     };
     writeln!(out, "ends       {end}")?;
+    if !report.erased_slots.is_empty() {
+        let (exchanges, slots) = (report.erased_exchanges.len(), report.erased_slots.len());
+        writeln!(
+            out,
+            "erased     {exchanges} exchanges ({slots} key slots), by policy; their records verify. 已按规定清除"
+        )?;
+    }
     let Some(bad) = &report.bad else {
         return writeln!(out, "intact. 账本完整").map(|()| Exit::Done);
     };

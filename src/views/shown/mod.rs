@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 
 use crate::domain::exchange::ExchangeId;
 use crate::domain::message::{Body, BodyFile, HeaderLines, Reply, Request};
-use crate::journal::Record;
 use crate::journal::draft::Sealed;
 use crate::journal::facts::Fact;
 use crate::journal::record::{Kind, flag};
+use crate::journal::{Record, Unopened};
 use crate::profile::labels::Side;
 
 pub use body::{BodyShown, FieldShown};
@@ -37,12 +37,12 @@ pub trait Opener {
     ///
     /// # Errors
     /// The reason, for people.
-    fn unseal(&self, record: &Record) -> Result<Sealed, String>;
+    fn unseal(&self, record: &Record) -> Result<Sealed, Unopened>;
     /// The front of a body file, or why it cannot be read.
     ///
     /// # Errors
     /// The reason, for people.
-    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, String>;
+    fn front(&self, body: &BodyFile) -> Result<Vec<u8>, Unopened>;
 }
 
 /// One exchange as people see it.
@@ -69,6 +69,8 @@ pub struct Shown {
     pub reply: Option<MessageShown>,
     /// What the gateway answered instead.
     pub own_answer: Option<MessageShown>,
+    /// Request and answers were erased by policy, 已按规定清除; its records are as whole as before.
+    pub erased: bool,
     /// Parts that could not be opened, and why.
     pub unopened: Vec<String>,
 }
@@ -86,7 +88,7 @@ pub struct MessageShown {
 
 /// Makes everything that is shown of an exchange from its records, in the order of their numbers.
 pub fn exchange(id: ExchangeId, records: &[Record], opener: &dyn Opener, reveal: bool) -> Shown {
-    let mut unopened = Vec::new();
+    let (mut unopened, mut erased) = (Vec::new(), false);
     let (mut request, mut edits, mut reply, mut own_answer) = (None, Vec::new(), None, None);
     for record in records.iter().filter(|record| record.header.has(flag::SEALED) && record.header.exchange_id == id) {
         match opener.unseal(record) {
@@ -98,7 +100,8 @@ pub fn exchange(id: ExchangeId, records: &[Record], opener: &dyn Opener, reveal:
                 // A late answer does not make unsaid what the HIS was told.
                 own_answer = own_answer.or(sealed.own_answer);
             }
-            Err(why) => unopened.push(format!("record {}: {why}", record.header.seq)),
+            Err(Unopened::Erased(_)) => erased = true,
+            Err(Unopened::Not(why)) => unopened.push(format!("record {}: {why}", record.header.seq)),
         }
     }
     let infno = records.iter().find_map(|record| record.facts.text_of(Fact::Infno)).unwrap_or_default().to_owned();
@@ -139,6 +142,7 @@ pub fn exchange(id: ExchangeId, records: &[Record], opener: &dyn Opener, reveal:
         reply: answer(reply, replied),
         own_answer: answer(own_answer, own),
         request,
+        erased,
         unopened,
         infno,
     }

@@ -18,7 +18,7 @@ pub struct Step {
     pub seq: u64,
     /// When, Asia/Shanghai.
     pub at: String,
-    /// `intent`, `outcome`, `delivery`, `repeat`, `note`, `look` or another kind of record.
+    /// `intent`, `outcome`, `delivery`, `repeat`, `note`, `look`, `erased` or another kind of record.
     pub what: String,
     /// `confirmed`, `refused` or `unknown`, with the cause.
     pub outcome: Option<String>,
@@ -66,6 +66,10 @@ pub(super) fn of(record: &Record, id: ExchangeId) -> Vec<Step> {
             let who = text(Fact::Who).unwrap_or_default();
             let reason = text(Fact::Reason).unwrap_or_default();
             vec![Step { detail: Some(format!("{who}: {reason}")), ..step("look") }]
+        }
+        Some(Kind::Erasure) => {
+            let (who, reason) = (text(Fact::Who).unwrap_or_default(), text(Fact::Reason).unwrap_or_default());
+            vec![Step { detail: Some(format!("{who}: {reason}")), ..step("erased") }]
         }
         Some(Kind::Intent) if header.exchange_id == id => {
             let upstream = text(Fact::Upstream).map(|name| format!("to {name}"));

@@ -11,7 +11,7 @@ use crate::journal::record::Header;
 struct Holding(Vec<u8>, Vec<u8>);
 
 impl Opener for Holding {
-    fn unseal(&self, record: &Record) -> Result<Sealed, String> {
+    fn unseal(&self, record: &Record) -> Result<Sealed, crate::journal::Unopened> {
         let headers = vec![(Bytes::from_static(b"X-Person"), Bytes::from_static(b"44010119800101123X"))];
         if record.header.known_kind() == Some(Kind::Intent) {
             let target = Bytes::from_static(b"/fsi/44010119800101123X?certno=44010119800101123X");
@@ -24,8 +24,8 @@ impl Opener for Holding {
         Ok(Sealed { reply: Some(reply), ..Sealed::default() })
     }
 
-    fn front(&self, _: &BodyFile) -> Result<Vec<u8>, String> {
-        Err("no file".to_owned())
+    fn front(&self, _: &BodyFile) -> Result<Vec<u8>, crate::journal::Unopened> {
+        Err(crate::journal::Unopened::Not("no file".to_owned()))
     }
 }
 

@@ -1,4 +1,6 @@
-//! `medgate keys`: SM2 keys in encrypted files. A private key is never printed.
+//! `medgate keys`: SM2 keys in encrypted files, and the journal's master key. A private key is never printed.
+
+mod master; // medgate keys master new | status | rotate
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,9 @@ pub(super) enum Command {
     ShowPublic(ShowPublicArgs),
     /// Put a new key in the place of an old one, which stays beside it under the date. 轮换密钥
     Rotate(RotateArgs),
+    /// The master key of the journal's keys. 日志主密钥
+    #[command(subcommand)]
+    Master(master::Command),
 }
 
 /// Make a new SM2 key in an encrypted PKCS#8 PEM file. 生成密钥
@@ -144,6 +149,7 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Import(args) => import(&args, &mut text),
         Command::ShowPublic(args) => show_public(&args, &mut text),
         Command::Rotate(args) => rotate(&args, &mut text),
+        Command::Master(command) => return master::run(command, out, err),
     };
     match done {
         Ok(()) => out.write_all(&text).map(|()| Exit::Done),

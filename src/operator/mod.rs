@@ -1,0 +1,5 @@
+//! What a person may do to a running gateway or its folder; each act is in the journal with who and why before it is done.
+
+pub mod act; // The record of an act.
+pub mod erase; // Destroys the keys of a visit.
+pub mod visit; // What belongs to a visit.
