@@ -2,7 +2,7 @@
 
 use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
-use crate::journal::record::Kind;
+use crate::operator::act::Act;
 
 /// The signal that asks for everything to be read anew.
 pub(super) const SIGNAL: &str = "signal HUP";
@@ -11,11 +11,8 @@ pub(super) const SELF: &str = "medgate";
 
 /// The record of one act; `lines` say what was before and what is after, and never a secret.
 pub(super) fn draft(who: &str, reason: &str, name: &str, lines: &[String], at_unix_ns: i64) -> Draft {
-    let mut draft = Draft::new(Kind::OperatorAct);
+    let mut draft = Act { who, what: name, why: reason, before: "", after: "" }.draft();
     draft.header.at_unix_ns = at_unix_ns;
-    draft.facts.text(Fact::Who, who);
-    draft.facts.text(Fact::Reason, reason);
-    draft.facts.text(Fact::Name, name);
     draft.facts.text(Fact::Text, &lines.join("\n"));
     draft
 }

@@ -17,8 +17,8 @@ const EXIT_USAGE: u8 = 2;
 /// Checks the journal of a medgate gateway without trusting the hospital or the gateway. 医保网关账本校验（离线）
 ///
 /// It reads stored bytes only, needs no secret and no network, and writes nothing. The public key is the one that the
-/// gateway printed when it was installed (`medgate keys show-public --seal`): take it from your own files, not from the folder
-/// that you check.
+/// gateway made at its first start (seal.pub in its data folder; `medgate keys show-public` shows it): take it from your own
+/// files, not from the folder that you check.
 #[derive(Parser)]
 #[command(
     name = "medgate-verify",

@@ -79,7 +79,7 @@ impl Notary {
         }
         gauges.set_back.store(set_back, Ordering::Relaxed);
         Ok(Notary {
-            signer: Arc::new(seal_key::open(data)?),
+            signer: Arc::new(seal_key::open(data, &journal)?),
             log: Arc::new(Log::open(data)?),
             journal,
             anchors,

@@ -72,7 +72,6 @@ struct Examiner<'a> {
     sealed: Option<Sealed>,
     checkpoints: u64,
     bodies: u64,
-    erased: u64,
     first_seq: u64,
     /// The first record that a trim left in place.
     trimmed_to: u64,
@@ -91,7 +90,6 @@ impl<'a> Examiner<'a> {
             sealed: None,
             checkpoints: 0,
             bodies: 0,
-            erased: 0,
             first_seq: 0,
             trimmed_to: 1,
             wrong_root: None,
@@ -194,9 +192,6 @@ impl<'a> Examiner<'a> {
                     return Err((Harm::Checkpoint, "it counts other records than those before it".to_owned()));
                 }
             }
-            Some(Kind::Erasure) => {
-                self.erased += facts().map_err(unreadable)?.number_of(Fact::Count).unwrap_or(1);
-            }
             Some(Kind::OperatorAct) => {
                 let trimmed = facts().map_err(unreadable)?.number_of(Fact::TrimmedTo);
                 self.trimmed_to = self.trimmed_to.max(trimmed.unwrap_or(0));
@@ -241,7 +236,7 @@ impl<'a> Examiner<'a> {
                 .saturating_sub(self.sealed.as_ref().map_or(self.first_seq.saturating_sub(1), |s| s.records)),
             sealed: self.sealed,
             bodies: self.bodies,
-            erased: self.erased,
+            erased: report.erased_exchanges.len() as u64,
             end: report.end,
             harms,
         }

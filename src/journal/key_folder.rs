@@ -4,11 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use zeroize::Zeroizing;
+
 use super::entropy::Entropy;
 use super::key_block::{self, Span, read_slot};
 use super::keys::{KeyError, KeyPool, SlotKey};
 use super::master::Master;
 use super::pool_key::{PoolKey, UnlockError};
+use super::secret_file;
 use super::tokens::{SecretError, Tokens};
 
 /// Where keys are found again.
@@ -46,6 +49,14 @@ impl KeyFolder {
     /// When the folder cannot be unlocked or the secret not be read.
     pub fn tokens(&self) -> Result<Tokens, TokensError> {
         Ok(Tokens::read(&self.dir, self.unlocked()?)?)
+    }
+
+    /// A small secret of the folder; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// When the folder cannot be unlocked or the secret not be read.
+    pub fn secret(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, TokensError> {
+        Ok(secret_file::read(&self.dir, name, self.unlocked()?)?.map(|kept| kept.secret))
     }
 
     /// The pool key; none in a folder that was written before keys were wrapped.
