@@ -91,7 +91,7 @@ impl Books {
 
     /// Journals a look; returns once it is durable.
     fn journal_look(&self, id: ExchangeId, looker: &Looker) -> Result<u64, Trouble> {
-        let draft = look::draft(id, &looker.who, looker.reveal, self.clock.unix_ns());
+        let draft = look::draft(id, &looker.who, looker.reveal, &looker.why, self.clock.unix_ns());
         let appended = tokio::runtime::Handle::current().block_on(self.journal.append(draft));
         let not_now = |error| Trouble::NotNow(format!("the look cannot be journaled, so nothing is shown: {error}"));
         appended.map(|seq| seq.0).map_err(not_now)

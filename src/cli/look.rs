@@ -19,32 +19,32 @@ use super::person::person;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Journals the look.
-pub(super) fn announce(settings: &Settings, data: &Path, exchange: ExchangeId) -> Result<(), String> {
+/// Journals the look; `why` may be empty.
+pub(super) fn announce(settings: &Settings, data: &Path, exchange: ExchangeId, why: &str) -> Result<(), String> {
     let clock = Arc::new(SystemClock::start());
     let master =
         master::read(&settings.journal.master_key, &Sources::of_process()).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     match runtime.block_on(async { Journal::open(&settings.journal, data, &master, clock.clone()) }) {
         Ok((journal, _)) => runtime.block_on(async {
-            let draft = look::draft(exchange, &format!("command {}", person()), true, clock.unix_ns());
+            let draft = look::draft(exchange, &format!("command {}", person()), true, why, clock.unix_ns());
             let appended = journal.append(draft).await.map_err(|error| error.to_string());
             let closed = journal.close().await.map_err(|error| error.to_string());
             appended.and(closed)
         }),
-        Err(OpenError::Lock(LockError::Held { .. })) => by_gateway(&settings.admin.listen, data, exchange),
+        Err(OpenError::Lock(LockError::Held { .. })) => by_gateway(&settings.admin.listen, data, exchange, why),
         Err(error) => Err(error.to_string()),
     }
 }
 
-fn by_gateway(listen: &str, data: &Path, exchange: ExchangeId) -> Result<(), String> {
+fn by_gateway(listen: &str, data: &Path, exchange: ExchangeId, why: &str) -> Result<(), String> {
     let token = token(data, CLEAR_FILE_NAME)?;
     let call = Call {
         listen,
         method: "POST",
         target: &format!("/api/v1/exchanges/{exchange}/looks"),
         token: Some(&token),
-        body: &format!("{{\"who\":\"{}\"}}", person()),
+        body: &serde_json::json!({"who": person(), "why": why}).to_string(),
         patience: PATIENCE,
     };
     match call.ask() {

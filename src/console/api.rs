@@ -20,6 +20,8 @@ use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::{Console, openapi};
 
 /// Longest name of who looks.
+/// Longest reason of a look, in characters.
+const WHY_CHARS_MAX: usize = 200;
 const WHO_MAX: usize = 60;
 
 /// One call of the API.
@@ -172,7 +174,7 @@ async fn exchange(
         ));
     };
     may_reveal(bearer, reveal)?;
-    let looker = Looker { who: bearer.name.to_owned(), reveal };
+    let looker = Looker { who: bearer.name.to_owned(), reveal, why: String::new() };
     off(&console, move |lookup| lookup.exchange(&id, &looker)).await.map(Json)
 }
 
@@ -189,6 +191,9 @@ pub(super) fn may_reveal(bearer: Bearer, reveal: bool) -> Result<(), Failed> {
 pub(super) struct Look {
     /// The person at the command line.
     who: String,
+    /// Why, where it is carried away.
+    #[serde(default)]
+    why: String,
 }
 
 /// The look is in the journal.
@@ -205,11 +210,12 @@ async fn look(
     asked: Result<Json<Look>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Json<Noted>, Failed> {
     may_reveal(bearer, true)?;
-    let Some(Json(Look { who })) = asked.ok().filter(|Json(look)| is_plain_name(&look.who)) else {
+    let fits = |look: &Look| is_plain_name(&look.who) && look.why.chars().count() <= WHY_CHARS_MAX;
+    let Some(Json(Look { who, why })) = asked.ok().filter(|Json(look)| fits(look)) else {
         let cure = "{\"who\": \"name\"}, letters, digits and -_.@ only";
         return Err(Failed::new(StatusCode::BAD_REQUEST, "body", "the body does not say who looks", cure));
     };
-    let looker = Looker { who: format!("{} {who}", bearer.name), reveal: true };
+    let looker = Looker { who: format!("{} {who}", bearer.name), reveal: true, why };
     off(&console, move |lookup| lookup.note_look(&id, &looker)).await.map(|seq| Json(Noted { seq }))
 }
 

@@ -49,6 +49,8 @@ pub struct Looker {
     pub who: String,
     /// Personal data is to be seen in clear.
     pub reveal: bool,
+    /// Why; may be empty.
+    pub why: String,
 }
 
 /// One page of exchanges.

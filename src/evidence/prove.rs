@@ -30,6 +30,11 @@ impl Paths {
         self.tree = edge;
     }
 
+    /// True while fewer than so many records were taken.
+    pub fn is_behind(&self, records: u64) -> bool {
+        self.tree.size() < records
+    }
+
     /// Takes the next record; those beyond the tree do not matter.
     pub fn push(&mut self, chain: &Chain) {
         if self.tree.size() == self.size {

@@ -42,6 +42,15 @@ impl Record {
         let place = Place { segment_no: header.segment_no, offset, seq: header.seq };
         Ok(Record { place, facts, payload: payload.to_vec(), header })
     }
+
+    /// The frame as it is stored.
+    pub fn frame(&self) -> Vec<u8> {
+        let mut frame = self.header.encode().to_vec();
+        frame.extend_from_slice(&self.payload);
+        frame.resize(self.header.frame_len as usize, 0);
+        record::sum(&mut frame);
+        frame
+    }
 }
 
 /// Why stored bytes are no record.

@@ -313,10 +313,15 @@ pub fn stamp(frame: &mut [u8], stamp: &Stamp) -> Chain {
     frame[AT_SEGMENT_NO..AT_SEGMENT_NO + 4].copy_from_slice(&stamp.segment_no.to_le_bytes());
     let chain = chain_of(&stamp.prev_chain, &frame[..AT_CHAIN]);
     frame[AT_CHAIN..AT_CHAIN + 32].copy_from_slice(&chain);
+    sum(frame);
+    chain
+}
+
+/// Puts the checksum into a whole frame.
+pub fn sum(frame: &mut [u8]) {
     frame[AT_CRC..AT_CRC + 4].fill(0);
     let crc = crc32c::crc32c(frame);
     frame[AT_CRC..AT_CRC + 4].copy_from_slice(&crc.to_le_bytes());
-    chain
 }
 
 /// SM3(previous chain ‖ header bytes 0..280).

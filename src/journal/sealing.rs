@@ -201,6 +201,14 @@ impl Sealer {
 /// # Errors
 /// When the record has none, its key is gone, or any byte is not what was written.
 pub fn unseal(keys: &impl Keys, header: &Header, payload: &[u8]) -> Result<Sealed, SealedError> {
+    Ok(Sealed::decode(&plain(keys, header, payload)?)?)
+}
+
+/// The plain form of the sealed part of a record, its salt first: what the header commits to.
+///
+/// # Errors
+/// As [`unseal`].
+pub fn plain(keys: &impl Keys, header: &Header, payload: &[u8]) -> Result<Bytes, SealedError> {
     if !header.has(flag::SEALED) {
         return Err(SealedError::NothingSealed);
     }
@@ -228,7 +236,7 @@ pub fn unseal(keys: &impl Keys, header: &Header, payload: &[u8]) -> Result<Seale
     if <[u8; 32]>::from(Sm3::digest(&plain)) != header.plain_commit {
         return Err(SealedError::Commitment);
     }
-    Ok(Sealed::decode(&plain)?)
+    Ok(plain)
 }
 
 /// A draft on its way.

@@ -8,13 +8,15 @@ use crate::journal::{Place, Record};
 
 use super::read::Look;
 
-/// The record of a look.
-pub fn draft(exchange: ExchangeId, who: &str, reveal: bool, at_unix_ns: i64) -> Draft {
+/// The record of a look; `why` may be empty.
+pub fn draft(exchange: ExchangeId, who: &str, reveal: bool, why: &str, at_unix_ns: i64) -> Draft {
     let mut draft = Draft::new(Kind::OperatorAct);
     draft.header.exchange_id = exchange;
     draft.header.at_unix_ns = at_unix_ns;
     draft.facts.text(Fact::Who, who);
-    draft.facts.text(Fact::Reason, if reveal { "look, personal data in clear" } else { "look, personal data hidden" });
+    let look = if reveal { "look, personal data in clear" } else { "look, personal data hidden" };
+    let reason = if why.is_empty() { look.to_owned() } else { format!("{look}: {why}") };
+    draft.facts.text(Fact::Reason, &reason);
     draft.facts.text(Fact::Name, &exchange.to_string());
     draft
 }

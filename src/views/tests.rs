@@ -78,7 +78,7 @@ fn journal(tokens: &Tokens, exchanges: u64) -> Vec<Record> {
                 record.header.parent_id = of;
                 record.facts.text(Fact::Alias, &format!("again-M{number}"));
             }));
-            let mut act = look::draft(of, "admin", false, 7);
+            let mut act = look::draft(of, "admin", false, "", 7);
             act.header.seq = Seq(next(&records));
             records.push(record(Kind::OperatorAct, act.header.seq.0, of, |record| record.facts = act.facts));
         }

@@ -1,4 +1,5 @@
 //! The journal on a disk that breaks: power cuts, full disks, failed syncs, flipped bits, each followed by an audit.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod damage; // Flipped bits, missing and foreign segments: refused.
 mod failed_sync; // A sync that fails once and lies afterwards.

@@ -4,7 +4,7 @@ mod asked; // Filters as flags, from the table of columns.
 mod diff; // medgate exchange diff
 mod find; // medgate exchange find
 mod print; // One exchange for people.
-mod records; // The records of one exchange.
+pub(super) mod records; // The records of one exchange.
 mod show; // medgate exchange show
 
 use std::io::{self, Write};

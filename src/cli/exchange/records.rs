@@ -17,20 +17,20 @@ use crate::views::read::{Views, json_of};
 use crate::views::shown::{self, Opener, PREVIEW_BYTES, STEPS_MAX, Shown};
 
 /// A data folder with its journal and views.
-pub(super) struct Books {
+pub(in crate::cli) struct Books {
     folder: Folder,
     views: Views,
 }
 
 impl Books {
-    pub(super) fn at(data: &Path, master: Result<Master, String>) -> Result<Books, String> {
+    pub(in crate::cli) fn at(data: &Path, master: Result<Master, String>) -> Result<Books, String> {
         let folder = Folder::open(data)
             .map_err(|why| format!("the journal in {} cannot be read: {why}\n    {CURE}", data.display()))?;
         Ok(Books { folder: folder.with(master), views: Views::at(&data.join(views::FOLDER)) })
     }
 
     /// Everything that is shown of an exchange.
-    pub(super) fn shown(&self, id: ExchangeId, reveal: bool) -> Result<Shown, String> {
+    pub(in crate::cli) fn shown(&self, id: ExchangeId, reveal: bool) -> Result<Shown, String> {
         let row = self.views.row(id).ok().flatten();
         let position = self.views.position().ok().flatten();
         let mut records = Vec::new();
@@ -60,7 +60,8 @@ impl Books {
     }
 }
 
-fn is_about(record: &Record, id: ExchangeId) -> bool {
+/// True when a record tells of an exchange.
+pub(in crate::cli) fn is_about(record: &Record, id: ExchangeId) -> bool {
     let header = &record.header;
     let handed_over = || Delivery::all(&record.facts).any(|delivery| delivery.exchange_id == id);
     match header.known_kind() {

@@ -46,7 +46,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         if let Err(why) = Books::at(&data, master.clone()).and_then(|books| books.shown(args.id, false)) {
             return failed(&why, err);
         }
-        if let Err(exit) = args.place.announce(args.id, err)? {
+        if let Err(exit) = args.place.announce(args.id, "", err)? {
             return Ok(exit);
         }
     }

@@ -5,17 +5,21 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
+use crate::evidence::seal_key;
 use crate::journal::Record;
 use crate::journal::body_front::body_front;
 use crate::journal::draft::Sealed;
 use crate::journal::key_folder::KeyFolder;
 use crate::journal::master::Master;
-use crate::journal::sealing::unseal;
+use crate::journal::sealing::{plain, unseal};
 use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, read_header};
 use crate::journal::walk::{Step, Walk};
 use crate::journal::{KEYS, Unopened};
+use crate::signing::sm2::SoftKey;
 
 /// An exchange may be journaled a little before or after the moment in its id: two clocks, one set by hand.
 const CLOCK_SLACK_NS: i64 = 3_600_000_000_000;
@@ -125,6 +129,22 @@ impl Folder {
     pub(in crate::cli) fn front(&self, body: &BodyFile, bytes_max: usize) -> Result<Vec<u8>, Unopened> {
         let keys = self.keys.as_ref().map_err(|why| Unopened::Not(why.clone()))?;
         Ok(body_front(&self.data, keys, body, bytes_max)?)
+    }
+
+    /// The sealed part of a record in its plain form, salt first.
+    pub(in crate::cli) fn plain(&self, record: &Record) -> Result<Bytes, Unopened> {
+        let keys = self.keys.as_ref().map_err(|why| Unopened::Not(why.clone()))?;
+        Ok(plain(keys, &record.header, &record.payload)?)
+    }
+
+    /// The key that seals this journal.
+    pub(in crate::cli) fn seal_key(&self) -> Result<SoftKey, String> {
+        seal_key::read(self.keys.as_ref().map_err(Clone::clone)?).map_err(|why| why.to_string())
+    }
+
+    /// The data folder.
+    pub(in crate::cli) fn data(&self) -> &Path {
+        &self.data
     }
 
     fn file(&self, number: u32) -> Result<File, String> {

@@ -4,6 +4,9 @@ mod detail; // Facts and, when asked for, the sealed part of one exchange.
 mod erase; // medgate journal erase
 mod facts; // How each fact is written.
 pub(super) mod folder; // The records of a data folder.
+mod gather; // Records with their way up to a checkpoint.
+mod pack; // medgate journal prove and pack
+mod page; // One exchange as a page for a browser.
 mod row; // One record on one line.
 mod show; // medgate journal show
 mod tail; // medgate journal tail
@@ -35,6 +38,10 @@ pub(super) enum Command {
     Tail(tail::Args),
     /// Check that every record is whole and follows the one before it. 校验账本
     Verify(verify::Args),
+    /// Prove that records stand in the journal: a pack without anybody's data. 出具记录证明
+    Prove(pack::ProveArgs),
+    /// Pack a visit or a settlement as evidence, in clear. 打包就诊或结算的证据
+    Pack(pack::PackArgs),
     /// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
     Erase(erase::Args),
 }
@@ -99,12 +106,17 @@ impl Place {
     }
 
     /// Puts a look at an exchange into the journal; says on `err` why nothing may be shown when that cannot be.
-    pub(super) fn announce(&self, exchange: ExchangeId, err: &mut dyn Write) -> io::Result<Result<(), Exit>> {
+    pub(super) fn announce(
+        &self,
+        exchange: ExchangeId,
+        why: &str,
+        err: &mut dyn Write,
+    ) -> io::Result<Result<(), Exit>> {
         let settings = match self.settings(err)? {
             Ok(settings) => settings,
             Err(exit) => return Ok(Err(exit)),
         };
-        match look::announce(&settings, &settings.gateway.data, exchange) {
+        match look::announce(&settings, &settings.gateway.data, exchange, why) {
             Ok(()) => Ok(Ok(())),
             Err(why) => {
                 writeln!(err, "nothing is shown, because the look cannot be journaled: {why}")?;
@@ -150,6 +162,8 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Show(args) => show::run(args, out, err),
         Command::Tail(args) => tail::run(args, out, err),
         Command::Verify(args) => verify::run(args, out, err),
+        Command::Prove(args) => pack::prove(args, out, err),
+        Command::Pack(args) => pack::pack(args, out, err),
         Command::Erase(args) => erase::run(args, out, err),
     }
 }
