@@ -8,7 +8,7 @@ use super::reload::Reload;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
 use crate::domain::token::Token;
-use crate::evidence::notary::{self, Notary};
+use crate::evidence::{Nightly, Notary, nightly, notary};
 use crate::exchange::Line;
 use crate::inbound::Door;
 use crate::journal::entry::EntryKind;
@@ -33,6 +33,7 @@ pub(super) struct Inside {
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) notary: Arc<Notary>,
+    pub(super) nightly: Arc<Nightly>,
     pub(super) reload: Arc<Reload>,
     pub(super) started_mono_ns: u64,
 }
@@ -111,6 +112,10 @@ impl Inside {
             (true, false) => format!("copied {anchored} s ago"),
             (true, true) => "the anchor does not take copies".to_owned(),
         };
+        if self.nightly.gauges().damaged.load(Ordering::Relaxed) {
+            let detail = "the last verification found damage; run `medgate-verify`".to_owned();
+            return Check { name: "seal", ok: true, warns: true, detail };
+        }
         let detail = match set_back {
             0 => format!("{size} records sealed {sealed} s ago; {copied}"),
             records => format!("the journal was set back: an anchor knows {records} records that it does not hold"),
@@ -171,7 +176,7 @@ impl Insight for Inside {
         self.sample_door(metrics);
         self.sample_upstreams();
         self.certificates.sample(metrics);
-        sample_seal(&metrics.seal, self.notary.gauges());
+        sample_seal(&metrics.seal, self.notary.gauges(), self.nightly.gauges());
         metrics.journal.set_health(self.journal_state().0);
         let journal = &self.line.journal;
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
@@ -183,7 +188,9 @@ impl Insight for Inside {
     }
 }
 
-fn sample_seal(metrics: &SealMetrics, gauges: &notary::Gauges) {
+fn sample_seal(metrics: &SealMetrics, gauges: &notary::Gauges, verified: &nightly::Gauges) {
+    metrics.verified_at.set(verified.verified_at_unix_ns.load(Ordering::Relaxed) / SECOND_NS);
+    metrics.damaged.set(i64::from(verified.damaged.load(Ordering::Relaxed)));
     metrics.sealed_at.set(gauges.sealed_at_unix_ns.load(Ordering::Relaxed) / SECOND_NS);
     follow(&metrics.failures, gauges.failures.load(Ordering::Relaxed));
     metrics.anchored_at.set(gauges.anchored_at_unix_ns.load(Ordering::Relaxed) / SECOND_NS);

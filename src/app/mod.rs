@@ -27,7 +27,7 @@ use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
 use crate::evidence::anchor::Address;
 use crate::evidence::notary::NotaryError;
-use crate::evidence::{self, Notary};
+use crate::evidence::{self, Nightly, Notary};
 use crate::exchange::{Callbacks, Line, deliveries};
 use crate::inbound::Door;
 use crate::inbound::tls::{DoorTls, Files};
@@ -36,6 +36,7 @@ use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::keys::{self, Sources};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
+use crate::signing::sm2::Verifier;
 use crate::views::{self, Follower};
 
 use build::{Built, Platforms};
@@ -112,6 +113,8 @@ impl Gateway {
         let reload = Arc::new(Reload::new(Arc::clone(&line), Arc::clone(&certificates), (loaded, told), parts));
         tokio::spawn(Arc::clone(&reload).watch(stop_doors.clone()));
         let sealing = tokio::spawn(Arc::clone(&notary).keep(stop_doors.clone()));
+        let nightly = nightly(&settings.seal, &data, &line, &notary)?;
+        tokio::spawn(Arc::clone(&nightly).keep(stop_doors.clone()));
         let (listen, admin, callback) = ports.addresses()?;
         let callbacks = ports.platforms.map(|port| platform_door(port, &line, &settings, tls.callback, &stop_doors));
         let drain_within = Duration::from_secs(settings.gateway.drain_seconds);
@@ -123,6 +126,7 @@ impl Gateway {
             follower: follower.clone(),
             certificates,
             notary: Arc::clone(&notary),
+            nightly,
             reload: Arc::clone(&reload),
         };
         let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days);
@@ -206,6 +210,11 @@ async fn notary(seal: &evidence::Settings, data: &Path, line: &Line) -> Result<A
     let (seal, data) = (seal.clone(), data.to_owned());
     let opened = tokio::task::spawn_blocking(move || Notary::open(journal, &data, &seal, address, clock)).await;
     Ok(Arc::new(opened.map_err(|_| StartError::Panicked)??))
+}
+
+fn nightly(seal: &evidence::Settings, data: &Path, line: &Line, notary: &Notary) -> Result<Arc<Nightly>, StartError> {
+    let key = Verifier::of(&notary.public()).map_err(|source| NotaryError::Key(source.into()))?;
+    Ok(Arc::new(Nightly::new(&line.journal, data, key, seal, Arc::clone(&line.clock))))
 }
 
 fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>>> {

@@ -32,6 +32,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("journal.reopen_retry_ms", 10, 60_000),
     ("journal.room_wait_ms", 0, 60_000),
     ("seal.every_seconds", 1, 3_600),
+    ("seal.verify_hour", 0, 24),
     ("retention.key_live_days", 0, 36_500),
     ("views.rest_ms", 10, 60_000),
     ("views.busy_percent_max", 1, 100),

@@ -9,6 +9,7 @@ pub mod seal_key; // The journal's own key, made at the first start.
 pub mod settings; // The `[seal]` section.
 
 pub mod anchor; // Copies that a rolled-back disk does not take along.
+pub mod nightly; // The gateway verifies itself once a day.
 pub mod notary; // Seals again and again while the gateway runs.
 
 pub mod bodies; // A body file held to its record.
@@ -18,5 +19,6 @@ pub mod verdict; // What the verifier found.
 pub mod verify; // The verifier of a journal.
 pub mod verify_pack; // The verifier of a pack.
 
+pub use nightly::Nightly;
 pub use notary::Notary;
 pub use settings::Settings;

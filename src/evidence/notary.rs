@@ -89,6 +89,11 @@ impl Notary {
         })
     }
 
+    /// The public half of the key that seals.
+    pub fn public(&self) -> [u8; 64] {
+        self.signer.public()
+    }
+
     /// What it counts.
     pub fn gauges(&self) -> &Gauges {
         &self.gauges

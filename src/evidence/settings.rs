@@ -14,4 +14,6 @@ pub struct Settings {
     pub anchor_dir: PathBuf,
     /// Name of the `[upstream.*]` section whose URL gets each by POST; empty = none.
     pub anchor_upstream: String,
+    /// Hour of the day, Asia/Shanghai, in which the journal is verified; 24 = never.
+    pub verify_hour: u64,
 }

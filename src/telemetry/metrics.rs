@@ -90,6 +90,10 @@ pub struct SealMetrics {
     pub anchor_failures: IntCounter,
     /// Records that only an anchor knows.
     pub set_back: IntGauge,
+    /// When the journal was last verified, seconds since 1970.
+    pub verified_at: IntGauge,
+    /// The last verification found damage.
+    pub damaged: IntGauge,
 }
 
 /// What the views count.
@@ -364,6 +368,8 @@ impl Maker<'_> {
             anchored_at: self.gauge(&names::ANCHORED_AT),
             anchor_failures: self.counter(&names::ANCHOR_FAILURES),
             set_back: self.gauge(&names::SET_BACK),
+            verified_at: self.gauge(&names::VERIFIED_AT),
+            damaged: self.gauge(&names::VERIFY_DAMAGED),
         }
     }
 

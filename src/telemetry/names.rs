@@ -93,6 +93,10 @@ names! {
         "Checkpoints that an anchor did not take.";
     SET_BACK = "medgate_journal_set_back_records" []
         "Records that an anchor knew at the start and the journal did not hold: the disk was set back.";
+    VERIFIED_AT = "medgate_verify_timestamp_seconds" []
+        "When the gateway last verified its whole journal, seconds since 1970; 0 for never.";
+    VERIFY_DAMAGED = "medgate_verify_damaged" []
+        "1 when the last verification found damage.";
     VIEWS_STATE = "medgate_views_state" ["state"]
         "1 for what the views are doing: following, rebuilding, failing or stopped.";
     VIEWS_POSITION = "medgate_views_position_seq" []

@@ -27,6 +27,7 @@ mod gateway_bytes_drawn; // Which messages those are.
 mod gateway_once; // One send per exchange, counted by the platform.
 mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
 
+mod evidence; // Packs and proofs, carried away.
 mod master_key;
 mod seal; // Checkpoints as a running gateway leaves them. // What opens the journal's keys.
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use medgate::evidence::checkpoint::{Checkpoint, Note};
 use medgate::evidence::{log, seal_key};
@@ -109,6 +110,22 @@ fn verifier(data: &Path, more: &[&str]) -> (i32, String) {
     let ended = program.arg("journal").arg(data).arg("--key").arg(key).args(more).output().unwrap();
     let words = [ended.stdout, ended.stderr].concat();
     (ended.status.code().unwrap(), String::from_utf8(words).unwrap())
+}
+
+/// Waits until a metric of the gateway has a value that holds.
+pub async fn metric(gate: &TestGateway, name: &str, holds: impl Fn(f64) -> bool) {
+    let looking = async {
+        let mut again = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            again.tick().await;
+            let shown = admin(gate, "/metrics").await;
+            let value = shown.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+            if value.is_some_and(&holds) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, looking).await.unwrap_or_else(|_| panic!("waited in vain for {name}"));
 }
 
 async fn admin(gate: &TestGateway, target: &str) -> String {

@@ -114,7 +114,7 @@ fn lengthen(sealed: &Sealed, files: &mut Files, dice: &mut Draw) -> Expected {
 
 fn set_back(sealed: &Sealed, files: &mut Files, _: &mut Draw) -> Expected {
     files.clone_from(&sealed.earlier);
-    let last = files.iter().filter(|(name, _)| name.ends_with(".seg")).next_back().unwrap();
+    let last = files.iter().rfind(|(name, _)| name.ends_with(".seg")).unwrap();
     at(&[Harm::Cut], records_of(last.0, last.1).pop().unwrap().seq + 1)
 }
 
