@@ -27,6 +27,8 @@ use super::verdict::{Bad, Harm, Sealed, Verdict};
 
 /// How far behind the last record roots are checked: a checkpoint is journaled a few records after those that it counts.
 const LAG_RECORDS: usize = 65_536;
+/// Bad notes of one file that are told.
+const HARMS_MAX: usize = 20;
 
 /// What is checked, and against what.
 #[derive(Debug)]
@@ -106,12 +108,19 @@ impl<'a> Examiner<'a> {
         let text = String::from_utf8_lossy(&bytes);
         let (notes, rest) = log::split(&text);
         let mut harms = Vec::new();
+        let believed = self.checkpoints;
         for (offset, note) in &notes {
             let place = format!("{shown} at {offset}");
             if let Err(why) = self.believe(note, place) {
                 harms.push(Bad::of_file(Harm::Checkpoint, shown, *offset as u64, why));
             }
         }
+        if self.checkpoints == believed && harms.len() > 1 {
+            // One sentence instead of one per note: mostly it is the key that is the wrong one.
+            let why = format!("none of its {} checkpoints holds under the given key: {}", harms.len(), harms[0].why);
+            harms = vec![Bad::of_file(Harm::Checkpoint, shown, 0, why)];
+        }
+        harms.truncate(HARMS_MAX);
         // Behind the last whole note may stand one that is being written.
         if !log::is_front(rest) {
             let offset = (text.len() - rest.len()) as u64;

@@ -15,6 +15,7 @@ use super::run::Run;
 use super::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::shelf::Extent;
 use super::table::Table;
+use super::tree::Frontier;
 use super::walk::{Link, Step, Walk, find_witness, written_end};
 use super::writer::Tail;
 
@@ -57,10 +58,9 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
     let segments = read_headers(disk)?;
     let Some(last) = segments.last() else { return Ok(None) };
     check_order(&segments)?;
-    let scan = scan_last(disk, last, entries_of)?;
+    let mut scan = scan_last(disk, last, entries_of)?;
     if scan.table.tree().size() != scan.link.seq.0 {
-        let why = "its Carry does not hold the edge of the tree over the records before".to_owned();
-        return Err(RecoverError::damaged(&last.name, SEGMENT_HEADER_LEN as u64, last.header.first_seq, why));
+        scan.table.replant(plant(disk, &segments, scan.end)?);
     }
     let mut found = Found {
         journal_id: last.header.journal_id,
@@ -142,6 +142,25 @@ pub fn misplaced(before: &SegmentHeader, after: &SegmentHeader) -> Option<String
         return Some(format!("segment {} is missing before it", after.segment_no - 1));
     }
     (after.first_seq <= before.first_seq).then(|| "its first record is not after the segment before".into())
+}
+
+/// The tree of a journal whose last Carry was written before a Carry held the edge: every record is read once more.
+fn plant<D: Disk>(disk: &D, segments: &[OnDisk], last_end: u64) -> Result<Frontier, RecoverError> {
+    let mut tree = Frontier::default();
+    for (at, segment) in segments.iter().enumerate() {
+        let io = |source| RecoverError::io(&segment.name, source);
+        if tree.size() + 1 != segment.header.first_seq.0 {
+            let why = "no Carry holds the edge of the tree over the records before".to_owned();
+            return Err(RecoverError::damaged(&segment.name, 0, segment.header.first_seq, why));
+        }
+        let end = segments.get(at + 1).map_or(last_end, |next| next.header.prev_valid_len);
+        let file = disk.open(&segment.name).map_err(io)?;
+        let mut walk = Walk::new(&file, SEGMENT_HEADER_LEN as u64, end);
+        while let Step::Frame { header, .. } = walk.step().map_err(io)? {
+            tree.push(&header.chain);
+        }
+    }
+    Ok(tree)
 }
 
 /// What a scan of one segment gives.

@@ -127,6 +127,11 @@ impl Table {
         self.tree.push(chain);
     }
 
+    /// Puts another tree over the same records.
+    pub fn replant(&mut self, tree: Frontier) {
+        self.tree = tree;
+    }
+
     fn take_over(&mut self, seq: Seq, carry: &Facts) {
         if let Some(peaks) = carry.all(Fact::Frontier).next()
             && let Some(tree) = Frontier::decode(seq.0.saturating_sub(1), peaks)

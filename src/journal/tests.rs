@@ -19,7 +19,7 @@ use crate::domain::token::Token;
 
 use super::bodies::{Bodies, Side};
 use super::cipher::Cipher;
-use super::composite::{Delivery, OpenIntent, RefusedCall, erased, erased_slots};
+use super::composite::{Delivery, OpenIntent, RefusedCall, StoredBody, erased, erased_slots};
 use super::draft::{Draft, Edit, Part, Sealed};
 use super::entropy::SeededEntropy;
 use super::facts::{Fact, Facts};
@@ -37,6 +37,8 @@ const WRITE: &str = "MEDGATE_UPDATE_GOLDEN";
 const CLEAR: &str = "keys";
 /// A keys folder as it is written now.
 const WRAPPED: &str = "keys-wrapped";
+/// An outcome as it is written since its facts name its body file.
+const NAMED: &str = "bodies-named";
 const OPEN_SALT: u32 = 0x5a17_0001;
 const AT: i64 = 1_767_225_600_123_456_789;
 const EXCHANGE: ExchangeId = ExchangeId(*b"\x01\x9b\x76\xda\x80\x00\x70\x00\x80\x00exchng");
@@ -128,21 +130,32 @@ fn write_all(folder: &Path) {
     for kind in Kind::ALL {
         let (_, mut bytes) = desk.frame(draft(kind, &body));
         chain = stamp(&mut bytes, &place(kind, chain));
-        fs::write(folder.join(file_name(kind)), bytes).unwrap();
+        write_once(&folder.join(file_name(kind)), &bytes);
     }
+    fs::create_dir_all(folder.join(NAMED)).unwrap();
+    let (_, mut bytes) = desk.frame(draft(Kind::Outcome, &body));
+    stamp(&mut bytes, &place(Kind::Outcome, chain));
+    write_once(&folder.join(NAMED).join(file_name(Kind::Outcome)), &bytes);
     fs::create_dir_all(folder.join("erased")).unwrap();
     let mut chain = [0; 32];
     for (number, (name, draft)) in (1..).zip(erased_visit()) {
         let (_, mut bytes) = desk.frame(draft);
         let at = Stamp { seq: Seq(number), durable_seq: Seq(number - 1), segment_no: 1, prev_chain: chain };
         chain = stamp(&mut bytes, &at);
-        fs::write(folder.join("erased").join(name), bytes).unwrap();
+        write_once(&folder.join("erased").join(name), &bytes);
     }
     for (part, golden) in [("keys", WRAPPED), ("bodies", "bodies")] {
         for entry in fs::read_dir(desk.dir.path().join(part)).unwrap() {
             let from = entry.unwrap().path();
-            fs::write(folder.join(golden).join(from.file_name().unwrap()), fs::read(&from).unwrap()).unwrap();
+            write_once(&folder.join(golden).join(from.file_name().unwrap()), &fs::read(&from).unwrap());
         }
+    }
+}
+
+/// A file that is there says how the journal was written once, and stays.
+fn write_once(path: &Path, bytes: &[u8]) {
+    if !path.exists() {
+        fs::write(path, bytes).unwrap();
     }
 }
 
@@ -356,10 +369,12 @@ fn every_kind_of_record_is_read_as_it_was_written() {
         assert_eq!(payload_digest(payload), header.payload_digest, "{kind:?}");
         let (facts, facts_len) = (&bytes[HEADER_LEN..], header.facts_len as usize);
         assert_eq!(payload[..facts_len], facts[..facts_len], "{kind:?}");
+        assert_eq!(made.facts_len != header.facts_len, kind == Kind::Outcome, "06 names no body in the clear yet");
         // Equal commitments mean equal plain forms, salt included.
         let after_zstd = Header {
             frame_len: header.frame_len,
             payload_len: header.payload_len,
+            facts_len: header.facts_len,
             codec: header.codec,
             payload_digest: header.payload_digest,
             chain: header.chain,
@@ -475,6 +490,19 @@ fn erased_visit() -> [(&'static str, Draft); 2] {
     erasure.facts.bytes(Fact::Erased, EXCHANGE.0);
     erasure.facts.bytes(Fact::Erased, [0xbb; 16]);
     [("1-act.record", act), ("2-erasure.record", erasure)]
+}
+
+#[test]
+fn an_outcome_names_its_body_file_so_that_nobody_needs_a_key_to_check_it() {
+    let body = desk().write_body();
+    let stored = fs::read(FOLDER.join(NAMED).join(file_name(Kind::Outcome))).unwrap();
+    let (header, payload) = read_frame(&stored).unwrap();
+    let facts = Facts::decode(&payload[..header.facts_len as usize]).unwrap();
+    let named: Vec<StoredBody> = StoredBody::all(&facts).collect();
+    let file = fs::read(FOLDER.join("bodies").join(&body.name)).unwrap();
+    let expected = StoredBody { stored_len: file.len() as u64, digest: payload_digest(&file), name: body.name };
+    assert_eq!(named, [expected]);
+    assert!(header.has(flag::SPOOLED));
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use medgate::evidence::checkpoint::Checkpoint;
 use medgate::evidence::log;
 use medgate::evidence::verdict::{Harm, Verdict};
+use medgate::journal::Record;
+use medgate::journal::facts::{Fact, Facts};
+use medgate::journal::pen::clear_frame;
 use medgate::journal::record::{self, HEADER_LEN, Header, Stamp, payload_digest};
 use medgate::journal::segment::SEGMENT_HEADER_LEN;
 use medgate::sandbox::draw::Draw;
@@ -271,7 +274,44 @@ fn an_untouched_journal_never_fails() {
         assert_eq!(verdict.records, sealed.records().len() as u64);
         assert_eq!(verdict.bodies, sealed.names(".req").len() as u64);
     }
+    let sealed = Sealed::journal(3, 1);
+    let stranger = Sealed::journal(2, 1);
+    let verdict = sealed.verdict_under(&sealed.files, &stranger.key);
+    assert_eq!((verdict.exit_code(), verdict.harms[0].harm), (1, Harm::Checkpoint));
+    assert!(verdict.harms.len() <= 3 && verdict.text().contains("holds under the given key"), "{}", verdict.text());
+
     let verdict = killed();
     assert_eq!(verdict.exit_code(), 3, "{}", verdict.text());
     assert!(verdict.unsealed > 0 && verdict.sealed.is_some());
+}
+
+#[test]
+fn a_journal_whose_carry_holds_no_edge_yet_gets_its_tree_from_all_records() {
+    let sealed = Sealed::journal(4, 9);
+    let file = sealed.names(".seg").pop().unwrap();
+    let records = records_of(&file, &sealed.files[&file]);
+    let stored = &sealed.files[&file];
+    let mut older = stored[..records[1].from].to_vec();
+    let mut chain = Header::decode(&stored[records[0].from..]).unwrap().chain;
+    for (nth, stands) in records.iter().enumerate().skip(1) {
+        let record = Record::decode(&stored[stands.from..stands.end], stands.from as u64).unwrap();
+        let mut facts = Facts::default();
+        for (tag, value) in record.facts.0.entries().filter(|(tag, _)| nth != 1 || *tag != Fact::Frontier as u16) {
+            facts.0.add(tag, value);
+        }
+        let header = record.header;
+        let mut frame = clear_frame(header.clone(), &facts).bytes;
+        let stamp = Stamp {
+            seq: header.seq,
+            durable_seq: header.durable_seq,
+            segment_no: header.segment_no,
+            prev_chain: chain,
+        };
+        chain = record::stamp(&mut frame, &stamp);
+        older.extend(frame);
+    }
+    assert!(older.len() < stored.len());
+    let (found, counted) = sealed.reopened(&file, &older);
+    assert_eq!(found, counted);
+    assert!(found.size() > records.last().unwrap().seq);
 }

@@ -21,6 +21,7 @@ use medgate::journal::pen::clear_frame;
 use medgate::journal::record::{Header, Kind, flag, payload_digest};
 use medgate::journal::segment::{self, SEGMENT_HEADER_LEN};
 use medgate::journal::shelf::Store;
+use medgate::journal::tree::Frontier;
 use medgate::journal::walk::{Step, Walk};
 use medgate::journal::worker::do_chores;
 use medgate::sandbox::draw::Draw;
@@ -160,6 +161,11 @@ impl Sealed {
 
     /// What the verifier says of these files; they are laid over those of the time before.
     pub fn verdict(&self, files: &Files) -> Verdict {
+        self.verdict_under(files, &self.key)
+    }
+
+    /// The same under another key.
+    pub fn verdict_under(&self, files: &Files, key: &Verifier) -> Verdict {
         let data = self.dir.path().join("data");
         let mut laid = self.laid.borrow_mut();
         for gone in laid.keys().filter(|name| !files.contains_key(*name)) {
@@ -170,8 +176,24 @@ impl Sealed {
         }
         laid.clone_from(files);
         let anchor = self.dir.path().join("anchor");
-        let keys = [self.key.clone()];
+        let keys = [key.clone()];
         verify(&Asked { data: &data, keys: &keys, anchor: Some(&anchor) }).unwrap()
+    }
+
+    /// Opens the journal with another last segment: the tree that it has then, and the one over all its records.
+    pub fn reopened(&self, file: &str, bytes: &[u8]) -> (Frontier, Frontier) {
+        let data = self.dir.path().join("data");
+        fs::write(data.join(file), bytes).unwrap();
+        let growing = Growing::open(&data, [0; 16], 3, key(1));
+        let (found, mut counted) = (growing.core.shelf.tree(), Frontier::default());
+        drop(growing);
+        let files = read(&data);
+        for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".seg")) {
+            for stands in records_of(name, bytes) {
+                counted.push(&Header::decode(&bytes[stands.from..]).unwrap().chain);
+            }
+        }
+        (found, counted)
     }
 
     /// Every record of the segments.
