@@ -21,6 +21,7 @@ pub mod judge; // What became of it.
 mod late; // Goes on listening after the HIS was told "unknown".
 mod opening; // A copy of what is sealed, to read.
 pub mod policy; // The judgement in force.
+pub mod reading; // What a call says and is known by.
 pub mod refusal; // Our no.
 pub mod refusals; // Journaled refusals.
 pub mod repeat; // First or repeat, as a table.
