@@ -34,7 +34,7 @@ impl Verdict {
     }
 
     /// The platform says that it is done: by this call, or that it was done before.
-    fn proves_done(self) -> bool {
+    pub(super) fn proves_done(self) -> bool {
         self.outcome == Outcome::Confirmed || self.cause == Cause::AlreadyDone
     }
 }

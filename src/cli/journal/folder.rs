@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
 use crate::journal::Record;
-use crate::journal::body_front::body_front;
+use crate::journal::body_front::{body_front, each_frame};
 use crate::journal::draft::Sealed;
 use crate::journal::key_folder::KeyFolder;
 use crate::journal::master::Master;
 use crate::journal::sealing::unseal;
 use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, read_header};
+use crate::journal::tokens::Tokens;
 use crate::journal::walk::{Step, Walk};
 use crate::journal::{KEYS, Unopened};
 
@@ -125,6 +126,31 @@ impl Folder {
     pub(in crate::cli) fn front(&self, body: &BodyFile, bytes_max: usize) -> Result<Vec<u8>, Unopened> {
         let keys = self.keys.as_ref().map_err(|why| Unopened::Not(why.clone()))?;
         Ok(body_front(&self.data, keys, body, bytes_max)?)
+    }
+
+    /// A body file frame by frame, with the keys of this data folder.
+    pub(in crate::cli) fn each_frame(&self, body: &BodyFile, visit: &mut dyn FnMut(&[u8])) -> Result<(), Unopened> {
+        let keys = self.keys.as_ref().map_err(|why| Unopened::Not(why.clone()))?;
+        let mut visit = |frame: &[u8]| {
+            visit(frame);
+            true
+        };
+        Ok(each_frame(&self.data, keys, body, &mut visit)?)
+    }
+
+    /// The index secret of this data folder.
+    pub(in crate::cli) fn tokens(&self) -> Result<Tokens, String> {
+        self.keys.as_ref().map_err(String::clone)?.tokens().map_err(|error| error.to_string())
+    }
+
+    /// A record by its number.
+    pub(in crate::cli) fn record(&self, seq: Seq) -> Result<Option<Record>, String> {
+        let mut found = None;
+        self.each(seq, Seq(seq.0.saturating_add(1)), &mut |record| {
+            found = Some(record);
+            std::ops::ControlFlow::Break(())
+        })?;
+        Ok(found)
     }
 
     fn file(&self, number: u32) -> Result<File, String> {

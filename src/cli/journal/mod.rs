@@ -4,6 +4,7 @@ mod detail; // Facts and, when asked for, the sealed part of one exchange.
 mod erase; // medgate journal erase
 mod facts; // How each fact is written.
 pub(super) mod folder; // The records of a data folder.
+mod replay; // medgate journal replay
 mod row; // One record on one line.
 mod show; // medgate journal show
 mod tail; // medgate journal tail
@@ -35,6 +36,8 @@ pub(super) enum Command {
     Tail(tail::Args),
     /// Check that every record is whole and follows the one before it. 校验账本
     Verify(verify::Args),
+    /// Decide again what the journal holds, and build again what is derived from it. 重放账本
+    Replay(replay::Args),
     /// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
     Erase(erase::Args),
 }
@@ -150,6 +153,7 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Show(args) => show::run(args, out, err),
         Command::Tail(args) => tail::run(args, out, err),
         Command::Verify(args) => verify::run(args, out, err),
+        Command::Replay(args) => replay::run(args, out, err),
         Command::Erase(args) => erase::run(args, out, err),
     }
 }
