@@ -175,6 +175,7 @@ fn upstreams(
         true => Signing::default(),
         false => Signing {
             mode: upstream.sign,
+            variant: upstream.signing.clone(),
             // `check` refused what names no variant and no identity.
             terms: profile.signing(&upstream.signing).cloned().unwrap_or_default(),
             own: identities.get(&upstream.identity).cloned(),

@@ -6,7 +6,7 @@ mod demo; // medgate demo
 mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
-mod journal; // medgate journal show | tail | verify | erase
+mod journal; // medgate journal show | tail | verify | replay | erase
 mod keys; // medgate keys new | import | show-public | rotate | master
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man

@@ -1,5 +1,7 @@
 //! Checks a call before anything is sent. For now the envelope only; field rules join here.
 
+use crate::profile::{Envelope, Identity};
+
 use super::identify::Identified;
 use super::refusal::Refusal;
 
@@ -21,14 +23,25 @@ pub struct Finding {
 }
 
 /// The envelope rules, one row each: id, place, and when the row is broken.
-type EnvelopeRule = (&'static str, &'static str, fn(&Identified) -> bool);
+type EnvelopeRule = (&'static str, &'static str, fn(&Identity, &Envelope, bool) -> bool);
 
 const ENVELOPE: [EnvelopeRule; 4] = [
-    ("ENV01", "infno", |call| call.identity.disagreement),
-    ("ENV02", "msgid", |call| call.identity.class.acts() && call.envelope.msgid.is_none()),
-    ("ENV03", "fixmedins_code", |call| call.identity.class.acts() && call.envelope.fixmedins_code.is_none()),
-    ("ENV04", "input", |call| call.rule_without_key),
+    ("ENV01", "infno", |identity, _, _| identity.disagreement),
+    ("ENV02", "msgid", |identity, envelope, _| identity.class.acts() && envelope.msgid.is_none()),
+    ("ENV03", "fixmedins_code", |identity, envelope, _| identity.class.acts() && envelope.fixmedins_code.is_none()),
+    ("ENV04", "input", |_, _, rule_without_key| rule_without_key),
 ];
+
+/// The broken rules of the envelope.
+pub fn envelope_findings(identity: &Identity, envelope: &Envelope, rule_without_key: bool) -> Vec<Finding> {
+    let broken = ENVELOPE.iter().filter(|(_, _, is_broken)| is_broken(identity, envelope, rule_without_key));
+    broken.map(|(rule, place, _)| Finding { rule, place }).collect()
+}
+
+/// True for a rule that what was read of a call decides alone.
+pub fn is_of_envelope(rule: &str) -> bool {
+    ENVELOPE.iter().any(|(id, ..)| *id == rule)
+}
 
 /// Checks the envelope. All rows warn: what the platform would accept is not ours to refuse (`wire.md` §7).
 ///
@@ -36,7 +49,7 @@ const ENVELOPE: [EnvelopeRule; 4] = [
 /// The call comes back with a finding that refuses; none of the envelope's does.
 pub fn check(mut identified: Box<Identified>) -> Result<Checked, (Box<Identified>, Refusal)> {
     let mut findings = std::mem::take(&mut identified.findings);
-    let broken = ENVELOPE.iter().filter(|(_, _, is_broken)| is_broken(&identified));
-    findings.extend(broken.map(|(rule, place, _)| Finding { rule, place }));
+    let Identified { identity, envelope, rule_without_key, .. } = &*identified;
+    findings.extend(envelope_findings(identity, envelope, *rule_without_key));
     Ok(Checked { identified, findings })
 }

@@ -13,6 +13,31 @@ use crate::journal::record::Kind;
 use crate::journal::{Journal, Place, ReadError, Record};
 use crate::profile::Profile;
 
+/// The records by their tokens: the journal itself, or as much of it as there was at a moment that is looked at again.
+pub trait Ledger {
+    /// Places of the records found by a token, ascending by number.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    fn lookup(&self, kind: EntryKind, token: Token) -> io::Result<Vec<Place>>;
+
+    /// The record at a place.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    fn read(&self, place: Place) -> Result<Record, ReadError>;
+}
+
+impl Ledger for Journal {
+    fn lookup(&self, kind: EntryKind, token: Token) -> io::Result<Vec<Place>> {
+        Journal::lookup(self, kind, token)
+    }
+
+    fn read(&self, place: Place) -> Result<Record, ReadError> {
+        Journal::read(self, place)
+    }
+}
+
 /// Where a key stands after all records so far.
 #[derive(Debug, Default, Clone)]
 pub struct History {
@@ -62,19 +87,19 @@ impl Held {
 ///
 /// # Errors
 /// When the index or a record cannot be read; money must not be taken then.
-pub fn of_key(journal: &Journal, profile: &Profile, key: Token) -> Result<History, HistoryError> {
+pub fn of_key(ledger: &dyn Ledger, profile: &Profile, key: Token) -> Result<History, HistoryError> {
     let mut history = History::default();
-    for place in journal.lookup(EntryKind::Key, key)? {
-        let record = journal.read(place)?;
+    for place in ledger.lookup(EntryKind::Key, key)? {
+        let record = ledger.read(place)?;
         match record.header.known_kind() {
             Some(Kind::Intent) if record.header.key_token == key => history.begin(&record),
             Some(Kind::Intent) => history.doubt(&record),
             Some(Kind::Outcome) if record.header.key_token == key => history.settle(place, &record),
-            Some(Kind::Outcome) => history.undo(journal, &record)?,
+            Some(Kind::Outcome) => history.undo(ledger, &record)?,
             _ => {}
         }
     }
-    if history.reopened_by_stage(journal, profile)? {
+    if history.reopened_by_stage(ledger, profile)? {
         history.free();
     }
     Ok(history)
@@ -126,10 +151,10 @@ impl History {
     }
 
     /// What came of an undo: proven, it frees; refused, it is as if it had never been tried.
-    fn undo(&mut self, journal: &Journal, record: &Record) -> Result<(), HistoryError> {
+    fn undo(&mut self, ledger: &dyn Ledger, record: &Record) -> Result<(), HistoryError> {
         let Some(holder) = &mut self.holder else { return Ok(()) };
         let proven = record.facts.number_of(Fact::FreesSeq) == Some(holder.intent_seq.0);
-        if proven && !was_undone(journal, record)? {
+        if proven && !was_undone(ledger, record)? {
             self.free();
         } else if !proven && outcome_of(record) == Outcome::Refused {
             holder.doubts.retain(|undo| *undo != record.header.ref_seq);
@@ -144,19 +169,19 @@ impl History {
 
     /// Confirmed fee lines of its visit and batch that follow a settlement which was Confirmed and delivered begin a new
     /// generation (several mid-stay 2304; a `chrg_bchno` reused for a visit).
-    fn reopened_by_stage(&self, journal: &Journal, profile: &Profile) -> Result<bool, HistoryError> {
+    fn reopened_by_stage(&self, ledger: &dyn Ledger, profile: &Profile) -> Result<bool, HistoryError> {
         let Some(holder) = self.holder.as_ref().filter(|holder| holder.standing() == Outcome::Confirmed) else {
             return Ok(false);
         };
         let Some(settled) = holder.outcome_place.filter(|_| !holder.visit_token.is_none()) else { return Ok(false) };
-        let stages = journal.lookup(EntryKind::Stage, holder.visit_token)?;
+        let stages = ledger.lookup(EntryKind::Stage, holder.visit_token)?;
         for place in stages.into_iter().rev().take_while(|place| settled.seq < place.seq) {
-            let stage = journal.read(place)?;
+            let stage = ledger.read(place)?;
             let adds = profile.transaction(stage.facts.text_of(Fact::Infno).unwrap_or_default()).stage_reopens;
             let other_batch =
                 holder.chrg_bchno.as_deref().zip(stage.facts.text_of(Fact::ChrgBchno)).is_some_and(|(a, b)| a != b);
             if adds && !other_batch && settled.seq < stage.header.ref_seq {
-                return was_delivered(journal, holder);
+                return was_delivered(ledger, holder);
             }
         }
         Ok(false)
@@ -168,12 +193,12 @@ fn outcome_of(record: &Record) -> Outcome {
 }
 
 /// Whether somebody tried to take the undo back (2601 of a 2208): then the settlement may stand again (`money.md` §5).
-fn was_undone(journal: &Journal, undo: &Record) -> Result<bool, HistoryError> {
+fn was_undone(ledger: &dyn Ledger, undo: &Record) -> Result<bool, HistoryError> {
     if undo.header.key_token.is_none() {
         return Ok(false);
     }
-    for place in journal.lookup(EntryKind::Key, undo.header.key_token)? {
-        let record = journal.read(place)?;
+    for place in ledger.lookup(EntryKind::Key, undo.header.key_token)? {
+        let record = ledger.read(place)?;
         let names_it = record.facts.number_of(Fact::UndoesSeq) == Some(undo.header.ref_seq.0);
         if names_it && record.header.known_kind() == Some(Kind::Intent) {
             return Ok(true);
@@ -187,9 +212,9 @@ fn fingerprint_of(record: &Record) -> Vec<(String, Token)> {
     record.facts.all_named(Fact::Fingerprint).map(|(name, bytes)| (name.to_owned(), token(bytes))).collect()
 }
 
-fn was_delivered(journal: &Journal, holder: &Held) -> Result<bool, HistoryError> {
-    for place in journal.lookup(EntryKind::Exchange, Token(holder.exchange_id.0))? {
-        let record = journal.read(place)?;
+fn was_delivered(ledger: &dyn Ledger, holder: &Held) -> Result<bool, HistoryError> {
+    for place in ledger.lookup(EntryKind::Exchange, Token(holder.exchange_id.0))? {
+        let record = ledger.read(place)?;
         if record.header.known_kind() != Some(Kind::Deliveries) {
             continue;
         }
@@ -215,7 +240,7 @@ pub struct Undone {
 /// # Errors
 /// When the index or a record cannot be read.
 pub fn original_of(
-    journal: &Journal,
+    ledger: &dyn Ledger,
     kind: EntryKind,
     handle: Token,
     is_meant: impl Fn(&str) -> bool,
@@ -223,8 +248,8 @@ pub fn original_of(
     if handle.is_none() {
         return Ok(None);
     }
-    for place in journal.lookup(kind, handle)?.into_iter().rev() {
-        let record = journal.read(place)?;
+    for place in ledger.lookup(kind, handle)?.into_iter().rev() {
+        let record = ledger.read(place)?;
         let confirmed = record.header.known_kind() == Some(Kind::Outcome)
             && record.header.outcome == Outcome::Confirmed as u8
             && !record.header.key_token.is_none();
@@ -259,9 +284,13 @@ pub enum Sent {
 ///
 /// # Errors
 /// When the index or a record cannot be read.
-pub fn sent_as(journal: &Journal, msgid: Token, is_meant: impl Fn(&str) -> bool) -> Result<Option<Sent>, HistoryError> {
-    for place in journal.lookup(EntryKind::Msgid, msgid)?.into_iter().rev() {
-        let record = journal.read(place)?;
+pub fn sent_as(
+    ledger: &dyn Ledger,
+    msgid: Token,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<Option<Sent>, HistoryError> {
+    for place in ledger.lookup(EntryKind::Msgid, msgid)?.into_iter().rev() {
+        let record = ledger.read(place)?;
         if !is_meant(record.facts.text_of(Fact::Infno).unwrap_or_default()) {
             continue;
         }

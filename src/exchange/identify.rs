@@ -19,6 +19,7 @@ use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
 use super::opening;
 use super::policy::Upstream;
+use super::reading::{self, Reading, Tokens};
 use super::refusal::Refusal;
 use super::repeat::{Holder, Step, decide};
 use super::settings::Client;
@@ -58,21 +59,6 @@ pub struct Identified {
     pub parent_id: ExchangeId,
 }
 
-/// Tokens of one call.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tokens {
-    /// Business key.
-    pub key: Token,
-    /// The key without the fields that a HIS changes on a retry (2102).
-    pub loose: Token,
-    /// Person within the institution.
-    pub person: Token,
-    /// Visit.
-    pub visit: Token,
-    /// The settlement, visit or filing number that the call names.
-    pub handle: Token,
-}
-
 /// Whether the line goes on.
 pub enum Known {
     /// The first of its key, or a call without one.
@@ -103,13 +89,12 @@ impl Line {
         };
         let (client, upstream) = (Arc::clone(client), Arc::clone(upstream));
         opening::read_request(&mut arrival, &client, &upstream);
-        let transaction = profile.transaction(&identity.infno);
-        let envelope = profile.envelope(&arrival.view);
-        let parts = profile.key(transaction, &arrival.view);
+        let Reading { envelope, tokens, called, parts, rule_without_key } =
+            reading::read(profile, self.journal.tokens(), &identity, &arrival.view);
         let mut call = Identified {
-            tokens: self.tokens_of(&envelope, parts.as_ref()),
-            called: self.called_of(&envelope, parts.as_ref()),
-            rule_without_key: transaction.key.is_some() && parts.is_none(),
+            tokens,
+            called,
+            rule_without_key,
             client,
             upstream,
             findings: Vec::new(),
@@ -236,7 +221,7 @@ impl Line {
     /// Whether money was taken for the visit that `held` made.
     fn visit_settled(&self, call: &Identified, held: &history::Held) -> Result<bool, Refusal> {
         let Some(mdtrt_id) = &held.mdtrt_id else { return Ok(false) };
-        let visit = self.within(&call.envelope, "mdtrt_id", mdtrt_id);
+        let visit = reading::within(self.journal.tokens(), &call.envelope, "mdtrt_id", mdtrt_id);
         let places = self.journal.lookup(EntryKind::Visit, visit).map_err(|_| Refusal::HistoryUnread)?;
         for place in places {
             let record = self.journal.read(place).map_err(|_| Refusal::HistoryUnread)?;
@@ -272,7 +257,7 @@ impl Line {
     fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
         let profile = &call.arrival.policy.profile;
         if let (Some(omsgid), Some(oinfno)) = (&call.envelope.omsgid, &call.envelope.oinfno) {
-            let msgid = self.journal.tokens().of("msgid", omsgid);
+            let msgid = reading::of_msgid(self.journal.tokens(), omsgid);
             // 2601 names a 2207A as 2207.
             let is_meant = |infno: &str| infno == oinfno || profile.transaction(infno).oinfno == *oinfno;
             let sent = history::sent_as(&self.journal, msgid, is_meant).map_err(|_| Refusal::HistoryUnread)?;
@@ -314,40 +299,6 @@ impl Line {
     fn history(&self, call: &Identified) -> Result<History, Refusal> {
         let profile = &call.arrival.policy.profile;
         history::of_key(&self.journal, profile, call.tokens.key).map_err(|_| Refusal::HistoryUnread)
-    }
-
-    pub(super) fn tokens_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Tokens {
-        let tokens = self.journal.tokens();
-        let within =
-            |domain: &str, value: Option<&str>| value.map_or(Token::NONE, |value| self.within(envelope, domain, value));
-        let person = envelope.certno.as_deref().or(envelope.psn_no.as_deref());
-        // A call names a settlement or a filing, never both.
-        let handle = match &envelope.setl_id {
-            Some(setl_id) => within("setl_id", Some(setl_id)),
-            None => within("trt_dcla_detl_sn", envelope.trt_dcla_detl_sn.as_deref()),
-        };
-        Tokens {
-            key: parts.map_or(Token::NONE, |parts| tokens.of("key", &parts.text)),
-            loose: parts.and_then(|parts| parts.loose.as_deref()).map_or(Token::NONE, |text| tokens.of("like", text)),
-            person: within("person", person),
-            visit: within("mdtrt_id", envelope.mdtrt_id.as_deref()),
-            handle,
-        }
-    }
-
-    /// Token of a value within the institution: what an answer made and what a later call names must be the same token.
-    pub(super) fn within(&self, envelope: &Envelope, domain: &str, value: &str) -> Token {
-        let institution = envelope.fixmedins_code.as_deref().unwrap_or_default();
-        self.journal.tokens().of(domain, &format!("{institution}\n{value}"))
-    }
-
-    fn called_of(&self, envelope: &Envelope, parts: Option<&KeyParts>) -> Called {
-        let tokens = self.journal.tokens();
-        let token = |(name, value): &(String, String)| (name.clone(), tokens.of(name, value));
-        Called {
-            msgid: envelope.msgid.clone().unwrap_or_default(),
-            fingerprint: parts.map_or_else(Vec::new, |parts| parts.fingerprint.iter().map(token).collect()),
-        }
     }
 }
 

@@ -12,10 +12,10 @@ use crate::profile::{Asked, Inquiry, Stands};
 
 use super::door::RequestHead;
 use super::forward::Report;
-use super::held::Called;
 use super::history::Held;
 use super::identify::{Identified, patience};
 use super::intake::Arrival;
+use super::reading::{self, Reading};
 use super::settle::Evidence;
 use super::{Line, Performing, check};
 
@@ -103,20 +103,21 @@ impl Line {
         let mut scanner = Scanner::of_content_type(profile.wanted(), content_type(&request.headers));
         scanner.feed(request.body.buffered()?);
         let view = scanner.finish();
-        let envelope = profile.envelope(&view);
+        let Reading { envelope, tokens, called, rule_without_key, .. } =
+            reading::read_question(profile, self.journal.tokens(), &view);
         Some(Identified {
             identity: profile.identify(&request.target, &request.headers, &view),
-            tokens: self.tokens_of(&envelope, None),
+            tokens,
             envelope,
             client: Arc::clone(&repeat.client),
             upstream: Arc::clone(&repeat.upstream),
-            called: Called::default(),
+            called,
             generation: 0,
             claim: None,
             like_claim: None,
             undone: None,
             findings: Vec::new(),
-            rule_without_key: false,
+            rule_without_key,
             parent_id: held.exchange_id,
             arrival: Arrival {
                 id,

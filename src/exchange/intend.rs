@@ -16,6 +16,8 @@ use crate::journal::{IntendError, OutcomeRoom};
 
 use super::Line;
 use super::identify::Identified;
+use super::opening;
+use super::reading;
 use super::refusal::Refusal;
 use super::settings::WithoutJournal;
 use super::sign::Signed;
@@ -123,30 +125,11 @@ fn header_of(signed: &Signed) -> Header {
 
 fn facts_of(signed: &Signed) -> Facts {
     let call = &signed.checked.identified;
-    let envelope = &call.envelope;
-    let mut facts = Facts::default();
-    facts.text(Fact::Infno, &call.identity.infno);
-    let texts = [
-        (Fact::Msgid, &envelope.msgid),
-        (Fact::FixmedinsCode, &envelope.fixmedins_code),
-        (Fact::MdtrtareaAdmvs, &envelope.mdtrtarea_admvs),
-        (Fact::InsuplcAdmdvs, &envelope.insuplc_admdvs),
-        (Fact::MdtrtId, &envelope.mdtrt_id),
-        (Fact::SetlId, &envelope.setl_id),
-        (Fact::ChrgBchno, &envelope.chrg_bchno),
-    ];
-    for (fact, value) in texts {
-        facts.text(fact, value.as_deref().unwrap_or_default());
-    }
-    add_named(&mut facts, Fact::Amount, &envelope.amounts);
-    add_named(&mut facts, Fact::Dimension, &envelope.dimensions);
-    for (name, token) in &call.called.fingerprint {
-        facts.named(Fact::Fingerprint, name, &token.0);
-    }
-    facts.token(Fact::LikeKey, call.tokens.loose);
+    let mut facts = reading::call_facts(&call.identity, &call.envelope, &call.tokens, &call.called);
     facts.text(Fact::Upstream, &call.upstream.name);
     facts.text(Fact::Peer, &call.arrival.head.peer.to_string());
     facts.number(Fact::ArrivedAt, call.arrival.at_unix_ns.cast_unsigned());
+    opening::add_facts(&mut facts, call);
     for finding in &signed.checked.findings {
         facts.named(Fact::Finding, finding.rule, finding.place.as_bytes());
     }
@@ -155,13 +138,6 @@ fn facts_of(signed: &Signed) -> Facts {
         facts.token(Fact::FreesKey, undone.key_token);
     }
     facts
-}
-
-/// Adds (name, text) pairs.
-pub(super) fn add_named(facts: &mut Facts, fact: Fact, pairs: &[(String, String)]) {
-    for (name, value) in pairs {
-        facts.named(fact, name, value.as_bytes());
-    }
 }
 
 fn sealed_of(signed: &Signed) -> Sealed {

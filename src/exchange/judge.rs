@@ -4,7 +4,7 @@ use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome};
 use crate::domain::scan::{Shape, View};
 use crate::profile::transaction::{ErrClass, ReplyStyle, Transaction};
-use crate::profile::{Profile, ReplyView};
+use crate::profile::{Envelope, Profile, ReplyView};
 
 /// What was heard of the platform.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,14 @@ pub struct Asked<'a> {
     pub cross_region: bool,
     /// 发送方报文ID as sent.
     pub msgid: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// Of a call of this class and transaction that said this of itself.
+    pub fn of(profile: &'a Profile, class: Class, infno: &str, said: &'a Envelope) -> Asked<'a> {
+        let msgid = said.msgid.as_deref();
+        Asked { class, tx: profile.transaction(infno), cross_region: said.cross_region, msgid }
+    }
 }
 
 /// Judges one exchange. Silence is never taken for refusal, and only the fields that make a success real confirm it.

@@ -21,8 +21,10 @@ pub mod judge; // What became of it.
 mod late; // Goes on listening after the HIS was told "unknown".
 mod opening; // A copy of what is sealed, to read.
 pub mod policy; // The judgement in force.
+pub mod reading; // What a call says and is known by.
 pub mod refusal; // Our no.
 pub mod refusals; // Journaled refusals.
+pub mod rejudge; // The same decisions again, over a journal.
 pub mod repeat; // First or repeat, as a table.
 mod replay; // The recorded answer again.
 pub mod settings; // What a site may set.

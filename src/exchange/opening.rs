@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use crate::domain::exchange::Origin;
 use crate::domain::limits::SEALED_BODY_BYTES_MAX;
+use crate::domain::message::Body;
 use crate::domain::scan::{Charset, Found, Scanner, Shape, View, Wanted};
 use crate::domain::terms::{Mode, Terms};
 use crate::journal::draft::Edit;
+use crate::journal::facts::{Fact, Facts};
+use crate::profile::Profile;
 use crate::signing::check;
 use crate::signing::credentials::Credentials;
 use crate::signing::members;
@@ -21,22 +24,104 @@ use super::identify::Identified;
 use super::intake::Arrival;
 use super::policy::{Policy, Upstream};
 use super::settings::Client;
+use super::understood::Understood;
+
+/// What opens the seals of one call and of its reply: values alone, so that a replay of the journal opens them again.
+pub struct Seals<'a> {
+    /// What the platform asks.
+    pub terms: &'a Terms,
+    /// Whose keys are tried, in this order.
+    pub known: Vec<&'a Arc<Credentials>>,
+    /// What to look for.
+    pub profile: &'a Profile,
+    /// Who asked hears plain text.
+    pub plain: bool,
+}
+
+impl<'a> Seals<'a> {
+    /// Of a call; `None` where nothing is sealed. What the platform asks of the hospital has no seal of this kind.
+    fn of(origin: Origin, client: &'a Client, upstream: &'a Upstream, policy: &'a Policy) -> Option<Seals<'a>> {
+        let signing = &upstream.signing;
+        let sealed = signing.terms.form.seals() && origin != Origin::Callback;
+        sealed.then(|| Seals {
+            terms: &signing.terms,
+            known: known_keys(client, upstream).collect(),
+            profile: &policy.profile,
+            plain: signing.mode == Mode::Sign && origin == Origin::His,
+        })
+    }
+
+    /// Adds to what was seen of a request what its sealed part says.
+    pub fn read_request(&self, body: &Body, view: &mut View) {
+        let Some(bytes) = body.buffered() else { return };
+        let body = members::Body { bytes, view };
+        for keys in &self.known {
+            if let Some((plain, _)) = opened(self.terms, keys, body, Side::Asked) {
+                let (_, name) = Side::Asked.member(self.terms.form);
+                if let Some(found) = found_in(name, &plain, self.profile.wanted()) {
+                    return view.found.extend(found);
+                }
+                return;
+            }
+        }
+    }
+
+    /// Reads what is sealed in a reply, and asks who signed it.
+    pub fn read_reply(&self, body: &Body, understood: &mut Understood) {
+        let said = &understood.said;
+        // A refusal is not sealed by any platform we know: there is nothing to sign. A success must be signed, or whoever
+        // stands between could take the seal off and write one.
+        let says_success = said.infcodes.iter().any(|code| code == "0");
+        let read = match body.buffered() {
+            Some(bytes) => self.read_body(members::Body { bytes, view: &understood.view }, says_success),
+            // Too large to be opened: nobody can say who signed it.
+            None => Read { forged: self.signer().is_some(), ..Read::default() },
+        };
+        (understood.forged, understood.edits) = (read.forged, read.edits);
+        if !read.found.is_empty() {
+            understood.view.found.extend(read.found);
+            understood.said = self.profile.envelope_of_reply(&understood.view);
+        }
+    }
+
+    fn read_body(&self, body: members::Body<'_>, says_success: bool) -> Read {
+        let terms = self.terms;
+        let plain = self.known.iter().find_map(|keys| opened(terms, keys, body, Side::Answered));
+        let signer = match &plain {
+            Some((_, keys)) => keys.platform.as_ref().map(|platform| (*keys, platform)),
+            None => self.signer(),
+        };
+        let proven = |(keys, platform): (&Arc<Credentials>, &Verifier)| {
+            check::sealed(terms, keys, platform, body, Side::Answered).is_ok()
+        };
+        let forged = (plain.is_some() || says_success) && !signer.is_none_or(proven);
+        let Some((plain, _)) = plain else { return Read { forged, ..Read::default() } };
+        let tells = self.plain && !forged && body.bytes.len() <= SEALED_BODY_BYTES_MAX;
+        let change = tells.then(|| open::change(terms, body, Side::Answered, &plain)).flatten();
+        let (_, name) = Side::Answered.member(terms.form);
+        let found = found_in(name, &plain, self.profile.reply_wanted()).unwrap_or_default();
+        Read { forged, edits: edits::of_body(change.into_iter().collect()), found }
+    }
+
+    fn signer(&self) -> Option<(&Arc<Credentials>, &Verifier)> {
+        self.known.iter().find_map(|keys| Some((*keys, keys.platform.as_ref()?)))
+    }
+}
 
 /// Adds to what was seen of a request what its sealed part says.
 pub(super) fn read_request(arrival: &mut Arrival, client: &Client, upstream: &Upstream) {
-    let terms = &upstream.signing.terms;
-    let sealed = terms.form.seals() && arrival.origin != Origin::Callback;
-    let Some(bytes) = arrival.request.body.buffered().filter(|_| sealed) else { return };
-    let body = members::Body { bytes, view: &arrival.view };
-    let wanted = arrival.policy.profile.wanted();
-    for keys in known_keys(client, upstream) {
-        if let Some((plain, _)) = opened(terms, keys, body, Side::Asked) {
-            let (_, name) = Side::Asked.member(terms.form);
-            if let Some(found) = found_in(name, &plain, wanted) {
-                return arrival.view.found.extend(found);
-            }
-            return;
-        }
+    if let Some(seals) = Seals::of(arrival.origin, client, upstream, &arrival.policy) {
+        seals.read_request(&arrival.request.body, &mut arrival.view);
+    }
+}
+
+/// Whose keys open the seals of a call, as its INTENT says it: name of the identity, variant of the profile's signing.
+pub(super) fn add_facts(facts: &mut Facts, call: &Identified) {
+    let Some(seals) = Seals::of(call.arrival.origin, &call.client, &call.upstream, &call.arrival.policy) else {
+        return;
+    };
+    for keys in seals.known {
+        facts.named(Fact::OpenedAs, &keys.name, call.upstream.signing.variant.as_bytes());
     }
 }
 
@@ -72,41 +157,6 @@ fn found_in(name: &str, plain: &[u8], wanted: Arc<Wanted>) -> Option<Vec<Found>>
     (shape == Shape::Json).then(|| found.into_iter().map(|found| Found { at: 0..0, ..found }).collect())
 }
 
-/// Opens the reply to one call; nothing where its platform seals nothing.
-pub(super) struct Opener(Option<Box<Keys>>);
-
-struct Keys {
-    upstream: Arc<Upstream>,
-    client: Arc<Client>,
-    policy: Arc<Policy>,
-    /// Who asked hears plain text.
-    plain: bool,
-}
-
-impl Opener {
-    /// For the reply to this call.
-    pub(super) fn of(call: &Identified) -> Opener {
-        let signing = &call.upstream.signing;
-        let keys = || Keys {
-            upstream: Arc::clone(&call.upstream),
-            client: Arc::clone(&call.client),
-            policy: Arc::clone(&call.arrival.policy),
-            plain: signing.mode == Mode::Sign && call.arrival.origin == Origin::His,
-        };
-        // What the platform asks of the hospital has no seal of this kind.
-        let sealed = signing.terms.form.seals() && call.arrival.origin != Origin::Callback;
-        Opener(sealed.then(|| Box::new(keys())))
-    }
-
-    /// Reads what is sealed in a reply, and asks who signed it.
-    pub(super) fn open(&self, mut report: Report) -> Report {
-        if let (Some(keys), Report::Reply(heeded)) = (&self.0, &mut report) {
-            keys.read(heeded);
-        }
-        report
-    }
-}
-
 /// What was read of a reply beside its own bytes.
 #[derive(Default)]
 struct Read {
@@ -115,49 +165,37 @@ struct Read {
     found: Vec<Found>,
 }
 
-impl Keys {
-    fn read(&self, heeded: &mut Heeded) {
-        let said = &heeded.understood.said;
-        // A refusal is not sealed by any platform we know: there is nothing to sign. A success must be signed, or whoever
-        // stands between could take the seal off and write one.
-        let says_success = said.infcodes.iter().any(|code| code == "0");
-        let read = match heeded.reply.body.buffered() {
-            Some(bytes) => self.read_body(members::Body { bytes, view: &heeded.understood.view }, says_success),
-            // Too large to be opened: nobody can say who signed it.
-            None => Read { forged: self.signer().is_some(), ..Read::default() },
+/// Opens the reply to one call; nothing where its platform seals nothing.
+pub(super) struct Opener(Option<Box<Keys>>);
+
+/// Owned, so that they outlive the HIS.
+struct Keys {
+    upstream: Arc<Upstream>,
+    client: Arc<Client>,
+    policy: Arc<Policy>,
+    origin: Origin,
+}
+
+impl Opener {
+    /// For the reply to this call.
+    pub(super) fn of(call: &Identified) -> Opener {
+        let keys = || Keys {
+            upstream: Arc::clone(&call.upstream),
+            client: Arc::clone(&call.client),
+            policy: Arc::clone(&call.arrival.policy),
+            origin: call.arrival.origin,
         };
-        let understood = &mut heeded.understood;
-        (understood.forged, understood.edits) = (read.forged, read.edits);
-        if !read.found.is_empty() {
-            understood.view.found.extend(read.found);
-            understood.said = self.policy.profile.envelope_of_reply(&understood.view);
+        Opener(call.upstream.signing.terms.form.seals().then(|| Box::new(keys())))
+    }
+
+    /// Reads what is sealed in a reply, and asks who signed it.
+    pub(super) fn open(&self, mut report: Report) -> Report {
+        if let (Some(keys), Report::Reply(heeded)) = (&self.0, &mut report)
+            && let Some(seals) = Seals::of(keys.origin, &keys.client, &keys.upstream, &keys.policy)
+        {
+            let Heeded { reply, understood, .. } = &mut **heeded;
+            seals.read_reply(&reply.body, understood);
         }
-    }
-
-    fn read_body(&self, body: members::Body<'_>, says_success: bool) -> Read {
-        let terms = &self.upstream.signing.terms;
-        let plain = self.known().find_map(|keys| opened(terms, keys, body, Side::Answered));
-        let signer = match &plain {
-            Some((_, keys)) => keys.platform.as_ref().map(|platform| (*keys, platform)),
-            None => self.signer(),
-        };
-        let proven = |(keys, platform): (&Arc<Credentials>, &Verifier)| {
-            check::sealed(terms, keys, platform, body, Side::Answered).is_ok()
-        };
-        let forged = (plain.is_some() || says_success) && !signer.is_none_or(proven);
-        let Some((plain, _)) = plain else { return Read { forged, ..Read::default() } };
-        let tells = self.plain && !forged && body.bytes.len() <= SEALED_BODY_BYTES_MAX;
-        let change = tells.then(|| open::change(terms, body, Side::Answered, &plain)).flatten();
-        let (_, name) = Side::Answered.member(terms.form);
-        let found = found_in(name, &plain, self.policy.profile.reply_wanted()).unwrap_or_default();
-        Read { forged, edits: edits::of_body(change.into_iter().collect()), found }
-    }
-
-    fn known(&self) -> impl Iterator<Item = &Arc<Credentials>> {
-        known_keys(&self.client, &self.upstream)
-    }
-
-    fn signer(&self) -> Option<(&Arc<Credentials>, &Verifier)> {
-        self.known().find_map(|keys| Some((keys, keys.platform.as_ref()?)))
+        report
     }
 }

@@ -61,6 +61,8 @@ pub struct Upstream {
 pub struct Signing {
     /// The HIS, or the gateway.
     pub mode: Mode,
+    /// The variant of the profile's signing; empty for the profile's own.
+    pub variant: String,
     /// What the platform asks.
     pub terms: Terms,
     /// The gateway's own identity there; signs the calls that the gateway makes itself, whatever the mode.

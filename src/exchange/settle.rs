@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::domain::exchange::Seq;
 use crate::domain::message::{Body, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
-use crate::domain::token::Token;
 use crate::journal::draft::{Draft, Edit, Sealed};
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::flag;
-use crate::profile::ReplyView;
+use crate::profile::{Profile, ReplyView};
 
 use super::Line;
 use super::forward::{Heeded, Report};
 use super::identify::Identified;
-use super::intend::{Intended, add_named, outcome_header};
+use super::intend::{Intended, outcome_header};
 use super::judge::{Asked, HeardFacts, judge};
+use super::reading;
 use super::understood::Understood;
 
 /// What the judge said.
@@ -34,7 +34,7 @@ impl Verdict {
     }
 
     /// The platform says that it is done: by this call, or that it was done before.
-    fn proves_done(self) -> bool {
+    pub(super) fn proves_done(self) -> bool {
         self.outcome == Outcome::Confirmed || self.cause == Cause::AlreadyDone
     }
 }
@@ -43,10 +43,10 @@ impl Line {
     /// Judges what one send brought back.
     pub(super) fn judge(&self, call: &Identified, report: &Report) -> Verdict {
         match report {
-            Report::NeverSent { .. } => judge_of(call, &HeardFacts::NeverSent),
+            Report::NeverSent { .. } => judge_of(call, &Heard::NeverSent),
             Report::Silence { cause, .. } => {
                 call.upstream.metrics.silence(*cause);
-                judge_of(call, &HeardFacts::Silence(*cause))
+                judge_of(call, &Heard::Silence(*cause))
             }
             Report::Reply(heeded) => self.judge_reply(call, heeded.reply.status, &heeded.understood),
             // `carry` streams these, and judges what `stream` stored.
@@ -56,24 +56,39 @@ impl Line {
 
     /// Judges a complete reply.
     pub(super) fn judge_reply(&self, call: &Identified, status: u16, understood: &Understood) -> Verdict {
-        let Understood { view, said, forged, .. } = understood;
-        if *forged {
-            // Nobody knows who speaks: neither success nor refusal is proven (`money.md` §1).
-            return Verdict::unknown(Cause::WrongSignature);
-        }
-        judge_of(call, &HeardFacts::Reply { status, view, said, complete: true })
+        judge_of(call, &Heard::Reply(status, understood))
     }
 }
 
-fn judge_of(call: &Identified, heard: &HeardFacts<'_>) -> Verdict {
-    let profile = &call.arrival.policy.profile;
-    let asked = Asked {
-        class: call.identity.class,
-        tx: profile.transaction(&call.identity.infno),
-        cross_region: call.envelope.cross_region,
-        msgid: call.envelope.msgid.as_deref(),
+fn judge_of(call: &Identified, heard: &Heard<'_>) -> Verdict {
+    verdict_of(&call.arrival.policy.profile, &asked(call), heard)
+}
+
+fn asked(call: &Identified) -> Asked<'_> {
+    let (identity, envelope) = (&call.identity, &call.envelope);
+    Asked::of(&call.arrival.policy.profile, identity.class, &identity.infno, envelope)
+}
+
+/// What one send brought back, as far as it decides.
+pub enum Heard<'a> {
+    /// Nothing left.
+    NeverSent,
+    /// No whole reply came, for this cause.
+    Silence(Cause),
+    /// A complete reply: its status and what it says.
+    Reply(u16, &'a Understood),
+}
+
+/// The verdict, of values alone.
+pub fn verdict_of(profile: &Profile, asked: &Asked<'_>, heard: &Heard<'_>) -> Verdict {
+    let heard = match *heard {
+        Heard::NeverSent => HeardFacts::NeverSent,
+        Heard::Silence(cause) => HeardFacts::Silence(cause),
+        // Nobody knows who speaks: neither success nor refusal is proven (`money.md` §1).
+        Heard::Reply(_, understood) if understood.forged => return Verdict::unknown(Cause::WrongSignature),
+        Heard::Reply(status, Understood { view, said, .. }) => HeardFacts::Reply { status, view, said, complete: true },
     };
-    let (outcome, cause) = judge(profile, &asked, heard);
+    let (outcome, cause) = judge(profile, asked, &heard);
     Verdict { outcome, cause }
 }
 
@@ -176,8 +191,8 @@ impl Line {
             facts.number(Fact::HttpStatus, u64::from(reply.status));
         }
         if let Some(said) = evidence.said {
-            add_reply_facts(&mut facts, said);
-            self.name_what_it_made(&mut header.visit_token, &mut header.settlement_token, intended, said);
+            reading::add_reply_facts(&mut facts, said);
+            reading::name_what_it_made(&mut header, self.journal.tokens(), &call.envelope, said);
         }
         if !header.visit_token.is_none() {
             header.flags |= flag::ERASABLE;
@@ -199,28 +214,4 @@ impl Line {
         let sealed = Sealed { reply, own_answer, edits: evidence.edits.to_vec(), ..Sealed::default() };
         Draft { header, facts, sealed: Some(sealed) }
     }
-
-    /// The visit and the settlement or filing that the answer made are what later calls name.
-    fn name_what_it_made(&self, visit: &mut Token, handle: &mut Token, intended: &Intended, heard: &ReplyView) {
-        let within = |domain: &str, value: &str| self.within(&intended.call().envelope, domain, value);
-        if let Some(mdtrt_id) = &heard.mdtrt_id {
-            *visit = within("mdtrt_id", mdtrt_id);
-        }
-        if let Some(setl_id) = heard.setl_ids.first() {
-            *handle = within("setl_id", setl_id);
-        } else if let Some(filing) = &heard.trt_dcla_detl_sn {
-            *handle = within("trt_dcla_detl_sn", filing);
-        }
-    }
-}
-
-fn add_reply_facts(facts: &mut Facts, heard: &ReplyView) {
-    facts.text(Fact::Infcode, heard.infcode.as_ref().map_or("", |found| &found.text));
-    facts.text(Fact::MdtrtId, heard.mdtrt_id.as_deref().unwrap_or_default());
-    facts.text(Fact::MedinsSetlId, heard.medins_setl_id.as_deref().unwrap_or_default());
-    for setl_id in &heard.setl_ids {
-        facts.text(Fact::SetlId, setl_id);
-    }
-    add_named(facts, Fact::Amount, &heard.amounts);
-    add_named(facts, Fact::Dimension, &heard.dimensions);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::message::{HeaderLines, header};
 use crate::domain::scan::{Scanner, View};
 use crate::journal::draft::Edit;
-use crate::profile::ReplyView;
+use crate::profile::{Profile, ReplyView};
 
 use super::policy::Policy;
 
@@ -43,7 +43,13 @@ impl Listening {
 
     /// No more bytes.
     pub(super) fn finish(self) -> Understood {
-        let view = self.scanner.finish();
-        Understood { said: self.policy.profile.envelope_of_reply(&view), view, forged: false, edits: Vec::new() }
+        Understood::of(&self.policy.profile, self.scanner.finish())
+    }
+}
+
+impl Understood {
+    /// What a scanned reply says, with its seals closed.
+    pub fn of(profile: &Profile, view: View) -> Understood {
+        Understood { said: profile.envelope_of_reply(&view), view, forged: false, edits: Vec::new() }
     }
 }

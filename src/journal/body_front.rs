@@ -16,6 +16,24 @@ use super::keys::KeyError;
 /// # Errors
 /// When the file or its key is gone, or its bytes are not what was written.
 pub fn body_front(data: &Path, keys: &impl Keys, body: &BodyFile, bytes_max: usize) -> Result<Vec<u8>, FrontError> {
+    let mut front = Vec::new();
+    each_frame(data, keys, body, &mut |frame| {
+        front.extend_from_slice(frame);
+        front.len() < bytes_max
+    })?;
+    Ok(front)
+}
+
+/// Shows the frames of a body one after the other, as long as `visit` wants more.
+///
+/// # Errors
+/// As [`body_front`].
+pub fn each_frame(
+    data: &Path,
+    keys: &impl Keys,
+    body: &BodyFile,
+    visit: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<(), FrontError> {
     let bad = |what: &'static str| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut components = Path::new(&body.name).components();
     if !matches!((components.next(), components.next()), (Some(std::path::Component::Normal(_)), None)) {
@@ -26,15 +44,15 @@ pub fn body_front(data: &Path, keys: &impl Keys, body: &BodyFile, bytes_max: usi
     file.read_exact(&mut head)?;
     let header = BodyHeader::decode(&head).ok_or_else(|| bad("it is not a body file"))?;
     let mut frames = header.frames(&keys.key(header.key_slot)?);
-    let mut front = Vec::new();
-    while front.len() < bytes_max && frames.count() < body.frames {
+    let mut wants = true;
+    while wants && frames.count() < body.frames {
         let last = frames.count() + 1 == body.frames;
         let mut frame = Vec::new();
         file.by_ref().take(STORED_FRAME_BYTES as u64).read_to_end(&mut frame)?;
         frames.open(&mut frame, last).map_err(|_| bad("a frame is not what was written"))?;
-        front.append(&mut frame);
+        wants = visit(&frame);
     }
-    Ok(front)
+    Ok(())
 }
 
 /// Why there is no front.

@@ -110,6 +110,12 @@ pub enum Fact {
     StoredBody = 51,
     /// Number of the first record that a trim left in the journal, u64 (OperatorAct).
     TrimmedTo = 52,
+    /// What an automatic step knew when it decided: name, 0, text. `Step` says what it decided (Note, INTENT).
+    Knew = 53,
+    /// What an automatic step decided, a word (Note, INTENT).
+    Step = 54,
+    /// Whose keys may open the seals of a call and its reply: name of the identity, 0, variant of the profile's signing (INTENT).
+    OpenedAs = 55,
     /// As it was before the act, text (OperatorAct).
     Before = 48,
     /// As it is after the act, text (OperatorAct).

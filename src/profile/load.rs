@@ -19,6 +19,35 @@ use super::{Profile, dicts, fields};
 const ANCESTORS_MAX: usize = 4;
 
 pub(super) fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>> {
+    build(name, texts, true)
+}
+
+/// Reads a profile back from its resolved text. The tables that name fields and codes are not in it: they decide nothing.
+pub(super) fn of_resolved(resolved: &str) -> Result<Profile, Vec<Complaint>> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for line in resolved.lines() {
+        match (file_in(line), files.last_mut()) {
+            (Some(file), _) => files.push((file.to_owned(), String::new())),
+            (None, Some((_, text))) => text.extend([line, "\n"]),
+            (None, None) => break,
+        }
+    }
+    let complain = |text: &str| {
+        vec![Complaint { file: "Snapshot".to_owned(), line: 0, text: text.to_owned(), cure: String::new() }]
+    };
+    let name = files.last().and_then(|(file, _)| file.strip_suffix(".toml")).map(str::to_owned);
+    let name = name.ok_or_else(|| complain("it is no resolved profile"))?;
+    let profile = build(&name, &Texts::alone(files), false)?;
+    // A text that says something else than was in force must not decide.
+    if profile.resolved == resolved { Ok(profile) } else { Err(complain("it does not read back as it was written")) }
+}
+
+/// The file whose text begins behind this line of a resolved text.
+fn file_in(line: &str) -> Option<&str> {
+    line.strip_prefix("#: ").filter(|file| file.ends_with(".toml") && !file.contains(' '))
+}
+
+fn build(name: &str, texts: &Texts, with_tables: bool) -> Result<Profile, Vec<Complaint>> {
     let complaints = RefCell::new(Vec::new());
     let mut rules = Rules::default();
     let mut resolved = String::new();
@@ -31,7 +60,9 @@ pub(super) fn load(name: &str, texts: &Texts) -> Result<Profile, Vec<Complaint>>
     }
     let transactions = Builder { rules: &rules, complaints: &complaints }.transactions();
     check_whole(name, &rules, &complaints);
-    check_tables(&rules, texts, &complaints);
+    if with_tables {
+        check_tables(&rules, texts, &complaints);
+    }
     let complaints = complaints.into_inner();
     if !complaints.is_empty() {
         return Err(complaints);

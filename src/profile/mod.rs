@@ -75,6 +75,14 @@ impl Profile {
         load::load(name, texts)
     }
 
+    /// Reads a profile back from the resolved text of a Snapshot.
+    ///
+    /// # Errors
+    /// When it is none, or of a version whose words this one does not know.
+    pub fn of_resolved(text: &str) -> Result<Profile, Vec<Complaint>> {
+        load::of_resolved(text)
+    }
+
     /// Name for people.
     pub fn title(&self) -> &str {
         &self.rules.title

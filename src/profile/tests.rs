@@ -350,3 +350,16 @@ fn a_site_may_change_one_thing_and_keep_the_rest() {
         "all that was read is kept"
     );
 }
+
+#[test]
+fn every_profile_reads_back_from_its_resolved_text() {
+    for name in Texts::embedded().names() {
+        let profile = Profile::load(name, &Texts::embedded()).unwrap();
+        let again = Profile::of_resolved(profile.resolved_text()).unwrap();
+        assert_eq!((again.name.as_str(), again.resolved_text()), (name, profile.resolved_text()));
+        assert!(again.transactions().eq(profile.transactions()), "{name}");
+    }
+    let changed = Profile::load("baseline", &Texts::embedded()).unwrap().resolved_text().replace("\n#: ", "\n#:  ");
+    assert!(Profile::of_resolved(&changed).is_err(), "another number of files");
+    assert!(Profile::of_resolved("").is_err() && Profile::of_resolved("infno = 1").is_err());
+}

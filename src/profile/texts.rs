@@ -28,6 +28,8 @@ const EMBEDDED: &[(&str, &str)] = built_in![
 pub struct Texts {
     folder: String,
     in_front: Vec<(String, String)>,
+    /// Nothing stands behind them.
+    alone: bool,
 }
 
 impl Texts {
@@ -38,18 +40,23 @@ impl Texts {
 
     /// A site's files stand in front of the built-in ones: (name relative to its folder, text).
     pub fn with(in_front: Vec<(String, String)>) -> Texts {
-        Texts { folder: "profiles".to_owned(), in_front }
+        Texts { folder: "profiles".to_owned(), in_front, alone: false }
     }
 
     /// A site's files with the folder that they were read from.
     pub fn of_folder(folder: &str, in_front: Vec<(String, String)>) -> Texts {
-        Texts { folder: folder.trim_end_matches('/').to_owned(), in_front }
+        Texts { folder: folder.trim_end_matches('/').to_owned(), in_front, alone: false }
+    }
+
+    /// These files, and no built-in one: a journal keeps texts that this program may have in another version.
+    pub(super) fn alone(in_front: Vec<(String, String)>) -> Texts {
+        Texts { folder: "Snapshot".to_owned(), in_front, alone: true }
     }
 
     /// The text of a file.
     pub fn of(&self, file: &str) -> Option<&str> {
         let own = self.in_front.iter().find(|(name, _)| name == file).map(|(_, text)| text.as_str());
-        own.or_else(|| built_in(file))
+        own.or_else(|| built_in(file).filter(|_| !self.alone))
     }
 
     /// True for a file of the site.

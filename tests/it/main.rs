@@ -28,8 +28,8 @@ mod gateway_once; // One send per exchange, counted by the platform.
 mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
 
 mod evidence; // Packs and proofs, carried away.
-mod master_key;
-mod seal; // Checkpoints as a running gateway leaves them. // What opens the journal's keys.
+mod master_key; // What opens the journal's keys.
+mod seal; // Checkpoints as a running gateway leaves them.
 
 mod program_day; // A day through the program: its metrics, and nobody's data anywhere.
 mod program_large; // Answers of 100 MB and the program's memory.

@@ -37,9 +37,8 @@ const FORMS: &[(Fact, Form)] = {
         (Fact::OffsetAt, Number), (Fact::SnapshotRef, NamedBytes), (Fact::Frontier, Bytes), (Fact::Slots, Bytes),
         (Fact::LinkedSlot, Number), (Fact::Disagreement, Named), (Fact::MedinsSetlId, Text), (Fact::Who, Text),
         (Fact::EvidenceSeq, Number), (Fact::ChrgBchno, Text), (Fact::LikeKey, Bytes), (Fact::StoredBody, Bytes),
-        (Fact::TrimmedTo, Number),
-        (Fact::EvidenceSeq, Number), (Fact::ChrgBchno, Text), (Fact::LikeKey, Bytes), (Fact::Before, Text),
-        (Fact::After, Text), (Fact::Erased, Exchange),
+        (Fact::TrimmedTo, Number), (Fact::Before, Text), (Fact::After, Text), (Fact::Erased, Exchange),
+        (Fact::Knew, Named), (Fact::Step, Text), (Fact::OpenedAs, Named),
     ]
 };
 

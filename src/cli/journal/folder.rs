@@ -11,12 +11,13 @@ use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
 use crate::evidence::seal_key;
 use crate::journal::Record;
-use crate::journal::body_front::body_front;
+use crate::journal::body_front::{body_front, each_frame};
 use crate::journal::draft::Sealed;
 use crate::journal::key_folder::KeyFolder;
 use crate::journal::master::Master;
 use crate::journal::sealing::{plain, unseal};
 use crate::journal::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader, read_header};
+use crate::journal::tokens::Tokens;
 use crate::journal::walk::{Step, Walk};
 use crate::journal::{KEYS, Unopened};
 use crate::signing::sm2::SoftKey;
@@ -145,6 +146,31 @@ impl Folder {
     /// The data folder.
     pub(in crate::cli) fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// A body file frame by frame, with the keys of this data folder.
+    pub(in crate::cli) fn each_frame(&self, body: &BodyFile, visit: &mut dyn FnMut(&[u8])) -> Result<(), Unopened> {
+        let keys = self.keys.as_ref().map_err(|why| Unopened::Not(why.clone()))?;
+        let mut visit = |frame: &[u8]| {
+            visit(frame);
+            true
+        };
+        Ok(each_frame(&self.data, keys, body, &mut visit)?)
+    }
+
+    /// The index secret of this data folder.
+    pub(in crate::cli) fn tokens(&self) -> Result<Tokens, String> {
+        self.keys.as_ref().map_err(String::clone)?.tokens().map_err(|error| error.to_string())
+    }
+
+    /// A record by its number.
+    pub(in crate::cli) fn record(&self, seq: Seq) -> Result<Option<Record>, String> {
+        let mut found = None;
+        self.each(seq, Seq(seq.0.saturating_add(1)), &mut |record| {
+            found = Some(record);
+            std::ops::ControlFlow::Break(())
+        })?;
+        Ok(found)
     }
 
     fn file(&self, number: u32) -> Result<File, String> {

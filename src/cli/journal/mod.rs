@@ -7,6 +7,7 @@ pub(super) mod folder; // The records of a data folder.
 mod gather; // Records with their way up to a checkpoint.
 mod pack; // medgate journal prove and pack
 mod page; // One exchange as a page for a browser.
+mod replay; // medgate journal replay
 mod row; // One record on one line.
 mod show; // medgate journal show
 mod tail; // medgate journal tail
@@ -42,6 +43,8 @@ pub(super) enum Command {
     Prove(pack::ProveArgs),
     /// Pack a visit or a settlement as evidence, in clear. 打包就诊或结算的证据
     Pack(pack::PackArgs),
+    /// Decide again what the journal holds, and build again what is derived from it. 重放账本
+    Replay(replay::Args),
     /// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
     Erase(erase::Args),
 }
@@ -164,6 +167,7 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Verify(args) => verify::run(args, out, err),
         Command::Prove(args) => pack::prove(args, out, err),
         Command::Pack(args) => pack::pack(args, out, err),
+        Command::Replay(args) => replay::run(args, out, err),
         Command::Erase(args) => erase::run(args, out, err),
     }
 }
