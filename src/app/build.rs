@@ -16,6 +16,7 @@ use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::domain::terms::Verify;
 use crate::exchange::deliveries::Deliveries;
+use crate::exchange::bearer::Bearer;
 use crate::exchange::policy::{Callback, Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
 use crate::exchange::settings::Client;
@@ -178,6 +179,7 @@ fn upstreams(
             // `check` refused what names no variant and no identity.
             terms: profile.signing(&upstream.signing).cloned().unwrap_or_default(),
             own: identities.get(&upstream.identity).cloned(),
+            bearer: Bearer::default(),
         },
     };
     let one = |(name, (written, platform)): (&String, &(outbound::Settings, Arc<outbound::Upstream>))| {

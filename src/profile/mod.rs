@@ -26,6 +26,7 @@ pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
 pub mod refusal; // The gateway's own words, in the platform's shape.
+mod grant; // The token that calls bear.
 mod signing; // What a platform asks of a signature.
 pub mod sources; // Every value with the file and line that says it.
 pub mod wire; // Paths, routes, the platform's answers, results of reconciliation.
