@@ -236,7 +236,10 @@ impl Worn {
             Report::NeverSent { .. } | Report::Silence { .. } => false,
         };
         if refused && bore.upstream.signing.bearer.forget(&bore.value) {
-            tracing::warn!(upstream = bore.upstream.name, "a call was refused for its token: the next one fetches anew");
+            tracing::warn!(
+                upstream = bore.upstream.name,
+                "a call was refused for its token: the next one fetches anew"
+            );
         }
     }
 }

@@ -51,7 +51,8 @@ fn fields(sheet: &Sheet<'_>, table: &dyn TableLike) -> Option<Vec<(String, Strin
 
 fn header(sheet: &Sheet<'_>, table: &dyn TableLike) -> Option<(String, String)> {
     let said = sheet.words(table, "header")?;
-    let name_fits = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let name_fits =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let value_fits = |value: &str| {
         value.matches("{token}").count() == 1 && value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
     };

@@ -21,12 +21,12 @@ mod check_wire; // What they say of paths, routes and results.
 pub mod dicts; // What codes mean.
 pub mod envelope; // What a request and a reply say of themselves.
 pub mod fields; // Which fields a message has.
+mod grant; // The token that calls bear.
 pub mod identity; // Which transaction a request is.
 pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
 pub mod refusal; // The gateway's own words, in the platform's shape.
-mod grant; // The token that calls bear.
 mod signing; // What a platform asks of a signature.
 pub mod sources; // Every value with the file and line that says it.
 pub mod wire; // Paths, routes, the platform's answers, results of reconciliation.

@@ -164,7 +164,10 @@ mod tests {
             assert_eq!((terms.form, terms.window_seconds), (form, window_seconds), "{name}");
             assert!(api_name.is_empty() || terms.api_name == api_name, "{name}");
         }
-        assert_eq!(terms("jilin").grant().map(|grant| (grant.path.as_str(), grant.life_seconds)), Some(("/auth/oauth/token", 600)));
+        assert_eq!(
+            terms("jilin").grant().map(|grant| (grant.path.as_str(), grant.life_seconds)),
+            Some(("/auth/oauth/token", 600))
+        );
         assert!(terms("hunan").grant().is_none());
         assert!(terms("jilin").seals("input") && terms("jilin").seals("output") && !terms("hunan").seals("input"));
     }

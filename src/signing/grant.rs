@@ -90,7 +90,10 @@ pub fn read(grant: &Grant, body: &[u8]) -> Result<(Zeroizing<String>, Duration),
     scanner.feed(body);
     let view = scanner.finish();
     if let Some(error) = view.top("error") {
-        return Err(REASONS.iter().find(|known| **known == error).map_or(NoGrant::Absent, |known| NoGrant::Refused(known)));
+        return Err(REASONS
+            .iter()
+            .find(|known| **known == error)
+            .map_or(NoGrant::Absent, |known| NoGrant::Refused(known)));
     }
     let token = view.top("access_token").filter(|_| view.shape == Shape::Json).ok_or(NoGrant::Absent)?;
     if token.len() > TOKEN_CHARS_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -138,7 +141,9 @@ mod tests {
 
     #[test]
     fn an_answer_brings_a_token_that_a_header_line_can_hold() {
-        let good = |body: &str| read(&Grant::default(), body.as_bytes()).map(|(token, life)| (token.to_string(), life.as_secs()));
+        let good = |body: &str| {
+            read(&Grant::default(), body.as_bytes()).map(|(token, life)| (token.to_string(), life.as_secs()))
+        };
         let long = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(TOKEN_CHARS_MAX + 1));
         let rows = [
             (r#"{"access_token":"a.b-c","token_type":"bearer"}"#, Ok(("a.b-c".to_owned(), 600))),
