@@ -15,6 +15,7 @@ use crate::config::{Settings, profiles};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::domain::terms::Verify;
+use crate::exchange::bearer::Bearer;
 use crate::exchange::deliveries::Deliveries;
 use crate::exchange::policy::{Callback, Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
@@ -179,6 +180,7 @@ fn upstreams(
             // `check` refused what names no variant and no identity.
             terms: profile.signing(&upstream.signing).cloned().unwrap_or_default(),
             own: identities.get(&upstream.identity).cloned(),
+            bearer: Bearer::default(),
         },
     };
     let one = |(name, (written, platform)): (&String, &(outbound::Settings, Arc<outbound::Upstream>))| {

@@ -95,9 +95,15 @@ struct Played {
     /// Verify signatures: the hospital's paasid, access key, institution code or client_id
     #[arg(long, requires = "profile")]
     account: Option<String>,
-    /// The secret shared with the hospital (x-tif, CSB, x-ca); only its owner may read the file
+    /// The secret shared with the hospital (x-tif, CSB, x-ca, and whoever asks for a token); only its owner may read the file
     #[arg(long, value_name = "FILE", requires = "account")]
     secret_file: Option<PathBuf>,
+    /// Who asks for a token, where the province hands one out (jilin)
+    #[arg(long, value_name = "TEXT", requires = "account")]
+    user: Option<String>,
+    /// That user's password; only its owner may read the file
+    #[arg(long, value_name = "FILE", requires = "account")]
+    password_file: Option<PathBuf>,
     /// The hospital's SM2 public key: PEM, Base64 or hex
     #[arg(long, value_name = "FILE", requires = "account")]
     public_key_file: Option<PathBuf>,
@@ -207,6 +213,8 @@ impl Played {
         let hospital = keys::Settings {
             account: account.clone(),
             secret_file: place(&self.secret_file)?,
+            user: self.user.clone().unwrap_or_default(),
+            password_file: place(&self.password_file)?,
             public_key_file: place(&self.public_key_file)?,
             ..keys::Settings::default()
         };

@@ -3,7 +3,7 @@
 use crate::domain::terms::{Form, Mode, Terms, Verify};
 use crate::keys::source::is_place;
 use crate::profile::Profile;
-use crate::signing::credentials::needs;
+use crate::signing::credentials::{needs, needs_to_verify};
 
 use super::check::Checker;
 use super::complaint::nearest;
@@ -31,9 +31,9 @@ impl Checker<'_> {
                 "" | NONE => self.without_identity(name, terms, &profile),
                 identity => {
                     if self.is_there(&key("identity"), identity) {
-                        self.has_what_it_needs(&key("identity"), identity, terms, true);
+                        self.has_what_it_needs(&key("identity"), identity, terms, &needs(terms));
                     }
-                    if upstream.sign == Mode::Sign && terms.form == Form::None {
+                    if upstream.sign == Mode::Sign && terms.ask_nothing() {
                         let what =
                             format!("`{}` is \"sign\", and the profile {} signs nothing", key("sign"), profile.name);
                         self.wrong(&[&key("sign")], what, "say sign = \"pass\", or name the province's profile");
@@ -51,16 +51,16 @@ impl Checker<'_> {
         if upstream.sign == Mode::Sign {
             let what = format!("`{sign}` is \"sign\", and `{identity}` names nobody who could");
             self.wrong(&[&sign, &identity], what, "add an [identity.NAME] section and say identity = \"NAME\"");
-        } else if upstream.identity.is_empty() && terms.form.asks_for_own_identity() {
+        } else if upstream.identity.is_empty() && terms.ask_for_own_identity() {
             let what = format!(
                 "`{identity}` is empty, and the profile {} asks for a signature ({}) on the calls that the gateway makes itself",
                 profile.name,
-                terms.form.word()
+                terms.word()
             );
             let cure = format!(
                 "add an [identity.NAME] section with {}, and say identity = \"NAME\"; or say identity = \"none\" (--identity none): \
                  then it makes no calls of its own there",
-                needs(terms.form, terms.cipher_key, true).join(", ")
+                needs(terms).join(", ")
             );
             self.wrong(&[&identity, "gateway.profile"], what, cure);
         }
@@ -88,7 +88,7 @@ impl Checker<'_> {
             let mut signed = false;
             for terms in upstreams.filter_map(|upstream| profile.signing(&upstream.signing)) {
                 signed |= terms.form != Form::None;
-                self.has_what_it_needs(&identity, &client.identity, terms, false);
+                self.has_what_it_needs(&identity, &client.identity, terms, &needs_to_verify(terms));
             }
             if !signed {
                 let what = format!("`{verify}` looks at signatures, and the profile {} knows none", profile.name);
@@ -118,14 +118,14 @@ impl Checker<'_> {
         false
     }
 
-    fn has_what_it_needs(&mut self, key: &str, identity: &str, terms: &Terms, signs: bool) {
-        let lacking = self.settings.identity[identity].lacks(needs(terms.form, terms.cipher_key, signs));
+    fn has_what_it_needs(&mut self, key: &str, identity: &str, terms: &Terms, needed: &[&'static str]) {
+        let lacking = self.settings.identity[identity].lacks(needed);
         if lacking.is_empty() {
             return;
         }
         let places: Vec<String> = lacking.iter().map(|lacks| format!("identity.{identity}.{lacks}")).collect();
         let keys: Vec<&str> = places.iter().map(String::as_str).chain([key]).collect();
-        let what = format!("[identity.{identity}] lacks {}, which {} needs", lacking.join(", "), terms.form.word());
+        let what = format!("[identity.{identity}] lacks {}, which {} needs", lacking.join(", "), terms.word());
         self.wrong(&keys, what, format!("say it under [identity.{identity}]"));
     }
 

@@ -37,8 +37,8 @@ impl Form {
         }
     }
 
-    /// True where the calls that the gateway makes by itself (2601, 5203, 3201) go, and are refused without a signature.
-    pub fn asks_for_own_identity(self) -> bool {
+    /// True where the calls that the gateway makes by itself go, and are refused without a signature.
+    fn asks_for_own_identity(self) -> bool {
         matches!(self, Form::XTif | Form::Csb | Form::XCa | Form::SealedInput)
     }
 
@@ -105,11 +105,46 @@ pub enum Canonical {
     FirstLevelTexts,
 }
 
+/// A token that a platform hands out and that every call bears until its end: OAuth2, asked for by Basic account:secret (`wire.md` §1.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Path behind the platform's base address; empty = calls bear no token.
+    pub path: String,
+    /// Fields of the form that asks for it: name, and value with `{user}` and `{password}`.
+    pub fields: Vec<(String, String)>,
+    /// The header line that bears it: name in lower case, and value with `{token}`.
+    pub header: (String, String),
+    /// How long it is good, seconds; a shorter time in the answer counts.
+    pub life_seconds: u64,
+}
+
+impl Default for Grant {
+    /// None; what RFC 6749 §4.3 and RFC 6750 §2.1 say where a platform says nothing else.
+    fn default() -> Grant {
+        let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Grant {
+            path: String::new(),
+            fields: [("username", "{user}"), ("password", "{password}"), ("grant_type", "password")].map(pair).to_vec(),
+            header: pair(("authorization", "Bearer {token}")),
+            life_seconds: 600,
+        }
+    }
+}
+
+impl Grant {
+    /// True when a field of the form holds this word.
+    pub fn asks_for(&self, word: &str) -> bool {
+        self.fields.iter().any(|(_, value)| value.contains(word))
+    }
+}
+
 /// What one platform asks of a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
     /// How.
     pub form: Form,
+    /// The token that calls bear beside it; see [`Terms::grant`].
+    pub token: Grant,
     /// CSB's `_api_name`; `{infno}` stands for the transaction number.
     pub api_name: String,
     /// CSB's `_api_version`.
@@ -141,6 +176,7 @@ impl Default for Terms {
     fn default() -> Terms {
         Terms {
             form: Form::None,
+            token: Grant::default(),
             api_name: "{infno}".to_owned(),
             api_version: "1.0.0".to_owned(),
             timestamp: Unit::Seconds,
@@ -161,6 +197,26 @@ impl Terms {
     /// True when a member of this name is sealed.
     pub fn seals(&self, member: &str) -> bool {
         self.form == Form::SealedInput && self.sealed.iter().any(|sealed| sealed == member)
+    }
+
+    /// The token that calls bear, where they bear one.
+    pub fn grant(&self) -> Option<&Grant> {
+        Some(&self.token).filter(|token| !token.path.is_empty())
+    }
+
+    /// True where nobody proves anything.
+    pub fn ask_nothing(&self) -> bool {
+        self.form == Form::None && self.grant().is_none()
+    }
+
+    /// True where the calls that the gateway makes by itself (2601, 5203, 3201) go, and are refused without its own name.
+    pub fn ask_for_own_identity(&self) -> bool {
+        self.form.asks_for_own_identity() || self.grant().is_some()
+    }
+
+    /// The form's word in a profile, or what stands in its place.
+    pub fn word(&self) -> &'static str {
+        if self.form == Form::None && self.grant().is_some() { "token" } else { self.form.word() }
     }
 }
 

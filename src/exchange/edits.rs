@@ -35,12 +35,12 @@ pub(super) fn reply(reply: Reply, edits: &[Edit]) -> Reply {
 }
 
 /// Puts lines in the place of those of the same name, whatever its case, and the rest at the end. A name said twice stays once.
-pub(super) fn put_lines(arrived: &HeaderLines, lines: &[(&'static str, String)]) -> (HeaderLines, Vec<Edit>) {
+pub(super) fn put_lines<N: AsRef<str>>(arrived: &HeaderLines, lines: &[(N, String)]) -> (HeaderLines, Vec<Edit>) {
     let (mut leaving, mut edits, mut at) = (HeaderLines::with_capacity(arrived.len() + lines.len()), Vec::new(), 0_u64);
     let mut put = vec![false; lines.len()];
     for (name, value) in arrived {
         let whole = (name.len() + value.len() + 4) as u64;
-        match lines.iter().position(|(own, _)| name.eq_ignore_ascii_case(own.as_bytes())) {
+        match lines.iter().position(|(own, _)| name.eq_ignore_ascii_case(own.as_ref().as_bytes())) {
             None => leaving.push((name.clone(), value.clone())),
             Some(nth) if put[nth] => {
                 edits.push(Edit { part: Part::Headers, at, remove: whole, insert: Bytes::new() });
@@ -59,7 +59,7 @@ pub(super) fn put_lines(arrived: &HeaderLines, lines: &[(&'static str, String)])
     }
     let mut added = String::new();
     for ((name, value), _) in lines.iter().zip(put).filter(|(_, put)| !put) {
-        let name = written(name);
+        let name = written(name.as_ref());
         added.push_str(&format!("{name}: {value}\r\n"));
         leaving.push((Bytes::from(name), Bytes::from(value.clone())));
     }

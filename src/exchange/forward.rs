@@ -14,6 +14,7 @@ use crate::journal::bodies::Side;
 use crate::outbound::{Flow, Heard, Outgoing, Replied, ReplyBody, ReplyHead, Silence};
 
 use super::Line;
+use super::bearer::Worn;
 use super::flow::flow_of;
 use super::intend::Intended;
 use super::opening::Opener;
@@ -80,7 +81,7 @@ impl Line {
         };
         let upstream = Arc::clone(&call.upstream);
         let policy = Arc::clone(&call.arrival.policy);
-        let opener = Opener::of(call);
+        let (opener, worn) = (Opener::of(call), Worn::by(intended));
         let hearing = Hearing { id: call.arrival.id, class: call.identity.class, key_slot: intended.header.key_slot };
         let line = Arc::clone(self);
         async move {
@@ -100,6 +101,7 @@ impl Line {
                 }
                 Heard::Reply(replied) => line.take_reply(hearing, *replied, listening).await,
             };
+            worn.heed(&report);
             opener.open(report)
         }
     }

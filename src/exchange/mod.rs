@@ -4,6 +4,7 @@
 //! it every path settles. One exchange, one send. When the HIS hangs up the line goes on to its end.
 
 pub mod answer; // What the HIS hears.
+pub mod bearer; // The token that calls bear.
 mod carrying; // Drives one exchange, whoever listens.
 pub mod check; // What is noticed or refused before anything is sent.
 pub mod deliveries; // Handed over or not.

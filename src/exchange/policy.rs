@@ -12,6 +12,7 @@ use crate::profile::Profile;
 use crate::signing::credentials::Credentials;
 use crate::telemetry::metrics::UpstreamMetrics;
 
+use super::bearer::Bearer;
 use super::settings::{Client, Route};
 
 /// One snapshot of everything that decides; swapped whole on reload.
@@ -67,6 +68,8 @@ pub struct Signing {
     pub terms: Terms,
     /// The gateway's own identity there; signs the calls that the gateway makes itself, whatever the mode.
     pub own: Option<Arc<Credentials>>,
+    /// The token that these calls bear, where they bear one.
+    pub bearer: Bearer,
 }
 
 impl Policy {

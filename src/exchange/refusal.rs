@@ -4,6 +4,7 @@
 
 use crate::domain::outcome::Cause;
 
+use super::bearer::NoToken;
 use super::door::Bound;
 use crate::signing::apply::CannotSign;
 use crate::signing::check::Wrong;
@@ -89,6 +90,9 @@ pub enum Refusal {
     /// The gateway cannot sign the call.
     #[error("the call cannot be signed: {0}")]
     CannotSign(CannotSign),
+    /// The platform handed out no token for the call.
+    #[error("no token for the call: {0}")]
+    NoToken(NoToken),
     /// The request never left this machine.
     #[error("the other side could not be reached: {why}")]
     NeverSent {
@@ -127,6 +131,7 @@ impl Refusal {
             Refusal::Signature(Wrong::Time | Wrong::Expired) => "GW603",
             Refusal::Signature(Wrong::Replayed) => "GW604",
             Refusal::CannotSign(_) => "GW611",
+            Refusal::NoToken(_) => "GW612",
         }
     }
 
@@ -188,6 +193,7 @@ impl Refusal {
                 CannotSign::AlreadySealed(_) => "报文已由本机加密签名，与网关代签设置冲突，请联系信息科".to_owned(),
                 _ => "网关无法为报文签名，请联系信息科核对报文与签名配置".to_owned(),
             },
+            Refusal::NoToken(why) => format!("网关未取得医保平台的访问令牌：{}", why.text()),
             Refusal::NeverSent { whom, .. } => format!("网关连不上{whom}，请检查网络后重试"),
         };
         format!("【网关未发送】{says}[{}]", self.code())

@@ -2,6 +2,7 @@
 //!
 //! `pass`: the HIS's own signature travels untouched. `sign`, and every call that the gateway makes itself: as its own identity.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::journal::draft::{Edit, Part};
 use crate::outbound::rewrite_target;
 use crate::signing::apply::{self, CannotSign, Now};
 use crate::signing::credentials::Credentials;
-use crate::signing::members;
+use crate::signing::{headers, members};
 
 use super::Line;
 use super::check::Checked;
@@ -37,11 +38,18 @@ pub struct Signed {
     pub edits: Vec<Edit>,
 }
 
-/// What a signature puts on a call.
-enum Mark {
-    Nothing,
-    Lines(Vec<(&'static str, String)>),
-    Members(Vec<members::Change>),
+/// What a signature and a token put on a call.
+#[derive(Default)]
+struct Mark {
+    lines: Vec<(Cow<'static, str>, String)>,
+    members: Vec<members::Change>,
+}
+
+impl From<headers::Signed> for Mark {
+    fn from(signed: headers::Signed) -> Mark {
+        let lines = signed.lines.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
+        Mark { lines, members: Vec::new() }
+    }
 }
 
 impl Line {
@@ -58,39 +66,48 @@ impl Line {
             edits.push(Edit { part: Part::Target, at: 0, remove: arrived.len() as u64, insert: target.clone() });
         }
         let (mut headers, mut body) = (None, None);
-        match self.mark(call).await {
-            Err(why) => return Err((checked.identified, Refusal::CannotSign(why))),
-            Ok(Mark::Nothing) => {}
-            Ok(Mark::Lines(lines)) => {
-                let (leaving, changes) = edits::put_lines(&call.arrival.request.headers, &lines);
-                edits.extend(changes);
-                headers = Some(leaving);
-            }
-            Ok(Mark::Members(changes)) => {
-                let changes = edits::of_body(changes);
-                let bytes = call.arrival.request.body.buffered().map_or(&b""[..], |bytes| bytes);
-                body = Some(Body::Buffered(edits::body(bytes, &changes)));
-                edits.extend(changes);
-            }
+        let Mark { lines, members } = match self.mark(call).await {
+            Err(why) => return Err((checked.identified, why)),
+            Ok(mark) => mark,
+        };
+        if !lines.is_empty() {
+            let (leaving, changes) = edits::put_lines(&call.arrival.request.headers, &lines);
+            edits.extend(changes);
+            headers = Some(leaving);
+        }
+        if !members.is_empty() {
+            let changes = edits::of_body(members);
+            let bytes = call.arrival.request.body.buffered().map_or(&b""[..], |bytes| bytes);
+            body = Some(Body::Buffered(edits::body(bytes, &changes)));
+            edits.extend(changes);
         }
         Ok(Signed { checked, target, headers, body, edits })
     }
 
-    async fn mark(&self, call: &Identified) -> Result<Mark, CannotSign> {
-        let Some(by) = signer(call) else { return Ok(Mark::Nothing) };
+    async fn mark(&self, call: &Identified) -> Result<Mark, Refusal> {
+        let Some(by) = signer(call) else { return Ok(Mark::default()) };
+        let mut mark = self.signature(call, by).await.map_err(Refusal::CannotSign)?;
+        // A call that cannot be signed fetches none.
+        if let Some((name, value)) = Box::pin(self.bearer(call, by)).await? {
+            mark.lines.push((Cow::Owned(name), value));
+        }
+        Ok(mark)
+    }
+
+    async fn signature(&self, call: &Identified, by: &Credentials) -> Result<Mark, CannotSign> {
         let terms = &call.upstream.signing.terms;
         let request = &call.arrival.request;
         let now = || Now { unix_ns: self.clock.unix_ns(), nonce: (self.nonces.0)() };
         match terms.form {
-            Form::None => Ok(Mark::Nothing),
+            Form::None => Ok(Mark::default()),
             Form::XTif | Form::Csb => {
                 let fields = request.body.buffered().map(|bytes| apply::form_fields(&request.headers, bytes));
                 let fields = fields.unwrap_or_default();
                 let signed = apply::lines(terms, by, &call.identity.infno, &fields, &now());
-                Ok(signed.map_or(Mark::Nothing, |signed| Mark::Lines(signed.lines)))
+                Ok(signed.map_or_else(Mark::default, Mark::from))
             }
             Form::XCa => {
-                let Some(mut covering) = apply::covering(terms, by, &now()) else { return Ok(Mark::Nothing) };
+                let Some(mut covering) = apply::covering(terms, by, &now()) else { return Ok(Mark::default()) };
                 match &request.body {
                     Body::Buffered(bytes) => covering.covers(bytes),
                     // The signature stands before the body, so a large one is read twice: for it, and to be sent.
@@ -99,14 +116,15 @@ impl Line {
                         each.await.map_err(|_| CannotSign::Unread)?;
                     }
                 }
-                Ok(Mark::Lines(covering.sign(&by.account).lines))
+                Ok(covering.sign(&by.account).into())
             }
             Form::SealedInput | Form::Envelope => {
                 // Arrived and sealed form stand in one record, which a larger body would not fit.
                 let bytes = request.body.buffered().filter(|bytes| bytes.len() <= SEALED_BODY_BYTES_MAX);
                 let body = members::Body { bytes: bytes.ok_or(CannotSign::TooLarge)?, view: &call.arrival.view };
                 let sealed = apply::sealed(terms, by, body, &now())?;
-                Ok(sealed.map_or(Mark::Nothing, |sealed| Mark::Members(sealed.changes)))
+                let members = sealed.map_or_else(Vec::new, |sealed| sealed.changes);
+                Ok(Mark { members, ..Mark::default() })
             }
         }
     }
@@ -126,7 +144,7 @@ impl Line {
 }
 
 /// Who signs this call, when the HIS does not.
-fn signer(call: &Identified) -> Option<&Arc<Credentials>> {
+pub(super) fn signer(call: &Identified) -> Option<&Arc<Credentials>> {
     let signing = &call.upstream.signing;
     let ours = match call.arrival.origin {
         Origin::His => signing.mode == Mode::Sign,

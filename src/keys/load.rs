@@ -38,8 +38,11 @@ pub fn load(all: &BTreeMap<String, Settings>, sources: &Sources) -> Result<Ident
 pub fn one(name: &str, settings: &Settings, sources: &Sources) -> Result<Credentials, Vec<Trouble>> {
     let mut troubles = Vec::new();
     let mut note = |trouble: Trouble| troubles.push(trouble);
-    let secret = filled(&settings.secret_file).map(|place| sources.secret(place));
-    let secret = secret.transpose().unwrap_or_else(|trouble| (note(trouble), None).1).unwrap_or_default();
+    let mut secret = |place: &str| {
+        let found = filled(place).map(|place| sources.secret(place));
+        found.transpose().unwrap_or_else(|trouble| (note(trouble), None).1).unwrap_or_default()
+    };
+    let (secret, password) = (secret(&settings.secret_file), secret(&settings.password_file));
     let key = filled(&settings.key_file).map(|place| key(place, &settings.passphrase_file, sources));
     let key = key.transpose().unwrap_or_else(|trouble| (note(trouble), None).1);
     let mut public = |place: &str| {
@@ -65,6 +68,8 @@ pub fn one(name: &str, settings: &Settings, sources: &Sources) -> Result<Credent
         name: name.to_owned(),
         account: settings.account.clone(),
         secret,
+        user: settings.user.clone(),
+        password,
         signer: key.map(|key| Arc::new(key) as Arc<dyn Signer>),
         public: own.or(named),
         platform,

@@ -10,6 +10,10 @@ pub struct Settings {
     pub account: String,
     /// The shared secret, as text.
     pub secret_file: String,
+    /// Who asks for a token, where the platform hands one out (OAuth2).
+    pub user: String,
+    /// That user's password, as text.
+    pub password_file: String,
     /// Its SM2 private key: encrypted PKCS#8 PEM.
     pub key_file: String,
     /// What opens the key.
@@ -22,9 +26,10 @@ pub struct Settings {
 
 impl Settings {
     /// Every place with the name of its setting.
-    pub fn places(&self) -> [(&'static str, &str); 5] {
+    pub fn places(&self) -> [(&'static str, &str); 6] {
         [
             ("secret_file", &self.secret_file),
+            ("password_file", &self.password_file),
             ("key_file", &self.key_file),
             ("passphrase_file", &self.passphrase_file),
             ("public_key_file", &self.public_key_file),
@@ -36,6 +41,7 @@ impl Settings {
     pub fn lacks(&self, needed: &[&'static str]) -> Vec<&'static str> {
         let said = |name: &str| match name {
             "account" => !self.account.is_empty(),
+            "user" => !self.user.is_empty(),
             "public_key_file" => !self.public_key_file.is_empty() || !self.key_file.is_empty(),
             name => self.places().iter().any(|(place, value)| *place == name && !value.is_empty()),
         };

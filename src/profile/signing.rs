@@ -8,9 +8,10 @@ use crate::domain::terms::{Canonical, Cipher, CipherKey, Encoding, Form, Terms, 
 
 use super::Profile;
 use super::complaint::nearest;
+use super::grant;
 use super::sheet::{Sheet, set};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "form",
     "api_name",
     "api_version",
@@ -24,6 +25,7 @@ const KEYS: [&str; 13] = [
     "cipher_key",
     "canonical",
     "sealed",
+    grant::SECTION,
 ];
 const NONCES: [(&str, bool); 2] = [("allow", false), ("refuse", true)];
 const UNITS: [(&str, Unit); 2] = [("seconds", Unit::Seconds), ("milliseconds", Unit::Milliseconds)];
@@ -47,7 +49,10 @@ impl Said {
     /// Lays one file over what was said before.
     pub(super) fn apply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         let Some(section) = sheet.table(root, "signing") else { return };
-        let tables = || section.iter().filter_map(|(name, item)| Some((name, item.as_table_like()?)));
+        let tables = || {
+            let variants = section.iter().filter(|(name, _)| *name != grant::SECTION);
+            variants.filter_map(|(name, item)| Some((name, item.as_table_like()?)))
+        };
         let names: Vec<&str> = tables().map(|(name, _)| name).collect();
         sheet.only(section, &[&KEYS[..], &names].concat());
         lay(&mut self.own, sheet, section);
@@ -76,6 +81,7 @@ fn lay(terms: &mut Terms, sheet: &Sheet<'_>, table: &dyn TableLike) {
         sheet.complain(span_of(table, "sealed"), format!("`{strange}` cannot be sealed"), "it is `input` or `output`");
     }
     set(&mut terms.sealed, sealed);
+    grant::lay(&mut terms.token, sheet, table);
 }
 
 /// One of a few words.
@@ -110,7 +116,7 @@ fn iv(sheet: &Sheet<'_>, table: &dyn TableLike) -> Option<[u8; 16]> {
     Some(iv)
 }
 
-fn span_of(table: &dyn TableLike, key: &str) -> Option<std::ops::Range<usize>> {
+pub(super) fn span_of(table: &dyn TableLike, key: &str) -> Option<std::ops::Range<usize>> {
     table.get(key).and_then(toml_edit::Item::span)
 }
 
@@ -158,6 +164,11 @@ mod tests {
             assert_eq!((terms.form, terms.window_seconds), (form, window_seconds), "{name}");
             assert!(api_name.is_empty() || terms.api_name == api_name, "{name}");
         }
+        assert_eq!(
+            terms("jilin").grant().map(|grant| (grant.path.as_str(), grant.life_seconds)),
+            Some(("/auth/oauth/token", 600))
+        );
+        assert!(terms("hunan").grant().is_none());
         assert!(terms("jilin").seals("input") && terms("jilin").seals("output") && !terms("hunan").seals("input"));
     }
 

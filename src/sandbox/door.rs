@@ -144,6 +144,9 @@ async fn answer(platform: &Arc<Platform>, request: &Request) -> Act {
     if request.target.starts_with("/_sandbox") {
         return unnumbered(control::answer(platform, request));
     }
+    if let Some(reply) = platform.token(request) {
+        return unnumbered(reply);
+    }
     if request.target.starts_with("/_echo") {
         let number = platform.enter_echo(request);
         return Act::Answer { number, reply: echo::answer(request).await };

@@ -10,13 +10,14 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use super::call::Call;
-use super::wire::Request;
+use super::tokens::{self, Tokens};
+use super::wire::{Reply, Request};
 use crate::domain::message::HeaderLines;
 use crate::domain::scan::{Scanner, Wanted};
 use crate::domain::terms::{Cipher, Form, Terms};
 use crate::signing::apply::form_fields;
 use crate::signing::check::{self, Wrong};
-use crate::signing::credentials::{Credentials, needs};
+use crate::signing::credentials::{Credentials, needs_to_verify, of_grant};
 use crate::signing::members::{self, Body};
 use crate::signing::nonces::Nonces;
 use crate::signing::open::{self, Side};
@@ -29,6 +30,15 @@ pub struct Guard {
     hospital: Credentials,
     own: Option<Arc<dyn Signer>>,
     seen: Mutex<Nonces>,
+    tokens: Tokens,
+}
+
+/// A call that may not come in.
+pub(super) struct Refused {
+    /// What to tell who sent it.
+    pub(super) why: String,
+    /// The box's own answer with its status; `None` where the platform itself says it in its envelope.
+    pub(super) by_box: Option<(u16, String)>,
 }
 
 impl fmt::Debug for Guard {
@@ -54,19 +64,47 @@ impl Guard {
         let given = |name: &str| match name {
             "account" => !hospital.account.is_empty(),
             "secret_file" => !hospital.secret.is_empty(),
+            "user" => !hospital.user.is_empty(),
+            "password_file" => !hospital.password.is_empty(),
             _ => hospital.public.is_some(),
         };
-        if let Some(lack) = needs(terms.form, terms.cipher_key, false).iter().find(|name| !given(name)) {
+        let needed = needs_to_verify(&terms).into_iter().chain(of_grant(&terms));
+        if let Some(lack) = needed.into_iter().find(|name| !given(name)) {
             return Err(lack);
         }
         if hospital.cipher_key(&terms).is_err() {
             return Err("account (16 ASCII characters)");
         }
-        Ok(Guard { terms, hospital, own, seen: Mutex::default() })
+        Ok(Guard { terms, hospital, own, seen: Mutex::default(), tokens: Tokens::default() })
     }
 
-    /// Reads a call behind its signature; the error is what to tell who sent it.
-    pub(super) fn admit(&self, request: &Request, now_unix_ns: i64) -> (Call, Result<(), String>) {
+    /// A token as its endpoint hands it out, for a HIS that fetches its own.
+    pub fn hand_out(&self, now_unix_ns: i64) -> String {
+        self.tokens.hand_out(self.terms.token.life_seconds, now_unix_ns)
+    }
+
+    /// Ends every token before its time.
+    pub fn end_tokens(&self) {
+        self.tokens.end();
+    }
+
+    /// Answers a request for a token.
+    pub(super) fn token(&self, request: &Request, now_unix_ns: i64) -> Reply {
+        tokens::answer(&self.terms.token, Some(&self.hospital), request, || self.hand_out(now_unix_ns))
+    }
+
+    /// Reads a call behind its token and its signature.
+    pub(super) fn admit(&self, request: &Request, now_unix_ns: i64) -> (Call, Result<(), Refused>) {
+        let born = self.terms.grant().map_or(Ok(()), |asked| self.tokens.admit(asked, request, now_unix_ns));
+        if let Err(why) = born {
+            let by_box = Some((401, box_says(&why)));
+            return (Call::read(&request.target, &request.body), Err(Refused { why, by_box }));
+        }
+        let (call, verdict) = self.believe(request, now_unix_ns);
+        (call, verdict.map_err(|why| Refused { by_box: self.no(&why), why }))
+    }
+
+    fn believe(&self, request: &Request, now_unix_ns: i64) -> (Call, Result<(), String>) {
         let call = Call::read(&request.target, &request.body);
         let verdict = match self.terms.form {
             Form::None => Ok(()),
@@ -161,8 +199,8 @@ impl Guard {
     }
 
     /// How the box says no: a body of its own with its status, or nothing where the platform itself says it in its envelope.
-    pub(super) fn no(&self, message: &str) -> Option<(u16, String)> {
-        let body = || serde_json::json!({"code": 401, "message": message}).to_string();
+    fn no(&self, message: &str) -> Option<(u16, String)> {
+        let body = || box_says(message);
         match self.terms.form {
             Form::Csb => Some((200, body())), // The status is not known (wire.md §1.6); clients read only 200.
             Form::XTif => Some((401, body())),
@@ -188,6 +226,10 @@ impl Guard {
             cainfo: signed.map(|signature| BASE64_STANDARD.encode(signature)).unwrap_or_default(),
         })
     }
+}
+
+fn box_says(message: &str) -> String {
+    serde_json::json!({"code": 401, "message": message}).to_string()
 }
 
 fn lines_of(request: &Request) -> HeaderLines {

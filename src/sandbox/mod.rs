@@ -16,6 +16,7 @@ pub mod province; // The province that is played.
 pub mod record; // What is known of a thing by its names on the wire; the answer by the specification's tables.
 pub mod shape; // How a province writes its answer.
 pub mod spec; // The specification's nodes and fields.
+mod tokens; // Tokens handed out, and believed.
 pub mod tree; // An answer's content: ordered, with exact amounts.
 
 pub mod archive; // Zips with one text inside.

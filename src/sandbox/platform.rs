@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::call::Call;
 use super::faults::{Fault, Script};
-use super::guard::Guard;
+use super::guard::{Guard, Refused};
 use super::ledger::{Deed, Habits, Ledger};
 use super::moment::Moment;
 use super::province::Province;
@@ -236,8 +236,8 @@ impl Platform {
             Some(guard) => guard.admit(request, self.clock.unix_ns()),
             None => (Call::read(&request.target, &request.body), Ok(())),
         };
-        if let Err(why) = admitted {
-            return self.turned_away(request, &call, &why, arrived);
+        if let Err(refused) = admitted {
+            return self.turned_away(request, &call, refused, arrived);
         }
         let (number, fault) = self.enter(request, &call);
         if fault.is_none() {
@@ -289,14 +289,19 @@ impl Platform {
     }
 
     /// A call whose signature is not good: registered, and performed by nobody.
-    fn turned_away(&self, request: &Request, call: &Call, why: &str, arrived: Moment) -> Act {
+    fn turned_away(&self, request: &Request, call: &Call, refused: Refused, arrived: Moment) -> Act {
         let number = self.books().register.arrive(self.line_of(request, call), &request.body);
-        let deed = self.spare(number, why);
-        let reply = match self.guard().and_then(|guard| guard.no(why)) {
+        let deed = self.spare(number, &refused.why);
+        let reply = match refused.by_box {
             Some((status, body)) => plain_reply(status, "application/json;charset=UTF-8", body),
             None => self.in_shape(self.envelope(&deed, number, arrived), Manner::Whole),
         };
         Act::Answer { number, reply }
+    }
+
+    /// The answer to a request for a token, where the province that is played hands one out.
+    pub(super) fn token(&self, request: &Request) -> Option<Reply> {
+        self.settings.province.as_ref()?.token(request, self.clock.unix_ns())
     }
 
     fn guard(&self) -> Option<&Guard> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::guard::Guard;
 use super::shape::{SHAPES, Shape};
+use super::tokens;
+use super::wire::{Reply, Request};
 use crate::domain::terms::Terms;
 use crate::profile::{Profile, Texts};
 use crate::signing::credentials::Credentials;
@@ -57,8 +59,17 @@ impl Province {
     /// When the hospital's account lacks what the signature needs.
     pub fn guarded(self, hospital: Credentials, own: Option<Arc<dyn Signer>>) -> Result<Province, NotPlayed> {
         let guard = Guard::new(self.terms.clone(), hospital, own);
-        let guard = guard.map_err(|lack| NotPlayed::Lacks(self.terms.form.word(), lack))?;
+        let guard = guard.map_err(|lack| NotPlayed::Lacks(self.terms.word(), lack))?;
         Ok(Province { guard: Some(guard), ..self })
+    }
+
+    /// The answer to a request for a token, where the province hands one out; to anybody where signatures are not looked at.
+    pub(super) fn token(&self, request: &Request, now_unix_ns: i64) -> Option<Reply> {
+        let asked = self.terms.grant().filter(|asked| tokens::asks(asked, request))?;
+        Some(match &self.guard {
+            Some(guard) => guard.token(request, now_unix_ns),
+            None => tokens::answer(asked, None, request, || "anybody".to_owned()),
+        })
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Credentials {
     pub account: String,
     /// The shared secret; empty for none.
     pub secret: Zeroizing<String>,
+    /// Who asks for a token, where the platform hands one out; empty for nobody.
+    pub user: String,
+    /// That user's password.
+    pub password: Zeroizing<String>,
     /// Signs with its SM2 key, which may live in a box of its own.
     pub signer: Option<Arc<dyn Signer>>,
     /// Its own public key: who signs as this identity.
@@ -35,25 +39,49 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What an identity needs for a form, by the setting that gives it.
-pub fn needs(form: Form, cipher_key: CipherKey, signs: bool) -> &'static [&'static str] {
-    match (form, signs) {
-        (Form::None, _) => &[],
-        (Form::XTif | Form::Csb | Form::XCa, _) => &["account", "secret_file"],
-        (Form::SealedInput, true) if cipher_key == CipherKey::Account => &["account", "key_file"],
-        (Form::SealedInput, false) if cipher_key == CipherKey::Account => &["account", "public_key_file"],
-        (Form::SealedInput | Form::Envelope, true) => &["account", "secret_file", "key_file"],
-        (Form::SealedInput | Form::Envelope, false) => &["account", "secret_file", "public_key_file"],
+/// What an identity needs to sign, and to fetch the token where calls bear one; by the setting that gives it.
+pub fn needs(terms: &Terms) -> Vec<&'static str> {
+    let mut needed = of_form(terms, "key_file");
+    for name in of_grant(terms) {
+        if !needed.contains(&name) {
+            needed.push(name);
+        }
+    }
+    needed
+}
+
+/// What must be known of an identity to tell whether it signed.
+pub fn needs_to_verify(terms: &Terms) -> Vec<&'static str> {
+    of_form(terms, "public_key_file")
+}
+
+/// What must be known of an identity to hand out a token to it, and what it needs to ask for one.
+pub fn of_grant(terms: &Terms) -> Vec<&'static str> {
+    let Some(grant) = terms.grant() else { return Vec::new() };
+    let mut needed = vec!["account", "secret_file"];
+    let words = [("{user}", "user"), ("{password}", "password_file")];
+    needed.extend(words.iter().filter(|(word, _)| grant.asks_for(word)).map(|(_, setting)| *setting));
+    needed
+}
+
+fn of_form(terms: &Terms, key: &'static str) -> Vec<&'static str> {
+    match terms.form {
+        Form::None => Vec::new(),
+        Form::XTif | Form::Csb | Form::XCa => vec!["account", "secret_file"],
+        Form::SealedInput if terms.cipher_key == CipherKey::Account => vec!["account", key],
+        Form::SealedInput | Form::Envelope => vec!["account", "secret_file", key],
     }
 }
 
 impl Credentials {
     /// True when both sign with the same and believe the same.
     pub fn is_same(&self, other: &Credentials) -> bool {
-        let secrets: bool = self.secret.as_bytes().ct_eq(other.secret.as_bytes()).into();
+        let same = |one: &str, another: &str| bool::from(one.as_bytes().ct_eq(another.as_bytes()));
+        let secrets = same(&self.secret, &other.secret) && same(&self.password, &other.password);
+        let named = self.account == other.account && self.user == other.user;
         let publics = |of: &Credentials| [&of.public, &of.platform].map(|key| key.as_ref().map(Verifier::public));
         let signs = |of: &Credentials| of.signer.as_ref().map(|signer| signer.public());
-        secrets && self.account == other.account && publics(self) == publics(other) && signs(self) == signs(other)
+        secrets && named && publics(self) == publics(other) && signs(self) == signs(other)
     }
 
     /// The SM4 key of the terms; `None` where nothing is sealed.

@@ -7,6 +7,7 @@ pub mod canonical; // The text that is signed in the `appId` family: three forms
 pub mod check; // Whether a call is signed by who it says.
 pub mod credentials; // What one identity signs with.
 pub mod digest; // SM2's user id and digest, before any key.
+pub mod grant; // The token of OAuth2: how it is asked for, read and borne.
 pub mod headers; // Signatures that travel in headers: x-tif, CSB, x-ca.
 pub mod members; // Members of a body: where they stand, what replaces them.
 pub mod mobile; // The `appId` envelope: mobile payment, e-voucher, e-prescription.

@@ -153,7 +153,17 @@ pub struct Peer {
     /// Where it listens.
     pub addr: SocketAddr,
     requests: Arc<Mutex<Vec<Raw>>>,
+    tokens: Arc<Mutex<Vec<Raw>>>,
     connections: Arc<AtomicUsize>,
+}
+
+/// The token that a peer hands out.
+pub const TOKEN: &str = "t0k3n.of-the_platform";
+
+/// The answer that brings a token.
+pub fn token_reply(token: &str) -> Vec<u8> {
+    let body = format!(r#"{{"access_token":"{token}","token_type":"bearer","expires_in":43199}}"#);
+    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into()
 }
 
 /// What a peer does with a request it has read.
@@ -165,21 +175,30 @@ pub enum Does {
 }
 
 impl Peer {
-    /// Answers every request by `script`, which is told how many came before it.
+    /// Answers every request by `script`, which is told how many came before it; who asks for a token gets [`TOKEN`].
     pub async fn scripted(script: impl Fn(usize) -> Does + Send + Sync + 'static) -> Peer {
-        let script = Arc::new(script);
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&requests);
+        Peer::granting(script, |_| Does::Says(token_reply(TOKEN))).await
+    }
+
+    /// The same, and another script for requests for a token, which are kept apart.
+    pub async fn granting(
+        script: impl Fn(usize) -> Does + Send + Sync + 'static,
+        grants: impl Fn(usize) -> Does + Send + Sync + 'static,
+    ) -> Peer {
+        let scripts = Arc::new((script, grants));
+        let (requests, tokens) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let (kept, kept_tokens) = (Arc::clone(&requests), Arc::clone(&tokens));
         let handle = move |mut talk: Talk| {
-            let (script, kept) = (Arc::clone(&script), Arc::clone(&kept));
+            let (scripts, kept, kept_tokens) = (Arc::clone(&scripts), Arc::clone(&kept), Arc::clone(&kept_tokens));
             async move {
                 while let Some(request) = talk.hear().await {
+                    let for_token = request.head.starts_with("POST /auth/oauth/token ");
                     let nth = {
-                        let mut kept = kept.lock().unwrap();
+                        let mut kept = if for_token { kept_tokens.lock().unwrap() } else { kept.lock().unwrap() };
                         kept.push(request);
                         kept.len() - 1
                     };
-                    match script(nth) {
+                    match if for_token { scripts.1(nth) } else { scripts.0(nth) } {
                         Does::Says(bytes) => talk.say(bytes).await,
                         Does::Ends(bytes) => {
                             talk.say(bytes).await;
@@ -189,7 +208,7 @@ impl Peer {
                 }
             }
         };
-        Peer { requests, ..Peer::wild(handle).await }
+        Peer { requests, tokens, ..Peer::wild(handle).await }
     }
 
     /// Always the same reply.
@@ -212,12 +231,17 @@ impl Peer {
                 tokio::spawn(handle(Talk::over(stream)));
             }
         });
-        Peer { addr, requests: Arc::default(), connections }
+        Peer { addr, requests: Arc::default(), tokens: Arc::default(), connections }
     }
 
     /// Requests read to their end.
     pub fn requests(&self) -> Vec<Raw> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// Requests for a token.
+    pub fn tokens(&self) -> Vec<Raw> {
+        self.tokens.lock().unwrap().clone()
     }
 
     /// The only request.

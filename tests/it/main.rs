@@ -65,6 +65,7 @@ mod signing_forms; // Each form: what passes, what is signed.
 mod signing_gcm; // Sealed members under SM4-GCM.
 mod signing_openssl; // SM2, SM3, SM4 and key files against openssl.
 mod signing_rig; // Identities on disk, and the openssl program.
+mod signing_token; // The token that calls bear.
 mod signing_verify; // Whose signatures are believed.
 
 mod tls_his; // The HIS's door in TLS.

@@ -186,8 +186,8 @@ pub const TONGUES: &[Tongue] = &[
     Tongue {
         profile: "jilin",
         url: Url::One("/mbs/fmi/fsi/api/callFsiService/callService"),
-        lines: &[("Authorization", "Bearer 2f6c0c58-sandbox"), ("Content-Type", "application/json")],
-        signature: &[],
+        lines: &[("Content-Type", "application/json")],
+        signature: &[("Authorization", "Bearer {token}")],
         account: CLIENT_ID,
         order: "cainfo enc_type fixmedins_code fixmedins_name inf_time infno infver=\"V1.0\" input insuplc_admdvs mdtrtarea_admvs msgid \
             opter opter_name opter_type=\"1\" recer_sys_code=\"MBS_LOCAL\" sign_no signtype",
@@ -248,6 +248,8 @@ pub struct Desk<'a> {
     pub person: Person,
     /// What it learned: sign_no, mdtrt_id, setl_id, omsgid.
     pub sign_no: String,
+    /// The token that its calls bear, where they bear one.
+    pub token: String,
     pub mdtrt_id: String,
     pub setl_id: String,
     /// How far its clock is off, seconds.
@@ -258,8 +260,8 @@ pub struct Desk<'a> {
 impl<'a> Desk<'a> {
     pub fn new(tongue: &'a Tongue, form: Form, signs: bool, vault: &'a Vault) -> Desk<'a> {
         let none = String::new;
-        let (sign_no, mdtrt_id, setl_id) = (none(), none(), none());
-        Desk { tongue, form, signs, vault, person: somebody(), sign_no, mdtrt_id, setl_id, off_s: 0, sent: 0 }
+        let (sign_no, token, mdtrt_id, setl_id) = (none(), none(), none(), none());
+        Desk { tongue, form, signs, vault, person: somebody(), sign_no, token, mdtrt_id, setl_id, off_s: 0, sent: 0 }
     }
 
     /// An amount of 300.
@@ -381,7 +383,7 @@ impl<'a> Desk<'a> {
                 "{ms}" => ms.clone(),
                 "{s}" => s.clone(),
                 "{nonce}" => nonce.clone(),
-                other => other.replace("{infno}", infno),
+                other => other.replace("{infno}", infno).replace("{token}", &self.token),
             };
             lines.push(((*name).to_owned(), value));
         }

@@ -248,12 +248,18 @@ fn program(arguments: &[&str]) -> (Option<i32>, String) {
 fn the_program_names_what_an_account_lacks() {
     let vault = Vault::new();
     let secret = vault.keep("secret", SECRET);
+    let public = vault.public("public.pem", &SoftKey::generate().unwrap());
     let open = vault.keep("open", SECRET);
     std::fs::set_permissions(&open, Permissions::from_mode(0o644)).unwrap();
     for (arguments, code, says) in [
         (&["--profile", "atlantis"][..], 78, "no profile `atlantis`"),
         (&["--profile", "hunan", "--account", "ak"], 78, "csb needs secret_file: tell it with --secret-file"),
         (&["--profile", "jilin", "--account", CLIENT_ID], 78, "tell it with --public-key-file"),
+        (
+            &["--profile", "jilin", "--account", CLIENT_ID, "--public-key-file", &public, "--secret-file", &secret],
+            78,
+            "tell it with --user",
+        ),
         (&["--profile", "hunan", "--account", "ak", "--secret-file", &open], 78, "chmod 400"),
         (&["--profile", "hunan", "--account", "ak", "--secret-file", "/no/such"], 78, "/no/such: cannot be read"),
         (&["--account", "ak", "--secret-file", &secret], 2, "--profile"),
@@ -273,6 +279,7 @@ fn the_program_plays_a_province_that_verifies() {
     let public = vault.public("hospital.pem", &key);
     let mut program = Command::new(env!("CARGO_BIN_EXE_medgate-sandbox"))
         .args(["--listen", "127.0.0.1:0", "--profile", "jilin", "--account", CLIENT_ID, "--public-key-file", &public])
+        .args(["--secret-file", &own.secret_file, "--user", &own.user, "--password-file", &own.password_file])
         .args(["--key-file", &own.key_file, "--passphrase-file", &own.passphrase_file])
         .stdout(Stdio::piped())
         .spawn()

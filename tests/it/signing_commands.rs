@@ -218,6 +218,8 @@ fn every_step_of_a_sealed_body_is_explained() {
     let body: serde_json::Value = serde_json::from_str(behind(&text, "6. body")).unwrap();
     assert_eq!(body["signtype"], "SM2");
     assert!(text.contains("5. SM4 key"));
+    let asked = "POST /auth/oauth/token, Basic account:***, username=***&password=***&scope=all&grant_type=password";
+    assert!(text.contains(asked) && text.contains("authorization: Bearer *** for 600 s"), "{text}");
 }
 
 #[test]
@@ -235,6 +237,28 @@ fn check_and_serve_ask_for_the_gateways_own_identity_and_say_how() {
         &[&["check"], &to[..], &["--identity", "sight"]].concat(),
         &["names \"sight\", which does not exist", "add [identity.sight]"],
     );
+
+    // A token is asked for with more than a signature needs.
+    let key = vault.with_key(CLIENT_ID, &SoftKey::generate().unwrap());
+    let site_with = |more: &str| {
+        let (file, pass) = (&key.key_file, &key.passphrase_file);
+        let text = format!(
+            "[identity.site]\naccount = \"{CLIENT_ID}\"\nkey_file = \"{file}\"\npassphrase_file = \"{pass}\"\n{more}"
+        );
+        vault.keep("jilin.toml", &text)
+    };
+    let jilin = ["--upstream", "http://127.0.0.1:9", "--profile", "jilin", "--identity", "site"];
+    let checks = |file: &str| {
+        [&["check", "--config", file], &jilin[..]].concat().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let with_secret = format!("secret_file = \"{}\"\n", key.secret_file);
+    let whole = format!("{with_secret}user = \"{}\"\npassword_file = \"{}\"\n", key.user, key.password_file);
+    for (more, lacks) in [("", "lacks secret_file, user, password_file"), (&with_secret, "lacks user, password_file")] {
+        let told = checks(&site_with(more));
+        bad(&told.iter().map(String::as_str).collect::<Vec<_>>(), &["[identity.site]", lacks]);
+    }
+    let told = checks(&site_with(&whole));
+    good(&told.iter().map(String::as_str).collect::<Vec<_>>());
 
     let secret = vault.keep("secret", SECRET);
     let site = vault.keep("site.toml", &format!("[identity.site]\naccount = \"a\"\nsecret_file = \"{secret}\""));

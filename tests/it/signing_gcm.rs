@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::crash_rig::{medgate, run, said};
 use crate::doors_rig::{OK, Peer};
 use crate::money_his as his;
-use crate::provinces::{Site, granted, registered, tongue};
+use crate::provinces::{Site, granted, registered, token, tongue};
 use crate::provinces_his::Desk;
 use crate::rig::TestGateway;
 use crate::signing_rig::{
@@ -186,6 +186,7 @@ async fn the_stand_in_opens_and_seals_it_and_says_what_it_expects() {
     // A HIS that seals by itself, in the mode of the manual and not of this platform.
     let gate = site.gate(tongue, Mode::Pass, |terms| terms.cipher = Cipher::Gcm).await;
     let mut desk = Desk::new(tongue, Form::SealedInput, true, vault);
+    desk.token = token(&gate);
     let input = desk.input("1101", "", "");
     let message = desk.wrap("1101", &input);
     let heard = crate::provinces::send(&gate, &message).await;

@@ -21,6 +21,10 @@ use crate::rig::{TestGateway, rebuilt};
 
 /// What every secret of these tests contains, so that a search finds one that got away.
 pub const SECRET: &str = "s3cret-of-the-site";
+/// Who asks for a token.
+pub const USER: &str = "his-user";
+/// That user's password.
+pub const PASSWORD: &str = "pa55 & wörd";
 /// Opens every key of these tests.
 pub const PASSPHRASE: &str = "correct horse battery";
 /// A client_id of 16 characters, which is a key too.
@@ -66,10 +70,13 @@ impl Vault {
         keys::Settings { account: account.to_owned(), secret_file, ..keys::Settings::default() }
     }
 
-    /// An identity with a private key.
+    /// An identity with a private key, and with all that a token is asked for with.
     pub fn with_key(&self, account: &str, key: &SoftKey) -> keys::Settings {
         let pem = key.to_encrypted_pem(PASSPHRASE.as_bytes()).unwrap();
         keys::Settings {
+            secret_file: self.keep(&format!("{account}.secret"), SECRET),
+            user: USER.to_owned(),
+            password_file: self.keep(&format!("{account}.password"), PASSWORD),
             account: account.to_owned(),
             key_file: self.keep(&format!("{account}.pem"), &pem),
             passphrase_file: self.keep(&format!("{account}.pass"), &format!("{PASSPHRASE}\n")),

@@ -32,10 +32,22 @@ fn put(out: &mut Vec<u8>, line: &str) {
     let _in_memory = writeln!(out, "{line}");
 }
 
+/// A value of the profile with a mask where something of the identity, or the token, will stand.
+fn masked(value: &str) -> String {
+    ["{user}", "{password}", "{token}"].iter().fold(value.to_owned(), |text, word| text.replace(word, MASK))
+}
+
 /// What the profile says.
 pub(super) fn head(out: &mut Vec<u8>, title: &str, name: &str, terms: &Terms, infno: &str) {
     put(out, &format!("profile 省份    {title} ({name})"));
     put(out, &format!("form 签名方式   {}", terms.form.word()));
+    if let Some(grant) = terms.grant() {
+        let fields: Vec<String> =
+            grant.fields.iter().map(|(name, value)| format!("{name}={}", masked(value))).collect();
+        let (line, value) = &grant.header;
+        put(out, &format!("token 令牌      POST {}, Basic account:{MASK}, {}", grant.path, fields.join("&")));
+        put(out, &format!("                then 随后 {line}: {} for {} s", masked(value), grant.life_seconds));
+    }
     put(out, &format!("infno 交易      {}", if infno.is_empty() { "-" } else { infno }));
 }
 

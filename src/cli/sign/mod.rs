@@ -94,7 +94,7 @@ fn signed(args: &Args, settings: &Settings) -> Result<Vec<u8>, Trouble> {
     let terms = profile.signing(&args.variant).ok_or_else(|| {
         Trouble::new(format!("profile {name}"), format!("has no [signing.{}]", args.variant), "leave --variant out")
     })?;
-    if terms.form == Form::None {
+    if terms.ask_nothing() {
         return Err(Trouble::new(
             format!("profile {name}"),
             "signs nothing",
