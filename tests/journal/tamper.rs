@@ -1,5 +1,7 @@
 //! Whatever somebody changes in a sealed journal, the verifier finds it and names the record; and it never cries wolf.
 
+use std::sync::LazyLock;
+
 use medgate::evidence::checkpoint::Checkpoint;
 use medgate::evidence::log;
 use medgate::evidence::verdict::{Harm, Verdict};
@@ -14,6 +16,8 @@ use medgate::signing::sm2::SoftKey;
 use crate::tamper_rig::{BODIES, Files, Sealed, Stands, killed, records_of};
 
 const PLACES: usize = 1_000;
+/// The files of another journal.
+static FOREIGN: LazyLock<Files> = LazyLock::new(|| Sealed::journal(6, 1).files);
 
 /// What must be found: the harm, and the first and last record that may be named as the first bad one.
 struct Expected {
@@ -140,11 +144,13 @@ fn swap_segments(sealed: &Sealed, files: &mut Files, dice: &mut Draw) -> Expecte
 
 fn foreign_segment(sealed: &Sealed, files: &mut Files, dice: &mut Draw) -> Expected {
     let names = sealed.names(".seg");
-    let other = Sealed::journal(6, dice.below(1000));
     let at_name = 1 + dice.below(names.len() as u64 - 1) as usize;
     let name = names[at_name].clone();
     let first = records_of(&name, &sealed.files[&name])[0].seq;
-    let foreign = other.files.get(&name).unwrap_or_else(|| other.files.values().next().unwrap()).clone();
+    let foreign = FOREIGN
+        .get(&name)
+        .unwrap_or_else(|| FOREIGN.values().find(|bytes| bytes.starts_with(b"MGS1")).unwrap())
+        .clone();
     files.insert(name, foreign);
     at(&[Harm::Segment], first)
 }
