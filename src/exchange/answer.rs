@@ -23,6 +23,7 @@ use super::identify::{Identified, patience};
 use super::intake::Arrival;
 use super::intend::Intended;
 use super::refusal::Refusal;
+use super::repeat::Step;
 use super::settings::WhenUnknown;
 use super::settle::Verdict;
 
@@ -176,6 +177,7 @@ impl Line {
         let sent_unix_ns = first.map_or(call.arrival.at_unix_ns, |first| first.at_unix_ns);
         let own = self.own_words(call, &self.unknown_text(UnknownText::Repeat, call, sent_unix_ns));
         let (intent_seq, exchange_id) = first.map_or((Seq::NONE, ExchangeId::NONE), |f| (f.intent_seq, f.exchange_id));
+        self.note_step(call, Step::TellUnknown.word());
         self.say_unknown(call, intent_seq, exchange_id, &own).await
     }
 

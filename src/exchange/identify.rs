@@ -9,7 +9,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
 use crate::journal::entry::EntryKind;
 use crate::profile::transaction::OnRepeat;
-use crate::profile::{Envelope, Identity, KeyParts, Profile, Stands};
+use crate::profile::{Envelope, Identity, KeyParts, Profile};
 
 use super::Line;
 use super::answer::Hears;
@@ -17,11 +17,12 @@ use super::check::Finding;
 use super::held::{Called, Claim, Claimed, Standing, Waiting};
 use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
+use super::knew::{Knew, Weighed, rule_word};
 use super::opening;
 use super::policy::Upstream;
 use super::reading::{self, Reading, Tokens};
 use super::refusal::Refusal;
-use super::repeat::{Holder, Step, decide};
+use super::repeat::{Holder, Step, after_asking, decide};
 use super::settings::Client;
 
 /// A repeat gives up looking for its place after so many performers came and went.
@@ -55,6 +56,8 @@ pub struct Identified {
     pub findings: Vec<Finding>,
     /// True when the transaction has a key rule and the call lacks a part of it.
     pub rule_without_key: bool,
+    /// What was known of a call before it with the same key.
+    pub knew: Knew,
     /// The exchange for whose sake the gateway asks.
     pub parent_id: ExchangeId,
 }
@@ -102,6 +105,7 @@ impl Line {
             claim: None,
             like_claim: None,
             generation: 0,
+            knew: Knew::default(),
             parent_id: ExchangeId::NONE,
             arrival,
             identity,
@@ -113,7 +117,10 @@ impl Line {
         match self.place(&mut call, parts.as_ref()).await {
             Ok(None) => Ok(Known::First(Box::new(call))),
             Ok(Some(told)) => Ok(Known::Repeat(told)),
-            Err(refusal) => Err((call.arrival, refusal)),
+            Err(refusal) => {
+                self.note_step(&call, refusal.code());
+                Err((call.arrival, refusal))
+            }
         }
     }
 
@@ -132,6 +139,7 @@ impl Line {
                     return self.judge_repeat(call, parts).await;
                 }
                 Claimed::Others(_) if parts.on_repeat == OnRepeat::CancelInquiry && self.is_told_unknown(call) => {
+                    call.knew.joined = true;
                     return Ok(None);
                 }
                 Claimed::Others(waiting) => {
@@ -145,7 +153,8 @@ impl Line {
     }
 
     /// A repeat while the first one is under way hears what that one hears.
-    async fn join(self: &Arc<Self>, call: &Identified, waiting: Waiting) -> Result<Option<Hears>, Refusal> {
+    async fn join(self: &Arc<Self>, call: &mut Identified, waiting: Waiting) -> Result<Option<Hears>, Refusal> {
+        call.knew.joined = true;
         if let Some(field) = moved(&waiting.called.fingerprint, &call.called.fingerprint) {
             return Err(Refusal::Moved { field, first_msgid: waiting.called.msgid.clone() });
         }
@@ -182,12 +191,16 @@ impl Line {
             settled: !held.setl_ids.is_empty(),
             visit_settled,
         });
-        match decide(&parts.on_repeat, holder, self.settings.replay_fresh_seconds) {
+        let fresh_seconds = self.settings.replay_fresh_seconds;
+        call.knew.weighed = holder.map(|holder| Weighed { rule: rule_word(&parts.on_repeat), holder, fresh_seconds });
+        call.knew.first = history.holder.as_ref().map(|held| (held.intent_seq, held.exchange_id));
+        match decide(&parts.on_repeat, holder, fresh_seconds) {
             Step::Forward => self.like_unresolved(call).map(|()| None),
             Step::Replay => Box::pin(self.replay_held(call, &history)).await.map(Some),
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
             Step::AskThenReplay => Box::pin(self.ask_then_replay(call, &history, parts)).await,
             Step::RefuseMoved => Err(refuse_moved(&history, &call.called.fingerprint)),
+            Step::RefuseSettledBefore => Err(Refusal::HistoryUnread), // The table asks first.
         }
     }
 
@@ -199,22 +212,22 @@ impl Line {
         parts: &KeyParts,
     ) -> Result<Option<Hears>, Refusal> {
         let Some(held) = &history.holder else { return Err(Refusal::HistoryUnread) };
-        let stands = match &parts.ask {
+        call.knew.asked = match &parts.ask {
             Some(inquiry) => self.inquire(call, held, inquiry).await,
             None => None,
         };
-        let confirmed = held.standing() == Outcome::Confirmed;
-        match stands {
-            None if confirmed => Err(Refusal::SettledBefore {
+        let stands = call.knew.asked.map(|(stands, _)| stands);
+        match after_asking(stands, held.standing() == Outcome::Confirmed) {
+            Step::RefuseSettledBefore => Err(Refusal::SettledBefore {
                 setl_ids: held.setl_ids.clone(),
                 ask: parts.ask.as_ref().map(|inquiry| inquiry.infno.clone()).unwrap_or_default(),
             }),
-            Some(Stands::Alive) if confirmed => self.replay_held(call, history).await.map(Some),
-            None | Some(Stands::Alive | Stands::Unproven) => Ok(Some(self.tell_unknown(call, Some(held)).await)),
-            Some(Stands::Undone) => {
+            Step::Replay => self.replay_held(call, history).await.map(Some),
+            Step::Forward => {
                 call.generation = history.generation + 1;
                 self.like_unresolved(call).map(|()| None)
             }
+            _ => Ok(Some(self.tell_unknown(call, Some(held)).await)),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::exchange::{ExchangeId, Origin};
+use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::message::{HeaderLines, Request, header};
 use crate::domain::outcome::{Cause, Outcome};
 use crate::domain::scan::{Scanner, View};
@@ -15,12 +15,13 @@ use super::forward::Report;
 use super::history::Held;
 use super::identify::{Identified, patience};
 use super::intake::Arrival;
+use super::knew::Knew;
 use super::reading::{self, Reading};
 use super::settle::Evidence;
 use super::{Line, Performing, check};
 
 impl Line {
-    /// What the platform says of what `held` did; `None` when it cannot be asked.
+    /// What the platform says of what `held` did, and the OUTCOME that holds it; `None` when it cannot be asked.
     ///
     /// Signed as the gateway's own identity, where there is one. Else the signature that the HIS made for its own call travels along;
     /// a platform that refuses it here proves nothing.
@@ -29,7 +30,7 @@ impl Line {
         repeat: &Identified,
         held: &Held,
         inquiry: &Inquiry,
-    ) -> Option<Stands> {
+    ) -> Option<(Stands, Seq)> {
         let values = self.values(repeat, held, inquiry)?;
         let at_unix_ns = self.clock.unix_ns();
         let id = self.ids.next(at_unix_ns);
@@ -61,7 +62,8 @@ impl Line {
         // An answer that is not in the journal must not decide over money.
         let proof = heeded.filter(|_| verdict.outcome == Outcome::Confirmed && settled.is_some());
         let profile = &repeat.arrival.policy.profile;
-        Some(proof.map_or(Stands::Unproven, |heeded| profile.stands(&heeded.understood.view, &asked)))
+        let stands = proof.map_or(Stands::Unproven, |heeded| profile.stands(&heeded.understood.view, &asked));
+        Some((stands, settled.unwrap_or_default()))
     }
 
     /// What is known of each field that is asked for: from the journal, from the repeat itself, or from the recorded answer.
@@ -118,6 +120,7 @@ impl Line {
             undone: None,
             findings: Vec::new(),
             rule_without_key,
+            knew: Knew::default(),
             parent_id: held.exchange_id,
             arrival: Arrival {
                 id,

@@ -130,6 +130,7 @@ fn facts_of(signed: &Signed) -> Facts {
     facts.text(Fact::Peer, &call.arrival.head.peer.to_string());
     facts.number(Fact::ArrivedAt, call.arrival.at_unix_ns.cast_unsigned());
     opening::add_facts(&mut facts, call);
+    call.knew.add_forwarded(&mut facts);
     for finding in &signed.checked.findings {
         facts.named(Fact::Finding, finding.rule, finding.place.as_bytes());
     }

@@ -19,6 +19,7 @@ mod inquire; // Asks whether an old settlement still stands.
 pub mod intake; // Takes the body.
 pub mod intend; // Makes the intent durable.
 pub mod judge; // What became of it.
+pub mod knew; // What an automatic step knew.
 mod late; // Goes on listening after the HIS was told "unknown".
 mod opening; // A copy of what is sealed, to read.
 pub mod policy; // The judgement in force.

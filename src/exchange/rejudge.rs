@@ -19,8 +19,10 @@ use crate::signing::credentials::Credentials;
 
 use super::check::{envelope_findings, is_of_envelope};
 use super::judge::Asked;
+use super::knew::{Knew, Weighed, rule_word};
 use super::opening::Seals;
 use super::reading::{self, Reading};
+use super::repeat::Step;
 use super::settle::{Heard, Verdict, verdict_of};
 use super::understood::Understood;
 
@@ -191,6 +193,26 @@ impl<'a> Bench<'a> {
             differences.facts(&OF_REPLY, facts, &now);
         }
         Ok((verdict, differences.0))
+    }
+
+    /// Weighs again what became of a repeat, by the key rule of this profile; `None` where the record tells of no such step, or
+    /// of one that the table of repeats did not decide.
+    pub fn step(&self, facts: &Facts) -> Option<Vec<Difference>> {
+        let knew = Knew::of(facts)?;
+        let Weighed { rule: was, .. } = knew.weighed.as_ref()?;
+        let infno = facts.text_of(Fact::Infno).unwrap_or_default();
+        let rule = self.profile.transaction(infno).key.as_ref().map(|key| &key.on_repeat);
+        let step = rule.and_then(|rule| knew.step(rule)).unwrap_or(Step::Forward);
+        let mut differences = Differences::default();
+        differences.words("rule", was, &rule.map(rule_word).unwrap_or_default());
+        let taken = facts.text_of(Fact::Step).unwrap_or_default();
+        // What the table lets go on or be answered may still meet a like call, an erased answer or a journal that is closed.
+        let met =
+            matches!(step, Step::Forward | Step::Replay) && matches!(taken, "GW304" | "GW305" | "GW402" | "GW403");
+        if !met {
+            differences.words("step", taken, step.word());
+        }
+        Some(differences.0)
     }
 
     fn seals<'b>(&'b self, opened_as: &[(String, String)], origin: Origin) -> Result<Option<Seals<'b>>, NoKeys> {

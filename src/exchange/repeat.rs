@@ -3,6 +3,7 @@
 //! Only in-flight, Unknown and Confirmed hold a key; `history` folds the journal into a [`Holder`] first.
 
 use crate::domain::outcome::Outcome;
+use crate::profile::Stands;
 use crate::profile::transaction::OnRepeat;
 
 /// What stands against a new call with the same key.
@@ -33,6 +34,33 @@ pub enum Step {
     TellUnknown,
     /// A compared field moved: refused, naming the field.
     RefuseMoved,
+    /// It was done, and nobody can be asked whether it still stands: refused, naming what it made.
+    RefuseSettledBefore,
+}
+
+impl Step {
+    /// The word that a record holds; a refusal is its code (`Refusal::code`).
+    pub fn word(self) -> &'static str {
+        match self {
+            Step::Forward => "forward",
+            Step::Replay => "replay",
+            Step::AskThenReplay => "ask",
+            Step::TellUnknown => "tell_unknown",
+            Step::RefuseMoved => "GW301",
+            Step::RefuseSettledBefore => "GW302",
+        }
+    }
+}
+
+/// What follows once the platform was asked about the first one; `None` where it could not be asked. Knows no clock and
+/// no journal.
+pub fn after_asking(stands: Option<Stands>, confirmed: bool) -> Step {
+    match stands {
+        None if confirmed => Step::RefuseSettledBefore,
+        Some(Stands::Alive) if confirmed => Step::Replay,
+        None | Some(Stands::Alive | Stands::Unproven) => Step::TellUnknown,
+        Some(Stands::Undone) => Step::Forward,
+    }
 }
 
 /// Decides; knows no clock and no journal.

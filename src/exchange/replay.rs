@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::exchange::Seq;
+use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::outcome::{Outcome, Told};
 use crate::journal::draft::Draft;
 use crate::journal::entry::EntryKind;
@@ -17,6 +17,7 @@ use super::edits;
 use super::history::History;
 use super::identify::Identified;
 use super::refusal::Refusal;
+use super::repeat::Step;
 
 impl Line {
     /// Replays what `history` says holds the key.
@@ -60,19 +61,38 @@ impl Line {
 
     /// Durable before the HIS hears, so that a later 2601 naming this msgid is understood.
     async fn note_alias(&self, call: &Identified, first: &Record) -> Result<(), Refusal> {
-        let mut draft = Draft::new(Kind::Note);
-        draft.header.exchange_id = call.arrival.id;
-        draft.header.parent_id = first.header.exchange_id;
-        draft.header.ref_seq = first.header.ref_seq;
-        draft.header.at_unix_ns = self.clock.unix_ns();
+        let mut draft = self.note_of(call, (first.header.ref_seq, first.header.exchange_id));
         draft.header.class = first.header.class;
-        draft.header.key_token = call.tokens.key;
         draft.facts.text(Fact::Reason, "repeat");
         draft.facts.text(Fact::Infno, &call.identity.infno);
         draft.facts.text(Fact::Msgid, first.facts.text_of(Fact::Msgid).unwrap_or_default());
         draft.facts.text(Fact::Alias, call.envelope.msgid.as_deref().unwrap_or_default());
+        draft.facts.number(Fact::EvidenceSeq, first.header.seq.0);
+        call.knew.add_to(&mut draft.facts, Step::Replay.word());
         self.journal.append(draft).await.map_err(|_| Refusal::JournalClosed)?;
         Ok(())
+    }
+
+    /// Notes what became of a repeat that was not sent, and what was known; never waits.
+    pub(super) fn note_step(&self, call: &Identified, step: &str) {
+        let mut draft = self.note_of(call, call.knew.first.unwrap_or_default());
+        draft.header.class = call.identity.class as u8;
+        draft.facts.text(Fact::Reason, "not sent");
+        draft.facts.text(Fact::Infno, &call.identity.infno);
+        draft.facts.text(Fact::Msgid, call.envelope.msgid.as_deref().unwrap_or_default());
+        call.knew.add_to(&mut draft.facts, step);
+        self.journal.append_unawaited(draft);
+    }
+
+    fn note_of(&self, call: &Identified, (intent_seq, first): (Seq, ExchangeId)) -> Draft {
+        let mut draft = Draft::new(Kind::Note);
+        draft.header.exchange_id = call.arrival.id;
+        draft.header.parent_id = first;
+        draft.header.ref_seq = intent_seq;
+        draft.header.at_unix_ns = self.clock.unix_ns();
+        draft.header.key_token = call.tokens.key;
+        draft.header.profile_seq = call.arrival.policy.profile_seq;
+        draft
     }
 }
 

@@ -75,6 +75,7 @@ impl<'f> Decisions<'f> {
         let done = match record.header.known_kind() {
             Some(Kind::Intent) => self.intent(record),
             Some(Kind::Outcome) => self.outcome(record),
+            Some(Kind::Note) => self.note(record),
             Some(Kind::Snapshot) => {
                 self.profiles.take(record);
                 Ok(())
@@ -118,7 +119,31 @@ impl<'f> Decisions<'f> {
             found.add(record, infno, differences, &mut under_way.counted_other);
             under_way.other = Some(call);
         }
+        self.weigh(record, &profile, &mut under_way.counted, &mut under_way.counted_other);
         Ok(())
+    }
+
+    /// A repeat that was answered, told "unknown" or refused.
+    fn note(&mut self, record: &Record) -> Result<(), Closed> {
+        if record.facts.text_of(Fact::Step).is_none() {
+            return Ok(());
+        }
+        let profile = self.profile_of(record)?;
+        self.weigh(record, &profile, &mut Counted::default(), &mut Counted::default());
+        Ok(())
+    }
+
+    fn weigh(&mut self, record: &Record, profile: &Profile, counted: &mut Counted, counted_other: &mut Counted) {
+        let bench = Bench { profile, secret: &self.secret, identities: &self.identities };
+        let infno = infno_of(record);
+        if let Some(differences) = bench.step(&record.facts) {
+            self.found.steps += 1;
+            self.found.differing.add(record, infno, differences, counted);
+        }
+        if let (Some(profile), Some((_, found))) = (&self.other, &mut self.found.other) {
+            let differences = Bench { profile, ..bench }.step(&record.facts);
+            found.add(record, infno, differences.unwrap_or_default(), counted_other);
+        }
     }
 
     fn outcome(&mut self, record: &Record) -> Result<(), Closed> {
