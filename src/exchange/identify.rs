@@ -17,7 +17,7 @@ use super::check::Finding;
 use super::held::{Called, Claim, Claimed, Standing, Waiting};
 use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
-use super::knew::{Knew, Weighed, rule_word};
+use super::knew::{Joined, Knew, Weighed, rule_word};
 use super::opening;
 use super::policy::Upstream;
 use super::reading::{self, Reading, Tokens};
@@ -139,7 +139,7 @@ impl Line {
                     return self.judge_repeat(call, parts).await;
                 }
                 Claimed::Others(_) if parts.on_repeat == OnRepeat::CancelInquiry && self.is_told_unknown(call) => {
-                    call.knew.joined = true;
+                    call.knew.joined = Some(Joined { outcome: Outcome::Unknown, moved: false });
                     return Ok(None);
                 }
                 Claimed::Others(waiting) => {
@@ -154,20 +154,29 @@ impl Line {
 
     /// A repeat while the first one is under way hears what that one hears.
     async fn join(self: &Arc<Self>, call: &mut Identified, waiting: Waiting) -> Result<Option<Hears>, Refusal> {
-        call.knew.joined = true;
+        let mut joined = Joined { outcome: Outcome::Unknown, moved: false };
+        call.knew.joined = Some(joined);
         if let Some(field) = moved(&waiting.called.fingerprint, &call.called.fingerprint) {
+            call.knew.joined = Some(Joined { moved: true, ..joined });
             return Err(Refusal::Moved { field, first_msgid: waiting.called.msgid.clone() });
         }
         let standing = tokio::time::timeout(patience(&call.client, &call.upstream), waiting.end()).await;
         match standing {
-            Ok(Standing::Settled(outcome_seq, Outcome::Confirmed | Outcome::Refused)) => {
+            Ok(Standing::Settled(outcome_seq, outcome @ (Outcome::Confirmed | Outcome::Refused))) => {
+                joined.outcome = outcome;
+                call.knew.joined = Some(joined);
                 self.replay_seq(call, outcome_seq).await.map(Some)
             }
-            Ok(Standing::Withdrawn | Standing::UnderWay) => Ok(None),
+            Ok(Standing::Withdrawn | Standing::UnderWay) => {
+                call.knew.joined = None;
+                Ok(None)
+            }
             Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => {
                 let history = self.history(call).unwrap_or_default();
                 // A late answer may have just been journaled, and its performer not yet have said so.
                 if history.holder.as_ref().is_some_and(|first| first.standing() == Outcome::Confirmed) {
+                    joined.outcome = Outcome::Confirmed;
+                    call.knew.joined = Some(joined);
                     return self.replay_held(call, &history).await.map(Some);
                 }
                 Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await))

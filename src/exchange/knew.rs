@@ -17,10 +17,19 @@ pub struct Knew {
     pub weighed: Option<Weighed>,
     /// What the platform said of the first one, and the OUTCOME that holds it; `None` where it was not asked.
     pub asked: Option<(Stands, Seq)>,
-    /// The first one was under way.
-    pub joined: bool,
+    /// The first one was under way, and what came of it.
+    pub joined: Option<Joined>,
     /// INTENT and exchange that hold the key.
     pub first: Option<(Seq, ExchangeId)>,
+}
+
+/// A call whose end was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    /// What came of it; Unknown also while nothing did.
+    pub outcome: Outcome,
+    /// A compared field has another value than there.
+    pub moved: bool,
 }
 
 /// What the repeat table was asked.
@@ -52,8 +61,9 @@ impl Knew {
             knew("stands", stands_word(stands));
             knew("asked", &seq.to_string());
         }
-        if self.joined {
-            knew("joined", "yes");
+        if let Some(Joined { outcome, moved }) = self.joined {
+            knew("joined", outcome.word());
+            knew("joined_moved", yes(moved));
         }
         facts.text(Fact::Step, step);
     }
@@ -75,8 +85,9 @@ impl Knew {
         let number = |name: &str| value(name)?.parse::<u64>().ok();
         let is = |name: &str| value(name) == Some("yes");
         let outcomes = [Outcome::Confirmed, Outcome::Refused, Outcome::Unknown];
+        let outcome = |name: &str| outcomes.into_iter().find(|outcome| value(name) == Some(outcome.word()));
         let weighed = || {
-            let outcome = outcomes.into_iter().find(|outcome| value("first") == Some(outcome.word()))?;
+            let outcome = outcome("first")?;
             let holder = Holder {
                 outcome,
                 age_seconds: number("age_seconds")?,
@@ -88,18 +99,31 @@ impl Knew {
         };
         let stands = STANDS.into_iter().find(|(_, word)| value("stands") == Some(*word));
         let asked = stands.and_then(|(stands, _)| Some((stands, Seq(number("asked")?))));
-        Some(Knew { weighed: weighed(), asked, joined: is("joined"), first: None })
+        let joined = outcome("joined").map(|outcome| Joined { outcome, moved: is("joined_moved") });
+        Some(Knew { weighed: weighed(), asked, joined, first: None })
     }
 
-    /// The step that follows under a rule; `None` where the table was not asked.
+    /// The step that follows under a rule; `None` where nothing was weighed.
     pub fn step(&self, rule: &OnRepeat) -> Option<Step> {
-        let Weighed { holder, fresh_seconds, .. } = self.weighed.as_ref()?;
+        let Some(Weighed { holder, fresh_seconds, .. }) = &self.weighed else {
+            return after_joining(rule, self.joined?);
+        };
         Some(match decide(rule, Some(*holder), *fresh_seconds) {
             Step::AskThenReplay => {
                 after_asking(self.asked.map(|(stands, _)| stands), holder.outcome == Outcome::Confirmed)
             }
             step => step,
         })
+    }
+}
+
+/// What the end of a call that was under way means for a repeat of it. A cancel that waits for nothing may go on, too.
+fn after_joining(rule: &OnRepeat, joined: Joined) -> Option<Step> {
+    match joined {
+        Joined { moved: true, .. } => Some(Step::RefuseMoved),
+        Joined { outcome: Outcome::Unknown, .. } if *rule == OnRepeat::CancelInquiry => None,
+        Joined { outcome: Outcome::Unknown, .. } => Some(Step::TellUnknown),
+        Joined { .. } => Some(Step::Replay),
     }
 }
 
@@ -139,12 +163,22 @@ mod tests {
             (None, Step::RefuseSettledBefore),
         ];
         for (asked, step) in rows {
-            let knew = Knew { weighed: Some(weighed.clone()), asked, joined: false, first: None };
+            let knew = Knew { weighed: Some(weighed.clone()), asked, joined: None, first: None };
             let mut facts = Facts::default();
             knew.add_to(&mut facts, step.word());
             let read = Knew::of(&facts).unwrap();
             assert_eq!((&read, read.step(&rule)), (&knew, Some(step)));
             assert_eq!(read.step(&OnRepeat::Forward), Some(Step::Forward), "another rule decides otherwise");
+        }
+        for (outcome, moved, step) in [
+            (Outcome::Confirmed, false, Step::Replay),
+            (Outcome::Unknown, false, Step::TellUnknown),
+            (Outcome::Unknown, true, Step::RefuseMoved),
+        ] {
+            let knew = Knew { joined: Some(Joined { outcome, moved }), ..Knew::default() };
+            let mut facts = Facts::default();
+            knew.add_to(&mut facts, step.word());
+            assert_eq!((Knew::of(&facts).as_ref(), knew.step(&rule)), (Some(&knew), Some(step)));
         }
         let mut facts = Facts::default();
         Knew::default().add_forwarded(&mut facts);

@@ -199,12 +199,17 @@ impl<'a> Bench<'a> {
     /// of one that the table of repeats did not decide.
     pub fn step(&self, facts: &Facts) -> Option<Vec<Difference>> {
         let knew = Knew::of(facts)?;
-        let Weighed { rule: was, .. } = knew.weighed.as_ref()?;
         let infno = facts.text_of(Fact::Infno).unwrap_or_default();
         let rule = self.profile.transaction(infno).key.as_ref().map(|key| &key.on_repeat);
-        let step = rule.and_then(|rule| knew.step(rule)).unwrap_or(Step::Forward);
+        let step = match rule {
+            Some(rule) => knew.step(rule)?,
+            None if knew.weighed.is_some() || knew.joined.is_some() => Step::Forward,
+            None => return None,
+        };
         let mut differences = Differences::default();
-        differences.words("rule", was, &rule.map(rule_word).unwrap_or_default());
+        if let Some(Weighed { rule: was, .. }) = &knew.weighed {
+            differences.words("rule", was, &rule.map(rule_word).unwrap_or_default());
+        }
         let taken = facts.text_of(Fact::Step).unwrap_or_default();
         // What the table lets go on or be answered may still meet a like call, an erased answer or a journal that is closed.
         let met =

@@ -42,6 +42,8 @@ mod provinces; // Every province's wire, by a table.
 mod provinces_his; // A HIS of each province.
 mod provinces_refused; // What a province's platform refuses.
 
+mod replay; // The journal decided again.
+
 mod reload; // Settings and profile read anew while calls run.
 mod rig; // A whole gateway in this process.
 

@@ -47,6 +47,16 @@ pub(super) fn journal() -> tempfile::TempDir {
     data
 }
 
+/// These records behind a SegmentOpen, in one segment: the first of them is record 2.
+pub(super) fn of(drafts: Vec<Draft>) -> tempfile::TempDir {
+    let data = tempfile::tempdir().unwrap();
+    let mut press = Press::new(data.path());
+    press.segment(AT);
+    drafts.into_iter().for_each(|draft| press.record(draft));
+    press.end();
+    data
+}
+
 fn intent() -> Draft {
     let mut draft = Draft::new(Kind::Intent);
     draft.header.exchange_id = exchange();

@@ -110,10 +110,16 @@ impl Derived {
         })
     }
 
+    /// Where the views are built.
+    #[cfg(test)]
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch.0
+    }
+
     /// Takes the next record.
     pub(super) fn take(&mut self, record: &Record) -> Result<(), String> {
         self.keep_table(record);
-        if self.live.as_ref().is_ok_and(|(position, _)| record.header.seq <= *position) {
+        if self.live.as_ref().map_or(true, |(position, _)| record.header.seq <= *position) {
             self.store.take(record).map_err(|error| error.to_string())?;
             self.taken += 1;
             if BATCH_RECORDS <= self.taken || BATCH_ROWS <= self.store.touched() {
