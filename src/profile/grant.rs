@@ -98,7 +98,7 @@ mod tests {
         let other = profile.signing("other").and_then(|terms| terms.grant()).unwrap();
         assert!(!other.asks_for("{user}") && other.life_seconds == 600);
         assert!(profile.signing("plain").unwrap().grant().is_none());
-        assert_eq!(profile.signing_variants().collect::<Vec<_>>(), ["other", "plain"]);
+        assert_eq!(profile.signing_variants().collect::<Vec<_>>(), ["mobile", "other", "plain"]);
         let none = load("[signing.token]\npath = \"\"").unwrap();
         assert!(none.signing("").unwrap().grant().is_none());
     }

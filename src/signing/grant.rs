@@ -1,14 +1,13 @@
 //! The token of OAuth2: the question for it, the answer that brings it, and the header line that bears it (`wire.md` §1.7). Pure.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::domain::scan::{Scanner, Shape, Wanted};
 use crate::domain::terms::{Grant, Terms};
 
 use super::apply::CannotSign;
@@ -34,6 +33,14 @@ pub struct Question {
     pub basic: Zeroizing<String>,
     /// The form.
     pub form: Zeroizing<String>,
+}
+
+/// What an answer says, of which nothing else is kept.
+#[derive(Deserialize)]
+struct Answer {
+    error: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<serde_json::Value>,
 }
 
 /// What came back.
@@ -86,22 +93,24 @@ pub fn form(grant: &Grant, user: &str, password: &str) -> String {
 /// # Errors
 /// Why there is none.
 pub fn read(grant: &Grant, body: &[u8]) -> Result<(Zeroizing<String>, Duration), NoGrant> {
-    let mut scanner = Scanner::new(Arc::new(Wanted::new(["access_token", "expires_in", "error"])), None, None);
-    scanner.feed(body);
-    let view = scanner.finish();
-    if let Some(error) = view.top("error") {
+    // The scanner of the line cuts long values, and a token cut short is none.
+    let answer: Answer = serde_json::from_slice(body).map_err(|_| NoGrant::Absent)?;
+    if let Some(error) = answer.error {
         return Err(REASONS
             .iter()
             .find(|known| **known == error)
             .map_or(NoGrant::Absent, |known| NoGrant::Refused(known)));
     }
-    let token = view.top("access_token").filter(|_| view.shape == Shape::Json).ok_or(NoGrant::Absent)?;
-    if token.len() > TOKEN_CHARS_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let token = Zeroizing::new(answer.access_token.unwrap_or_default());
+    if token.is_empty() || token.len() > TOKEN_CHARS_MAX || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(NoGrant::Absent);
     }
-    let told = view.top("expires_in").and_then(|told| told.parse::<u64>().ok());
+    let told = answer.expires_in.as_ref().and_then(|told| match told {
+        serde_json::Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    });
     let seconds = told.map_or(grant.life_seconds, |told| told.min(grant.life_seconds));
-    Ok((Zeroizing::new(token.to_owned()), Duration::from_secs(seconds)))
+    Ok((token, Duration::from_secs(seconds)))
 }
 
 /// The header line that bears a token.
@@ -145,9 +154,12 @@ mod tests {
             read(&Grant::default(), body.as_bytes()).map(|(token, life)| (token.to_string(), life.as_secs()))
         };
         let long = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(TOKEN_CHARS_MAX + 1));
+        let whole = format!(r#"{{"access_token":"{}"}}"#, "x".repeat(TOKEN_CHARS_MAX));
         let rows = [
+            (whole.as_str(), Ok(("x".repeat(TOKEN_CHARS_MAX), 600))),
             (r#"{"access_token":"a.b-c","token_type":"bearer"}"#, Ok(("a.b-c".to_owned(), 600))),
             (r#"{"access_token":"t","expires_in":60}"#, Ok(("t".to_owned(), 60))),
+            (r#"{"access_token":"t","expires_in":"60"}"#, Ok(("t".to_owned(), 60))),
             (r#"{"access_token":"t","expires_in":43199}"#, Ok(("t".to_owned(), 600))),
             (r#"{"access_token":"t","expires_in":-1}"#, Ok(("t".to_owned(), 600))),
             (r#"{"access_token":"t\r\nX: y"}"#, Err(NoGrant::Absent)),
