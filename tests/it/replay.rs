@@ -44,7 +44,7 @@ fn a_day_comes_out_equal_and_a_changed_profile_shows_what_would_differ() {
     assert_eq!(digest(&without), digest(&whole));
 
     let site = dir.path().join("site.toml");
-    std::fs::write(&site, "inherits = \"baseline\"\n[class]\nquery = [\"2207\"]\n").unwrap();
+    std::fs::write(&site, "inherits = \"baseline\"\n[class]\nquery = [\"9001\", \"2207\"]\n").unwrap();
     let (code, other) = replayed(&data, &["--profile", site.to_str().unwrap()]);
     assert_eq!((code, is(&other, "/differing/count")), (1, 0.into()), "as it was decided all is equal");
     let (touched, listed) = (is(&other, "/other/transactions"), is(&other, "/other/listed/0"));

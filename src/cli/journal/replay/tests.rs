@@ -107,7 +107,7 @@ fn what_was_journaled_comes_out_again_and_what_was_not_is_named() {
 fn another_profile_is_told_apart_from_the_one_that_decided() {
     let drafts = vec![snapshot(), intent(class_of_9001(), "H1"), outcome(Outcome::Refused, Cause::NotSignedIn, "-1")];
     let data = sample::of(drafts);
-    let site = "inherits = \"baseline\"\n[err.ours]\ncontains = [\"未签到\"]\nclass = \"means_unknown\"\n";
+    let site = "inherits = \"baseline\"\n[err.ours]\ncontains = [\"未签到\"]\nclass = \"means_unknown\"\nsource = \"a test\"\n";
     let texts = Texts::with(vec![("site.toml".to_owned(), site.to_owned())]);
     let other = Profile::load("site", &texts).unwrap();
     let said = found(data.path(), WHOLE, Some(other));
