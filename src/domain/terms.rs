@@ -77,7 +77,7 @@ pub enum Cipher {
     /// Chained from the IV that the profile says, padded by PKCS#7.
     Cbc,
     /// Counter mode with a tag, which alone of the three says when a text was changed. The sealed text is nonce (12 bytes),
-    /// ciphertext, tag (16 bytes), nothing else is bound: proposed [P], the specification knows of no platform with it.
+    /// ciphertext, tag (16 bytes), nothing else is bound: proposed (P), the specification knows of no platform with it.
     Gcm,
 }
 

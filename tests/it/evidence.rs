@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use medgate::domain::clock::{Clock, SystemClock};
+use medgate::domain::moment::china_time;
 use medgate::evidence::seal_key::PUBLIC;
 use medgate::journal::facts::Fact;
 use medgate::journal::record::Kind;
@@ -128,6 +130,5 @@ async fn the_gateway_verifies_itself_in_its_hour_and_tells_damage() {
 
 /// The hour it is now in China.
 fn hour() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    (since.as_secs() / 3600 + 8) % 24
+    china_time(SystemClock::start().unix_ns())[11..13].parse().unwrap()
 }
