@@ -166,9 +166,19 @@ impl Check<'_> {
         let next = next.filter(|next| misplaced(&header, next).is_none());
         // A segment ends where the next one says; what a failed batch left behind that is cut at the next start.
         let until = next.map_or(len, |next| next.prev_valid_len);
-        let stop = self.records(file, &header, until.min(len))?;
-        if self.report.bad.is_none() {
-            self.ending(file, number, (until, len, is_last), stop)?;
+        let mut looks = if is_last { LIVE_LOOKS_MAX } else { 1 };
+        loop {
+            let seen = self.end;
+            let stop = self.records(file, &header, until.min(len))?;
+            looks -= 1;
+            // The gateway may write while this reads: what was no record yet may be one now, and prove itself missing.
+            let again = looks > 0 && stop.why.is_some() && self.report.bad.is_none() && self.end > seen;
+            if !again && self.report.bad.is_none() {
+                self.ending(file, number, (until, len, is_last), stop)?;
+            }
+            if !again {
+                break;
+            }
         }
         self.before = Some(header);
         Ok(())
@@ -271,6 +281,9 @@ impl Check<'_> {
         self.report.bad = Some(Bad { file: segment::path(number), offset, seq, why: why.into() });
     }
 }
+
+/// How often the end of a journal that grows is looked at again before it is judged.
+const LIVE_LOOKS_MAX: u32 = 1_000;
 
 /// Why records of a segment came to an end.
 struct Stop {
