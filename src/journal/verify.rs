@@ -166,19 +166,11 @@ impl Check<'_> {
         let next = next.filter(|next| misplaced(&header, next).is_none());
         // A segment ends where the next one says; what a failed batch left behind that is cut at the next start.
         let until = next.map_or(len, |next| next.prev_valid_len);
-        let mut looks = if is_last { LIVE_LOOKS_MAX } else { 1 };
-        loop {
-            let seen = self.end;
-            let stop = self.records(file, &header, until.min(len))?;
-            looks -= 1;
-            // The gateway may write while this reads: what was no record yet may be one now, and prove itself missing.
-            let again = looks > 0 && stop.why.is_some() && self.report.bad.is_none() && self.end > seen;
-            if !again && self.report.bad.is_none() {
-                self.ending(file, number, (until, len, is_last), stop)?;
-            }
-            if !again {
-                break;
-            }
+        // The gateway may write while this reads: only what stood here before the records were read is judged as their end.
+        let written = written_end(file, self.end, len)?;
+        let stop = self.records(file, &header, until.min(len))?;
+        if self.report.bad.is_none() {
+            self.ending(file, number, Range { until, len, written, is_last }, stop)?;
         }
         self.before = Some(header);
         Ok(())
@@ -241,10 +233,10 @@ impl Check<'_> {
         &mut self,
         file: &F,
         number: u32,
-        (until, len, is_last): (u64, u64, bool),
+        Range { until, len, written, is_last }: Range,
         stop: Stop,
     ) -> io::Result<()> {
-        let zeros = written_end(file, self.end, len)? == self.end;
+        let zeros = written <= self.end;
         self.report.end = match (stop.closed, zeros) {
             (true, true) => End::Sealed,
             (false, true) => End::Open,
@@ -258,7 +250,7 @@ impl Check<'_> {
             self.bad(number, offset, "bytes stand behind the record that closes the segment");
         } else if is_last && !zeros {
             let missing = Seq(self.report.last_seq.0 + 1);
-            if super::walk::find_witness(file, offset, len, number, missing)?.is_some() {
+            if super::walk::find_witness(file, offset, written, number, missing)?.is_some() {
                 self.bad(number, offset, "a later record proves that a whole one stood here");
             }
         } else if !is_last && (offset != until || stop.why.is_some()) {
@@ -282,8 +274,16 @@ impl Check<'_> {
     }
 }
 
-/// How often the end of a journal that grows is looked at again before it is judged.
-const LIVE_LOOKS_MAX: u32 = 1_000;
+/// What a segment file holds.
+struct Range {
+    /// Where its records end, as far as that is known.
+    until: u64,
+    /// Length of the file in bytes.
+    len: u64,
+    /// The end of what was written when the reading began.
+    written: u64,
+    is_last: bool,
+}
 
 /// Why records of a segment came to an end.
 struct Stop {

@@ -138,19 +138,16 @@ pub fn find_witness<F: DiskFile>(
 /// When the file cannot be read.
 pub fn written_end<F: DiskFile>(file: &F, from: u64, end: u64) -> io::Result<u64> {
     let mut buffer = vec![0; WINDOW_BYTES];
-    let (mut at, mut last) = (from, from);
-    while at < end {
-        let want = buffer.len().min((end - at) as usize);
+    let mut at = end.max(from);
+    while at > from {
+        let want = buffer.len().min((at - from) as usize);
+        at -= want as u64;
         let read = file.read_full_at(&mut buffer[..want], at)?;
-        if read == 0 {
-            break;
-        }
         if let Some(position) = buffer[..read].iter().rposition(|byte| *byte != 0) {
-            last = at + position as u64 + 1;
+            return Ok(at + position as u64 + 1);
         }
-        at += read as u64;
     }
-    Ok(last)
+    Ok(from)
 }
 
 /// Holds the records of a journal to their order: number, segment and chain.

@@ -1,6 +1,7 @@
 //! Evidence carried away: a pack proves itself on a machine that has nothing else, and one changed byte is found.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -111,13 +112,23 @@ async fn a_proof_holds_nothing_in_clear() {
 }
 
 #[tokio::test]
-async fn the_gateway_verifies_itself_in_its_hour() {
+async fn the_gateway_verifies_itself_in_its_hour_and_tells_damage() {
     let gate = TestGateway::with(|settings| settings.seal.verify_hour = hour()).await;
     let bill = Bill::charged(&gate).await;
     bill.settled(&gate).await;
     let shown = || fs::read_to_string(gate.data().join("admin.address")).is_ok();
     until("its address", shown).await;
     crate::seal::metric(&gate, "medgate_verify_timestamp_seconds", |value| value > 0.0).await;
+    crate::seal::metric(&gate, "medgate_verify_damaged", |value| value == 0.0).await;
+
+    let segment = gate.data().join(medgate::journal::segment::path(1));
+    // One byte in its place: a file written whole would take the gateway's own later records away.
+    let file = fs::File::options().read(true).write(true).open(&segment).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, 4096 + 330).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], 4096 + 330).unwrap();
+    gate.clock.advance(std::time::Duration::from_secs(86_400));
+    crate::seal::metric(&gate, "medgate_verify_damaged", |value| value == 1.0).await;
 }
 
 /// The hour it is now in China.
