@@ -16,6 +16,8 @@ use crate::journal::facts::Fact;
 use crate::journal::gauges::Gauges;
 use crate::journal::record::Kind;
 use crate::journal::{Health, OpenExchange};
+use crate::reconcile::Cases;
+use crate::reconcile::stand::Cause as CaseCause;
 use crate::telemetry::metrics::{JournalMetrics, Metrics, SealMetrics, ViewsMetrics};
 use crate::telemetry::sampled::follow;
 use crate::views::follower::{self, Follower, State};
@@ -25,12 +27,16 @@ const UNKNOWNS_MAX: usize = 10_000;
 /// A copy may take a while.
 const SEAL_GRACE_SECONDS: u64 = 30;
 const SECOND_NS: i64 = 1_000_000_000;
+/// A metric is a float, and a sum of fen below 90 million million yuan is exact enough to look at.
+const AT_STAKE_PER_YUAN: f64 = 10_000.0;
 
 /// A look inside.
 pub(super) struct Inside {
     pub(super) line: Arc<Line>,
     pub(super) door: Arc<Door<Arc<Line>>>,
     pub(super) follower: Option<Arc<Follower>>,
+    pub(super) finder: Arc<Follower>,
+    pub(super) cases: Cases,
     pub(super) certificates: Arc<Certificates>,
     pub(super) notary: Arc<Notary>,
     pub(super) nightly: Arc<Nightly>,
@@ -184,6 +190,25 @@ impl Insight for Inside {
         sample_journal(&metrics.journal, journal.gauges());
         if let Some(follower) = &self.follower {
             sample_views(&metrics.views, follower.gauges(), journal.durable().borrow().0);
+        }
+        let position = self.finder.gauges().position.load(Ordering::Relaxed);
+        let lag = journal.durable().borrow().0.saturating_sub(position);
+        metrics.cases.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.sample_cases(metrics);
+    }
+}
+
+impl Inside {
+    fn sample_cases(&self, metrics: &Metrics) {
+        let counts = match self.cases.count() {
+            Ok(counts) => counts,
+            Err(error) => return tracing::warn!(%error, "the book of cases cannot be counted"),
+        };
+        for cause in CaseCause::ALL {
+            let found = counts.iter().find(|count| count.cause == cause);
+            let (open, at_stake, oldest) = found.map_or((0, 0, 0), |c| (c.open, c.at_stake, c.oldest_unix_ns));
+            let yuan = at_stake as f64 / AT_STAKE_PER_YUAN;
+            metrics.cases.set(cause.word(), i64::try_from(open).unwrap_or(i64::MAX), yuan, oldest / SECOND_NS);
         }
     }
 }

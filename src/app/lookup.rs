@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::console::erasure::{Erase, Erased};
-use crate::console::lookup::{Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
+use crate::console::lookup::{Cases, Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
@@ -20,6 +20,8 @@ use crate::journal::draft::Sealed;
 use crate::journal::entry::EntryKind;
 use crate::journal::record::Kind;
 use crate::journal::{Journal, Place, Record, Unopened};
+use crate::reconcile;
+use crate::reconcile::cases::{self, CaseShown, CasesTrouble};
 use crate::views::columns::filters;
 use crate::views::query::{self, Wanted};
 use crate::views::read::{ReadTrouble, Views, json_of};
@@ -35,6 +37,7 @@ pub(super) struct Books {
     pub(super) journal: Journal,
     pub(super) line: Arc<Line>,
     pub(super) views: Views,
+    pub(super) cases: reconcile::Cases,
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) data: PathBuf,
     pub(super) key_live_days: u64,
@@ -48,6 +51,7 @@ impl Books {
             journal: line.journal.clone(),
             line: Arc::clone(line),
             views: Views::at(&data.join(views::FOLDER)),
+            cases: reconcile::Cases::at(&data.join(reconcile::FOLDER)),
             follower,
             data: data.to_owned(),
             key_live_days,
@@ -147,6 +151,18 @@ impl Lookup for Books {
         self.erase_visit(asked)
     }
 
+    fn cases(&self, asked: &[(String, String)]) -> Result<Cases, Trouble> {
+        let wanted = cases::Wanted::read(pairs(asked)).map_err(case_trouble)?;
+        let position = self.cases.position().map_err(case_trouble)?.0;
+        let listed = self.cases.list(&wanted).map_err(case_trouble)?;
+        Ok(Cases { cases: listed.iter().map(|case| json!(case)).collect(), position })
+    }
+
+    fn case(&self, id: &str) -> Result<Value, Trouble> {
+        let found = self.cases.one(id_in(id)?).map_err(case_trouble)?;
+        found.map(|case| json!(case)).ok_or_else(|| Trouble::NotFound(format!("{id} is no case")))
+    }
+
     fn views(&self) -> ViewsState {
         let durable = self.journal.durable().borrow().0;
         let Some(follower) = &self.follower else {
@@ -178,11 +194,14 @@ impl Lookup for Books {
             about: format!("{about} ({form})"),
             words: Vec::new(),
         };
-        let mut shapes = vec![(Shown::name().into_owned(), Shown::schema())];
+        let mut shapes =
+            vec![(Shown::name().into_owned(), Shown::schema()), (CaseShown::name().into_owned(), CaseShown::schema())];
         Shown::schemas(&mut shapes);
         Described {
             exchanges: filters().map(column).chain(query::MORE.iter().map(other)).collect(),
             totals: ASKED.iter().map(other).collect(),
+            cases: cases::ASKED.iter().map(other).collect(),
+            case: "CaseShown",
             exchange: "Shown",
             shapes,
         }
@@ -199,6 +218,13 @@ fn id_in(text: &str) -> Result<ExchangeId, Trouble> {
         what: "this is no id of an exchange".to_owned(),
         cure: "take it from `id` of /api/v1/exchanges".to_owned(),
     })
+}
+
+fn case_trouble(error: CasesTrouble) -> Trouble {
+    match error {
+        CasesTrouble::Asked { place, what, cure } => Trouble::Asked { place, what, cure },
+        other => Trouble::NotNow(other.to_string()),
+    }
 }
 
 fn trouble(error: ReadTrouble) -> Trouble {

@@ -36,7 +36,9 @@ use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::keys::{self, Sources};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
+use crate::reconcile;
 use crate::signing::sm2::Verifier;
+use crate::views::store::Folder;
 use crate::views::{self, Follower};
 
 use build::{Built, Platforms};
@@ -66,7 +68,7 @@ pub struct Gateway {
     callbacks: Option<JoinHandle<()>>,
     admin_task: JoinHandle<io::Result<()>>,
     deliveries: JoinHandle<()>,
-    follower: Option<Arc<Follower>>,
+    followers: Vec<Arc<Follower>>,
     reload: Arc<Reload>,
     notary: Arc<Notary>,
     sealing: JoinHandle<()>,
@@ -102,7 +104,7 @@ impl Gateway {
         let (sets, parts) = (built.sets(), (built.identities, built.platforms));
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
-        let follower = follower(&settings, &line)?;
+        let (follower, finder) = (follower(&settings, &line)?, finder(&settings, &line)?);
         let notary = notary(&settings.seal, &data, &line).await?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
@@ -124,6 +126,8 @@ impl Gateway {
             line: Arc::clone(&line),
             door: Arc::clone(&door),
             follower: follower.clone(),
+            finder: finder.clone(),
+            cases: reconcile::Cases::at(&data.join(reconcile::FOLDER)),
             certificates,
             notary: Arc::clone(&notary),
             nightly,
@@ -138,7 +142,7 @@ impl Gateway {
         #[rustfmt::skip]
         let gateway = Gateway {
             listen, admin, callback, line, drain_within, stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
-            follower, reload, notary, sealing,
+            followers: follower.into_iter().chain([finder]).collect(), reload, notary, sealing,
         };
         Ok(gateway)
     }
@@ -177,7 +181,7 @@ impl Gateway {
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.sealing).await;
         let closed = journal.close().await;
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.notary.seal_closed()).await;
-        if let Some(follower) = self.follower {
+        for follower in self.followers {
             // What it does not take up now it takes up at the next start.
             let _in_time =
                 tokio::time::timeout(SETTLE_WITHIN, tokio::task::spawn_blocking(move || follower.stop())).await;
@@ -223,7 +227,20 @@ fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>
     }
     let dir = settings.gateway.data.join(views::FOLDER);
     let clock = Arc::clone(&line.clock);
-    Follower::start(line.journal.clone(), dir, settings.views.clone(), clock).map(|follower| Some(Arc::new(follower)))
+    Follower::start(Folder(dir), line.journal.clone(), settings.views.clone(), clock)
+        .map(|follower| Some(Arc::new(follower)))
+}
+
+/// Who keeps the book of cases. It is not a view: it is kept whatever `views.follow` says, in the same measure.
+fn finder(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
+    let policy = line.policy.load();
+    let acknowledging = policy.profile.transactions().filter(|one| one.acknowledges);
+    let folder = reconcile::book::Folder {
+        dir: settings.gateway.data.join(reconcile::FOLDER),
+        acknowledging: acknowledging.map(|one| one.infno.clone()).collect(),
+    };
+    let clock = Arc::clone(&line.clock);
+    Follower::start(folder, line.journal.clone(), settings.views.clone(), clock).map(Arc::new)
 }
 
 /// What is made here, nobody else on the machine may read; a folder that is there keeps its rights.

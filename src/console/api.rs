@@ -16,7 +16,7 @@ use crate::domain::moment::china_time;
 use super::answer::Failed;
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
-use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
+use super::lookup::{Cases, Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::{Console, openapi};
 
 /// Longest name of who looks.
@@ -31,7 +31,7 @@ pub(super) struct Call {
     pub(super) path: &'static str,
     pub(super) about: &'static str,
     pub(super) asks: Asks,
-    /// Name of the shape of the answer; empty: the shape of one exchange, which the gateway names.
+    /// Name of the shape of the answer; empty: the shape of one exchange or case, which the gateway names.
     pub(super) answers: &'static str,
     route: fn() -> MethodRouter<Console>,
 }
@@ -42,6 +42,7 @@ pub(super) enum Asks {
     Nothing,
     Exchanges,
     Totals,
+    Cases,
     Reveal,
     Look,
     Erase,
@@ -62,6 +63,10 @@ pub(super) const CALLS: &[Call] = &[
         about: "Journal a look that is about to be taken by other means; needs the token that may see personal data" },
     Call { method: HttpMethod::Get, path: "/totals", asks: Asks::Totals, answers: "Totals", route: || get(totals),
         about: "Sums by day, transaction, class and outcome, money exact; 汇总" },
+    Call { method: HttpMethod::Get, path: "/cases", asks: Asks::Cases, answers: "Cases", route: || get(cases),
+        about: "Exchanges of which platform and HIS may not hold the same, oldest first; 单边账案件" },
+    Call { method: HttpMethod::Get, path: "/cases/{id}", asks: Asks::Nothing, answers: "", route: || get(case),
+        about: "One case: both sides, what is at stake, what is to be done; its timeline stands in the exchange of the same id; 案件详情" },
     Call { method: HttpMethod::Get, path: "/views", asks: Asks::Nothing, answers: "ViewsState", route: || get(views),
         about: "How far the views follow the journal" },
     Call { method: HttpMethod::Post, path: "/views/rebuild", asks: Asks::Nothing, answers: "ViewsState", route: || post(rebuild),
@@ -151,6 +156,15 @@ async fn exchanges(State(console): State<Console>, asked: Asked) -> Result<Json<
 async fn totals(State(console): State<Console>, asked: Asked) -> Result<Json<Totals>, Failed> {
     let asked = pairs(asked)?;
     off(&console, move |lookup| lookup.totals(&asked)).await.map(Json)
+}
+
+async fn cases(State(console): State<Console>, asked: Asked) -> Result<Json<Cases>, Failed> {
+    let asked = pairs(asked)?;
+    off(&console, move |lookup| lookup.cases(&asked)).await.map(Json)
+}
+
+async fn case(State(console): State<Console>, Path(id): Path<String>) -> Result<Json<Value>, Failed> {
+    off(&console, move |lookup| lookup.case(&id)).await.map(Json)
 }
 
 #[derive(Deserialize)]

@@ -34,6 +34,16 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// As above; `Refused` when it is still needed.
     fn erase(&self, asked: &Erase) -> Result<Erased, Trouble>;
+    /// Cases, the oldest first.
+    ///
+    /// # Errors
+    /// As above.
+    fn cases(&self, asked: &[(String, String)]) -> Result<Cases, Trouble>;
+    /// One case.
+    ///
+    /// # Errors
+    /// As above; `NotFound` when the exchange is none.
+    fn case(&self, id: &str) -> Result<Value, Trouble>;
     /// How the views are doing.
     fn views(&self) -> ViewsState;
     /// Has the views built anew; false when the gateway does not keep any.
@@ -79,6 +89,16 @@ pub struct Totals {
     pub position: u64,
 }
 
+/// Cases, the oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Cases {
+    /// One object each, as `/cases/{id}` gives it.
+    #[schema(value_type = Vec<Object>)]
+    pub cases: Vec<Value>,
+    /// Everything up to this journal record is in the answer.
+    pub position: u64,
+}
+
 /// How the views are doing.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ViewsState {
@@ -111,6 +131,10 @@ pub struct Described {
     pub exchanges: Vec<Parameter>,
     /// Of /totals.
     pub totals: Vec<Parameter>,
+    /// Of /cases.
+    pub cases: Vec<Parameter>,
+    /// Name of the shape of one case.
+    pub case: &'static str,
     /// Name of the shape of one exchange in full.
     pub exchange: &'static str,
     /// Shapes by name.

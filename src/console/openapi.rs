@@ -14,7 +14,7 @@ use super::answer::Wrong;
 use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
-use super::lookup::{Described, Exchanges, Parameter, Totals, ViewsState};
+use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
 
 const SCHEME: &str = "token";
 
@@ -43,6 +43,7 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Unknowns>(&mut shapes);
     add::<Exchanges>(&mut shapes);
     add::<Totals>(&mut shapes);
+    add::<Cases>(&mut shapes);
     add::<ViewsState>(&mut shapes);
     add::<Look>(&mut shapes);
     add::<Noted>(&mut shapes);
@@ -60,7 +61,11 @@ fn add<T: ToSchema + PartialSchema>(shapes: &mut Vec<(String, RefOr<Schema>)>) {
 }
 
 fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Operation {
-    let shape = if call.answers.is_empty() { described.exchange } else { call.answers };
+    let shape = match call.answers {
+        "" if call.path.starts_with("/cases") => described.case,
+        "" => described.exchange,
+        shape => shape,
+    };
     let content = |shape: &str| ContentBuilder::new().schema(Some(Ref::from_schema_name(shape))).build();
     let good = ResponseBuilder::new().description("the answer").content("application/json", content(shape));
     let bad = ResponseBuilder::new().description("what is wrong, where, and the cure");
@@ -76,6 +81,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     let parameters = match call.asks {
         Asks::Exchanges => &described.exchanges[..],
         Asks::Totals => &described.totals[..],
+        Asks::Cases => &described.cases[..],
         Asks::Reveal => &reveal[..],
         Asks::Nothing | Asks::Look | Asks::Erase => &[],
     };

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::erasure::{Erase, Erased};
 use super::insight::{Check, Status, UnknownRow};
-use super::lookup::{Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
+use super::lookup::{Cases, Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
 use super::*;
 
 #[derive(Default)]
@@ -87,6 +87,14 @@ impl Lookup for Gateway {
         }
     }
 
+    fn cases(&self, _: &[(String, String)]) -> Result<Cases, Trouble> {
+        Ok(Cases { cases: Vec::new(), position: 9 })
+    }
+
+    fn case(&self, _: &str) -> Result<serde_json::Value, Trouble> {
+        Err(Trouble::NotFound("no case".to_owned()))
+    }
+
     fn views(&self) -> ViewsState {
         ViewsState { state: "following", position: 9, durable: 9, rebuilds: 0, capacity_records_per_second: 1 }
     }
@@ -98,7 +106,14 @@ impl Lookup for Gateway {
     fn described(&self) -> Described {
         let infno = Parameter { name: "infno", about: "number".to_owned(), words: Vec::new() };
         let shape = utoipa::openapi::ObjectBuilder::new().into();
-        Described { exchanges: vec![infno], totals: Vec::new(), exchange: "One", shapes: vec![("One".into(), shape)] }
+        Described {
+            exchanges: vec![infno],
+            totals: Vec::new(),
+            exchange: "One",
+            cases: Vec::new(),
+            case: "One",
+            shapes: vec![("One".into(), shape)],
+        }
     }
 }
 

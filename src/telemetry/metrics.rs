@@ -75,6 +75,8 @@ pub struct Metrics {
     pub seal: SealMetrics,
     /// What the views count.
     pub views: ViewsMetrics,
+    /// What stands in the book of cases.
+    pub cases: CasesMetrics,
 }
 
 /// What the notary counts.
@@ -114,6 +116,25 @@ pub struct ViewsMetrics {
     /// Times they were built anew.
     pub rebuilds: IntCounter,
     state: GaugeVec,
+}
+
+/// What stands in the book of cases, by the word of the cause.
+#[derive(Clone)]
+pub struct CasesMetrics {
+    /// Durable records not taken up yet.
+    pub lag: IntGauge,
+    open: IntGaugeVec,
+    at_stake: GaugeVec,
+    oldest: IntGaugeVec,
+}
+
+impl CasesMetrics {
+    /// Open cases of a cause, what they are about in yuan, and when the oldest was opened, seconds since 1970.
+    pub fn set(&self, cause: &str, open: i64, at_stake_yuan: f64, oldest_seconds: i64) {
+        self.open.with_label_values(&[cause]).set(open);
+        self.at_stake.with_label_values(&[cause]).set(at_stake_yuan);
+        self.oldest.with_label_values(&[cause]).set(oldest_seconds);
+    }
 }
 
 /// What the journal counts.
@@ -198,6 +219,7 @@ impl Metrics {
             journal: make.journal(),
             seal: make.seal(),
             views: make.views(),
+            cases: make.cases(),
             scraping: Mutex::default(),
             registry,
         }
@@ -373,6 +395,15 @@ impl Maker<'_> {
         }
     }
 
+    fn cases(&self) -> CasesMetrics {
+        CasesMetrics {
+            lag: self.gauge(&names::CASES_LAG),
+            open: self.gauges(&names::CASES_OPEN),
+            at_stake: self.kept(&names::CASES_AT_STAKE, |opts| GaugeVec::new(opts, names::CASES_AT_STAKE.labels)),
+            oldest: self.gauges(&names::CASES_OLDEST),
+        }
+    }
+
     fn views(&self) -> ViewsMetrics {
         ViewsMetrics {
             position: self.gauge(&names::VIEWS_POSITION),
@@ -411,6 +442,7 @@ mod tests {
         upstream.silence(Cause::TimedOut);
         metrics.journal.set_health("no_room");
         metrics.views.set_state("following", &["following"]);
+        metrics.cases.set("unknown_outcome", 1, 12.5, 1);
         metrics
     }
 

@@ -113,6 +113,14 @@ names! {
         "Times that the views failed and tried again; calls go on.";
     VIEWS_REBUILDS = "medgate_views_rebuilds_total" []
         "Times that the views were built anew from the journal.";
+    CASES_OPEN = "medgate_cases_open" ["cause"]
+        "Open cases: exchanges of which platform and HIS may not hold the same.";
+    CASES_AT_STAKE = "medgate_cases_at_stake_yuan" ["cause"]
+        "What open cases are about, in yuan (medfee_sumamt).";
+    CASES_OLDEST = "medgate_cases_oldest_timestamp_seconds" ["cause"]
+        "When the oldest open case was opened, seconds since 1970; 0 when there is none.";
+    CASES_LAG = "medgate_cases_lag_records" []
+        "Durable journal records that the book of cases has not taken up yet.";
     CERTIFICATE_ENDS = "medgate_certificate_not_after_timestamp_seconds" ["setting", "user"]
         "When the first certificate of a file ends, seconds since 1970, by the setting that names the file and the part that uses it.";
     CERTIFICATES_TAKEN = "medgate_certificates_taken_total" ["user", "result"]
