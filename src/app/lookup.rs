@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::console::cases::Lift;
 use crate::console::erasure::{Erase, Erased};
 use crate::console::lookup::{Cases, Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
 use crate::domain::clock::Clock;
@@ -20,6 +21,7 @@ use crate::journal::draft::Sealed;
 use crate::journal::entry::EntryKind;
 use crate::journal::record::Kind;
 use crate::journal::{Journal, Place, Record, Unopened};
+use crate::operator::lift::{LiftError, lift};
 use crate::reconcile;
 use crate::reconcile::cases::{self, CaseShown, CasesTrouble};
 use crate::views::columns::filters;
@@ -161,6 +163,15 @@ impl Lookup for Books {
     fn case(&self, id: &str) -> Result<Value, Trouble> {
         let found = self.cases.one(id_in(id)?).map_err(case_trouble)?;
         found.map(|case| json!(case)).ok_or_else(|| Trouble::NotFound(format!("{id} is no case")))
+    }
+
+    fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble> {
+        let lifting = lift(&self.journal, id_in(id)?, &asked.who, &asked.reason, self.clock.unix_ns());
+        let lifted = tokio::runtime::Handle::current().block_on(lifting);
+        lifted.map(|seq| seq.0).map_err(|error| match error {
+            LiftError::NoSettlement(_) => Trouble::NotFound(error.to_string()),
+            other => Trouble::NotNow(other.to_string()),
+        })
     }
 
     fn views(&self) -> ViewsState {

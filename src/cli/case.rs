@@ -1,16 +1,26 @@
 //! `medgate case`: the exchanges of which platform and HIS may not hold the same.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::admin_port::{Call, silent, token};
 use super::exchange::show::id;
 use super::exit::Exit;
 use super::journal::Place;
+use super::journal::erase::reason;
+use super::own::with_journal;
+use super::person::person;
+use crate::config::Settings;
+use crate::console::token::CLEAR_FILE_NAME;
 use crate::domain::exchange::ExchangeId;
+use crate::exchange::stand::Cause;
+use crate::operator::lift::lift;
 use crate::reconcile::cases::{CaseShown, LISTED_MAX, Wanted};
-use crate::reconcile::stand::Cause;
 use crate::reconcile::{self, Cases};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Commands over cases.
 #[derive(clap::Subcommand)]
@@ -19,6 +29,8 @@ pub(super) enum Command {
     List(ListArgs),
     /// Show one case and what is to be done. 查看案件
     Show(ShowArgs),
+    /// Let similar settlements of the person pass again. 解除拦截
+    LiftFence(LiftArgs),
 }
 
 /// List the exchanges of which platform and HIS may not hold the same, the oldest first. 单边账案件列表
@@ -60,37 +72,107 @@ pub(super) struct ShowArgs {
     place: Place,
 }
 
+/// Let similar settlements of the person pass again, although this one is not known to the HIS. 解除拦截
+///
+/// While a settlement is a case, the gateway holds back others of the same person and sum (GW306). Whoever lifts that answers
+/// for it that the patient does not pay twice: look at the bill with the cashier first. It is journaled with name and reason.
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLE:\n  \
+    medgate case lift-fence 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --reason \"two visits on one day, asked the patient\"")]
+pub(super) struct LiftArgs {
+    /// The case: the id of its exchange.
+    #[arg(value_name = "ID", value_parser = id)]
+    id: ExchangeId,
+    /// Why; it is journaled. 原因
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: String,
+    #[command(flatten)]
+    place: Place,
+}
+
 fn cause(text: &str) -> Result<Cause, String> {
     let words = Cause::ALL.map(Cause::word).join(", ");
     Cause::ALL.into_iter().find(|cause| cause.word() == text).ok_or_else(|| format!("write one of {words}"))
 }
 
 pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let place = match &command {
-        Command::List(args) => &args.place,
-        Command::Show(args) => &args.place,
-    };
-    let cases = match place.data(err)? {
-        Ok(data) => Cases::at(&data.join(reconcile::FOLDER)),
+    match command {
+        Command::List(args) => run_list(&args, out, err),
+        Command::Show(args) => run_show(&args, out, err),
+        Command::LiftFence(args) => run_lift(&args, out, err),
+    }
+}
+
+fn run_list(args: &ListArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let cases = match book(&args.place, err)? {
+        Ok(cases) => cases,
         Err(exit) => return Ok(exit),
     };
-    match command {
-        Command::List(args) => {
-            let wanted = Wanted { closed: args.closed, cause: args.cause };
-            match cases.position().and_then(|position| Ok((position, cases.list(&wanted)?))) {
-                Ok((position, listed)) if args.json => {
-                    writeln!(out, "{}", json!({ "cases": listed, "position": position.0 })).map(|()| Exit::Done)
-                }
-                Ok((_, listed)) => list(&listed, out, err),
-                Err(error) => writeln!(err, "{error}").map(|()| Exit::Failed),
-            }
+    let wanted = Wanted { closed: args.closed, cause: args.cause };
+    match cases.position().and_then(|position| Ok((position, cases.list(&wanted)?))) {
+        Ok((position, listed)) if args.json => {
+            writeln!(out, "{}", json!({ "cases": listed, "position": position.0 })).map(|()| Exit::Done)
         }
-        Command::Show(args) => match cases.one(args.id) {
-            Ok(Some(case)) if args.json => writeln!(out, "{}", json!(case)).map(|()| Exit::Done),
-            Ok(Some(case)) => show(&case, out).map(|()| Exit::Done),
-            Ok(None) => writeln!(err, "{} is no case. 不是案件", args.id).map(|()| Exit::Failed),
-            Err(error) => writeln!(err, "{error}").map(|()| Exit::Failed),
-        },
+        Ok((_, listed)) => list(&listed, out, err),
+        Err(error) => writeln!(err, "{error}").map(|()| Exit::Failed),
+    }
+}
+
+fn run_show(args: &ShowArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let cases = match book(&args.place, err)? {
+        Ok(cases) => cases,
+        Err(exit) => return Ok(exit),
+    };
+    match cases.one(args.id) {
+        Ok(Some(case)) if args.json => writeln!(out, "{}", json!(case)).map(|()| Exit::Done),
+        Ok(Some(case)) => show(&case, out).map(|()| Exit::Done),
+        Ok(None) => writeln!(err, "{} is no case. 不是案件", args.id).map(|()| Exit::Failed),
+        Err(error) => writeln!(err, "{error}").map(|()| Exit::Failed),
+    }
+}
+
+fn book(place: &Place, err: &mut dyn Write) -> io::Result<Result<Cases, Exit>> {
+    Ok(place.data(err)?.map(|data| Cases::at(&data.join(reconcile::FOLDER))))
+}
+
+fn run_lift(args: &LiftArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let settings = match args.place.settings(err)? {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    let here = args.place.master().and_then(|master| {
+        with_journal(&settings, &master, async |journal, clock| {
+            lift(journal, args.id, &format!("command {}", person()), &args.reason, clock.unix_ns()).await
+        })
+    });
+    let lifted = match here {
+        Ok(Some(Ok(seq))) => Ok(seq.to_string()),
+        Ok(Some(Err(error))) => Err(error.to_string()),
+        Ok(None) => lift_by_gateway(args, &settings),
+        Err(why) => Err(why),
+    };
+    match lifted {
+        Ok(seq) => writeln!(out, "similar settlements of the person pass again (record {seq}). 已解除拦截")
+            .map(|()| Exit::Done),
+        Err(why) => writeln!(err, "{why}").map(|()| Exit::Failed),
+    }
+}
+
+fn lift_by_gateway(args: &LiftArgs, settings: &Settings) -> Result<String, String> {
+    let listen = settings.admin.listen.as_str();
+    let token = token(&settings.gateway.data, CLEAR_FILE_NAME)?;
+    let call = Call {
+        listen,
+        method: "POST",
+        target: &format!("/api/v1/cases/{}/lifts", args.id),
+        token: Some(&token),
+        body: &json!({ "who": person(), "reason": args.reason }).to_string(),
+        patience: PATIENCE,
+    };
+    match call.ask() {
+        Ok((200, body)) => Ok(serde_json::from_str::<Value>(&body).map_or(body, |noted| noted["seq"].to_string())),
+        Ok((status, body)) => Err(format!("the gateway at {listen} answers {status}: {body}")),
+        Err(error) => Err(silent(listen, &error)),
     }
 }
 

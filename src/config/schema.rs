@@ -38,6 +38,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("views.busy_percent_max", 1, 100),
     ("views.retry_ms", 100, 60_000),
     ("line.replay_fresh_seconds", 0, 86_400),
+    ("line.fence_days", 0, 400),
     ("line.refusals_per_second_max", 1, 1_000_000),
     ("upstream.connect_ms", 10, 600_000),
     ("upstream.answer_ms", 10, 3_600_000),

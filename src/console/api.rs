@@ -14,9 +14,10 @@ use utoipa::openapi::HttpMethod;
 use crate::domain::moment::china_time;
 
 use super::answer::Failed;
+use super::cases::{case, cases, lift};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
-use super::lookup::{Cases, Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
+use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::{Console, openapi};
 
 /// Longest name of who looks.
@@ -46,6 +47,7 @@ pub(super) enum Asks {
     Reveal,
     Look,
     Erase,
+    Lift,
 }
 
 /// Every call.
@@ -67,6 +69,8 @@ pub(super) const CALLS: &[Call] = &[
         about: "Exchanges of which platform and HIS may not hold the same, oldest first; 单边账案件" },
     Call { method: HttpMethod::Get, path: "/cases/{id}", asks: Asks::Nothing, answers: "", route: || get(case),
         about: "One case: both sides, what is at stake, what is to be done; its timeline stands in the exchange of the same id; 案件详情" },
+    Call { method: HttpMethod::Post, path: "/cases/{id}/lifts", asks: Asks::Lift, answers: "Noted", route: || post(lift),
+        about: "Let similar settlements of the person pass again, although this one is not known to the HIS; needs the token that may see personal data; 解除拦截" },
     Call { method: HttpMethod::Get, path: "/views", asks: Asks::Nothing, answers: "ViewsState", route: || get(views),
         about: "How far the views follow the journal" },
     Call { method: HttpMethod::Post, path: "/views/rebuild", asks: Asks::Nothing, answers: "ViewsState", route: || post(rebuild),
@@ -141,9 +145,9 @@ async fn unknowns(State(console): State<Console>) -> Json<Unknowns> {
     Json(Unknowns { count: unknowns.len(), unknowns })
 }
 
-type Asked = Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>;
+pub(super) type Asked = Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>;
 
-fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Failed> {
+pub(super) fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Failed> {
     let wrong = |_| Failed::new(StatusCode::BAD_REQUEST, "query", "the query cannot be read", "name=value&name=value");
     asked.map(|Query(pairs)| pairs).map_err(wrong)
 }
@@ -156,15 +160,6 @@ async fn exchanges(State(console): State<Console>, asked: Asked) -> Result<Json<
 async fn totals(State(console): State<Console>, asked: Asked) -> Result<Json<Totals>, Failed> {
     let asked = pairs(asked)?;
     off(&console, move |lookup| lookup.totals(&asked)).await.map(Json)
-}
-
-async fn cases(State(console): State<Console>, asked: Asked) -> Result<Json<Cases>, Failed> {
-    let asked = pairs(asked)?;
-    off(&console, move |lookup| lookup.cases(&asked)).await.map(Json)
-}
-
-async fn case(State(console): State<Console>, Path(id): Path<String>) -> Result<Json<Value>, Failed> {
-    off(&console, move |lookup| lookup.case(&id)).await.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -214,7 +209,7 @@ pub(super) struct Look {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Noted {
     /// Number of its record.
-    seq: u64,
+    pub(super) seq: u64,
 }
 
 async fn look(

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
+use super::cases::Lift;
 use super::erasure::{Erase, Erased};
 
 /// Search, totals, and one exchange in full. Every call may wait for the disk: the console calls it off the runtime.
@@ -44,6 +45,11 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// As above; `NotFound` when the exchange is none.
     fn case(&self, id: &str) -> Result<Value, Trouble>;
+    /// Takes the fence of a settlement away; the number of its record.
+    ///
+    /// # Errors
+    /// As above; `NotFound` when it is no settlement.
+    fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble>;
     /// How the views are doing.
     fn views(&self) -> ViewsState;
     /// Has the views built anew; false when the gateway does not keep any.

@@ -4,6 +4,7 @@
 
 mod answer; // Errors of the API as JSON.
 mod api; // /api/v1: behind the tokens.
+pub mod cases; // Cases.
 pub mod erasure; // Erasing a visit.
 pub mod insight; // What the gateway tells the admin port.
 mod listener; // A bounded number of connections.

@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::answer::Wrong;
 use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
+use super::cases::Lift;
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
 use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
@@ -49,6 +50,7 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Noted>(&mut shapes);
     add::<Erase>(&mut shapes);
     add::<Erased>(&mut shapes);
+    add::<Lift>(&mut shapes);
     add::<Wrong>(&mut shapes);
     shapes.push(("Document".to_owned(), ObjectBuilder::new().description(Some("OpenAPI 3.1")).into()));
     shapes.extend(described.shapes.iter().cloned());
@@ -83,7 +85,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Totals => &described.totals[..],
         Asks::Cases => &described.cases[..],
         Asks::Reveal => &reveal[..],
-        Asks::Nothing | Asks::Look | Asks::Erase => &[],
+        Asks::Nothing | Asks::Look | Asks::Erase | Asks::Lift => &[],
     };
     for parameter in parameters {
         operation = operation.parameter(query_parameter(parameter));
@@ -91,6 +93,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     let body = match call.asks {
         Asks::Look => Some("Look"),
         Asks::Erase => Some("Erase"),
+        Asks::Lift => Some("Lift"),
         _ => None,
     };
     if let Some(shape) = body {

@@ -53,6 +53,7 @@ struct Parts {
     tokens: Arc<Tokens>,
     pool: Arc<KeyPool>,
     bodies: Bodies,
+    opened_after: Seq,
 }
 
 /// An intent that is durable.
@@ -100,7 +101,8 @@ impl Journal {
         let of_tokens = Arc::clone(&tokens);
         let entries_of: EntriesOf = Arc::new(move |header, facts| index_entries(header, facts, &of_tokens));
         let (running, opening) = Running::open(lock, settings, data, fresh, clock, &entries_of)?;
-        let journal = Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies }));
+        let journal =
+            Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies, opened_after: opening.last_seq }));
         journal.announce_slots();
         Ok((journal, opening))
     }
@@ -108,6 +110,11 @@ impl Journal {
     /// Makes tokens under the index secret.
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// The last record that an earlier opening left behind.
+    pub fn opened_after(&self) -> Seq {
+        self.0.opened_after
     }
 
     /// Large bodies.

@@ -2,4 +2,5 @@
 
 pub mod act; // The record of an act.
 pub mod erase; // Destroys the keys of a visit.
+pub mod lift; // Takes the fence of one settlement away.
 pub mod visit; // What belongs to a visit.

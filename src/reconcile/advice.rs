@@ -2,7 +2,7 @@
 
 use crate::domain::class::Class;
 
-use super::stand::Cause;
+use crate::exchange::stand::Cause;
 
 /// The next step of a case.
 #[rustfmt::skip]

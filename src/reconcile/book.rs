@@ -21,8 +21,8 @@ use crate::journal::record::Kind;
 use crate::views::Trouble;
 use crate::views::follower::{Derived, Taking};
 
-use super::side::{Case, Side, is_watched};
-use super::stand::{Cause, Platform, Shown};
+use crate::exchange::side::{Case, Side, is_watched};
+use crate::exchange::stand::{Cause, Platform, Shown};
 
 /// Name of the file in its folder.
 pub(super) const FILE: &str = "cases.sqlite";
@@ -128,21 +128,13 @@ impl Book {
             self.save(&Side::begin(record))?;
         }
         if let Some(undone) = record.facts.number_of(Fact::UndoesSeq) {
-            self.change("intent", &undone.cast_signed(), record, |side| {
-                if side.platform == Platform::Did {
-                    side.platform = Platform::UndonePerhaps;
-                }
-            })?;
+            self.change("intent", &undone.cast_signed(), record, Side::undo_begins)?;
         }
         let infno = record.facts.text_of(Fact::Infno).unwrap_or_default();
         let settlement = record.header.settlement_token;
         let by_his = record.header.origin == Origin::His as u8;
         if by_his && !settlement.is_none() && self.acknowledging.contains(infno) {
-            self.change("settlement", &settlement.0, record, |side| {
-                if side.class == Class::Money && side.shown == Shown::Nothing {
-                    side.shown = Shown::Booked;
-                }
-            })?;
+            self.change("settlement", &settlement.0, record, Side::booked)?;
         }
         Ok(())
     }
@@ -164,29 +156,11 @@ impl Book {
         }
         let by_his = record.header.origin == Origin::His as u8;
         if let Some(undone) = record.facts.number_of(Fact::FreesSeq) {
-            self.change("intent", &undone.cast_signed(), record, |side| {
-                side.platform = Platform::Undone;
-                if by_his {
-                    side.shown = Shown::TakenBack;
-                }
-            })?;
+            self.change("intent", &undone.cast_signed(), record, |side| side.undone(by_his))?;
         } else if record.header.outcome == Outcome::Refused as u8 && undoes != Seq::NONE && !undid {
-            self.change("intent", &undoes.0.cast_signed(), record, |side| {
-                if side.platform == Platform::UndonePerhaps {
-                    side.platform = Platform::Did;
-                }
-            })?;
+            self.change("intent", &undoes.0.cast_signed(), record, Side::undo_refused)?;
         }
         Ok(())
-    }
-
-    /// Nobody reports any more what was handed over before the gateway ended.
-    fn reopened(&self, record: &Record) -> Result<(), Trouble> {
-        self.change("told", &0, record, |side| {
-            if side.platform != Platform::UnderWay {
-                side.told = Some(Told::UnknownWhatTold);
-            }
-        })
     }
 
     /// Changes the sides whose `column` holds a value, in order, and judges them anew.
@@ -278,7 +252,7 @@ impl Taking for Book {
             Some(Kind::Deliveries) => Delivery::all(&record.facts).try_for_each(|delivery| {
                 self.change("id", &delivery.exchange_id.0, record, |side| side.hand_over(delivery.told))
             }),
-            Some(Kind::Opened) => self.reopened(record),
+            Some(Kind::Opened) => self.change("told", &0, record, Side::reopened),
             Some(Kind::SegmentOpen) => {
                 let before = record.header.at_unix_ns - KEPT_DAYS * DAY_NS;
                 self.connection.execute("DELETE FROM side WHERE cause IS NULL AND at < ?1", [before])?;

@@ -8,13 +8,13 @@ use utoipa::ToSchema;
 
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::moment::china_time;
+use crate::domain::money::written;
 use crate::domain::outcome::{Cause as Why, Told};
-use crate::views::money::written;
 
 use super::advice::next_step;
 use super::book::{COLUMNS, FILE, VERSION, read_side};
-use super::side::Side;
-use super::stand::Cause;
+use crate::exchange::side::Side;
+use crate::exchange::stand::Cause;
 
 /// Cases that one answer lists.
 pub const LISTED_MAX: u32 = 1_000;

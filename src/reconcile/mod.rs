@@ -3,10 +3,6 @@
 //! A case is an exchange of which the journal does not prove that platform and HIS hold it for the same. The book of cases
 //! is built from the journal, as the views are, and can be deleted; nothing on the line reads it.
 
-pub mod stand; // The two sides, and whether they agree: the table.
-
-pub mod side; // One exchange as both sides see it, folded from its records.
-
 pub mod book; // Records in, cases out: SQLite.
 pub mod cases; // The book as readers open it.
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::book::Book;
 use super::cases::{CaseShown, Cases, Wanted};
-use super::stand::Cause;
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::outcome::{Cause as Why, Outcome, Told};
 use crate::domain::token::Token;
+use crate::exchange::stand::Cause;
 use crate::journal::composite::Delivery;
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::{Header, Kind, flag};

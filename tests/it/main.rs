@@ -50,6 +50,7 @@ mod rig; // A whole gateway in this process.
 
 mod visit_erased; // Keys destroyed, everything else whole.
 
+mod money_fence; // What looks like a lost settlement is held back.
 mod money_generations; // What frees a key.
 mod money_his; // A cashier's envelopes.
 mod money_once; // One key is performed once.

@@ -1,7 +1,7 @@
 //! `medgate journal`: reads the journal folder, also while the gateway writes it; erases a visit.
 
 mod detail; // Facts and, when asked for, the sealed part of one exchange.
-mod erase; // medgate journal erase
+pub(super) mod erase; // medgate journal erase
 mod facts; // How each fact is written.
 pub(super) mod folder; // The records of a data folder.
 mod gather; // Records with their way up to a checkpoint.

@@ -2,17 +2,17 @@
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
+use crate::domain::money::units_of;
 use crate::domain::outcome::{Cause as Why, Outcome, Told};
 use crate::domain::token::Token;
 use crate::journal::Record;
 use crate::journal::facts::Fact;
 use crate::journal::record::flag;
-use crate::views::money::units_of;
 
 use super::stand::{Cause, Platform, Shown, Stand, stand};
 
 /// The amount that is at stake: 医疗费总额.
-const AT_STAKE: &str = "medfee_sumamt";
+pub const AT_STAKE: &str = "medfee_sumamt";
 
 /// One exchange that changes books, with both sides and, where they may disagree, its case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,8 +124,7 @@ impl Side {
         }
         self.at_stake = at_stake(outcome).or(self.at_stake);
         if outcome.header.has(flag::BY_RECOVERY) {
-            // The gateway was killed: nobody reports any more what was handed over.
-            self.told = self.told.or(Some(Told::UnknownWhatTold));
+            self.reopened();
         }
     }
 
@@ -136,6 +135,42 @@ impl Side {
         let told = if done_before && told == Told::Refused { Told::Success } else { told };
         if self.told != Some(Told::Success) {
             self.told = Some(told);
+        }
+    }
+
+    /// An undo of it is about to leave: from here on it may be undone.
+    pub fn undo_begins(&mut self) {
+        if self.platform == Platform::Did {
+            self.platform = Platform::UndonePerhaps;
+        }
+    }
+
+    /// An undo of it was refused: it is as if it had never been tried.
+    pub fn undo_refused(&mut self) {
+        if self.platform == Platform::UndonePerhaps {
+            self.platform = Platform::Did;
+        }
+    }
+
+    /// It is proven to be undone.
+    pub fn undone(&mut self, by_his: bool) {
+        self.platform = Platform::Undone;
+        if by_his {
+            self.shown = Shown::TakenBack;
+        }
+    }
+
+    /// A later call of the HIS names what it made, as only one who has booked it can.
+    pub fn booked(&mut self) {
+        if self.class == Class::Money && self.shown == Shown::Nothing {
+            self.shown = Shown::Booked;
+        }
+    }
+
+    /// The gateway ended: nobody reports any more what was handed over.
+    pub fn reopened(&mut self) {
+        if self.platform != Platform::UnderWay {
+            self.told = self.told.or(Some(Told::UnknownWhatTold));
         }
     }
 
