@@ -15,6 +15,7 @@ use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
 use super::lookup::{Described, Exchanges, Parameter, Totals, ViewsState};
+use super::retention::{Keep, Kept};
 
 const SCHEME: &str = "token";
 
@@ -48,6 +49,8 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Noted>(&mut shapes);
     add::<Erase>(&mut shapes);
     add::<Erased>(&mut shapes);
+    add::<Keep>(&mut shapes);
+    add::<Kept>(&mut shapes);
     add::<Wrong>(&mut shapes);
     shapes.push(("Document".to_owned(), ObjectBuilder::new().description(Some("OpenAPI 3.1")).into()));
     shapes.extend(described.shapes.iter().cloned());
@@ -77,7 +80,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Exchanges => &described.exchanges[..],
         Asks::Totals => &described.totals[..],
         Asks::Reveal => &reveal[..],
-        Asks::Nothing | Asks::Look | Asks::Erase => &[],
+        Asks::Nothing | Asks::Look | Asks::Erase | Asks::Keep => &[],
     };
     for parameter in parameters {
         operation = operation.parameter(query_parameter(parameter));
@@ -85,6 +88,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     let body = match call.asks {
         Asks::Look => Some("Look"),
         Asks::Erase => Some("Erase"),
+        Asks::Keep => Some("Keep"),
         _ => None,
     };
     if let Some(shape) = body {

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
-use crate::journal::Journal;
+use crate::journal::facts::Fact;
 use crate::journal::reader::FollowError;
+use crate::journal::record::Kind;
+use crate::journal::{Journal, Record};
 
 use super::settings::Settings;
 use super::store::{Store, Trouble};
@@ -119,6 +121,8 @@ enum Ended {
     Journal(#[from] FollowError),
     #[error("asked to build the views anew")]
     Asked,
+    #[error("the journal was trimmed, and they hold what is not in it any more")]
+    Trimmed,
 }
 
 impl Follower {
@@ -199,7 +203,7 @@ impl Work {
     /// Wipes what cannot be used, and rests after a failure.
     fn recover(&mut self, ended: &Ended) {
         let anew = match ended {
-            Ended::Asked => true,
+            Ended::Asked | Ended::Trimmed => true,
             Ended::Views(trouble) => trouble.asks_for_rebuild(),
             Ended::Journal(_) => false,
         };
@@ -228,7 +232,13 @@ impl Work {
         if store.position() == Seq::NONE && self.anew_until.is_none() {
             self.anew_until = Some(self.durable());
         }
-        let mut reader = self.journal.records(Seq(store.position().0 + 1));
+        let trimmed_to = self.journal.trimmed_to();
+        // Segments that a trim has yet to take away are not taken up again.
+        let built_from = if store.position() == Seq::NONE { trimmed_to } else { Seq::NONE };
+        if store.position() != Seq::NONE && store.position().0 + 1 < trimmed_to.0 {
+            return Err(Trouble::Stale("behind the front of a journal that was trimmed").into());
+        }
+        let mut reader = self.journal.records(Seq(store.position().0 + 1).max(built_from));
         let mut stop_by = None;
         loop {
             if self.shared.rebuild.load(Ordering::SeqCst) {
@@ -243,6 +253,9 @@ impl Work {
             let (mut taken, mut last) = (0, reader.from().0.saturating_sub(1));
             while taken < BATCH_RECORDS_MAX && store.touched() < BATCH_ROWS_MAX {
                 let Some(record) = reader.next_record()? else { break };
+                if trimmed_by(&record).is_some_and(|to| built_from < to) {
+                    return Err(Ended::Trimmed);
+                }
                 store.take(&record)?;
                 (taken, last) = (taken + 1, record.header.seq.0);
             }
@@ -293,4 +306,10 @@ impl Work {
     fn told_to_stop(&self) -> bool {
         self.shared.stop.load(Ordering::SeqCst)
     }
+}
+
+/// The first record that a trim left, when this record is one.
+fn trimmed_by(record: &Record) -> Option<Seq> {
+    let act = record.header.known_kind() == Some(Kind::OperatorAct);
+    record.facts.number_of(Fact::TrimmedTo).filter(|_| act).map(Seq)
 }

@@ -10,3 +10,4 @@ mod power; // Power cuts at any operation.
 mod tamper; // Somebody changes a sealed journal, and the verifier finds it.
 mod tamper_rig; // That journal.
 mod threads; // The real disk, with threads.
+mod trim; // The front taken away.
