@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::certificates::Certificates;
+use super::disk::DiskWatch;
 use super::reload::Reload;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
@@ -41,6 +42,7 @@ pub(super) struct Inside {
     pub(super) notary: Arc<Notary>,
     pub(super) nightly: Arc<Nightly>,
     pub(super) reload: Arc<Reload>,
+    pub(super) disk: Arc<DiskWatch>,
     pub(super) started_mono_ns: u64,
 }
 
@@ -152,6 +154,7 @@ impl Insight for Inside {
         ];
         checks.push(self.reload.check());
         checks.push(self.seal_check());
+        checks.push(self.disk.check());
         checks.extend(self.certificates.checks());
         checks
     }
@@ -188,6 +191,7 @@ impl Insight for Inside {
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
         metrics.journal.room_bytes.set(i64::try_from(journal.room_free()).unwrap_or(i64::MAX));
         sample_journal(&metrics.journal, journal.gauges());
+        sample_disk(&metrics.journal, &self.disk);
         if let Some(follower) = &self.follower {
             sample_views(&metrics.views, follower.gauges(), journal.durable().borrow().0);
         }
@@ -235,6 +239,14 @@ fn sample_views(metrics: &ViewsMetrics, gauges: &follower::Gauges, durable: u64)
     follow(&metrics.failures, total(&gauges.failures));
     follow(&metrics.rebuilds, total(&gauges.rebuilds));
     metrics.set_state(gauges.state().word(), &State::ALL.map(State::word));
+}
+
+fn sample_disk(metrics: &JournalMetrics, disk: &DiskWatch) {
+    let shown = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    metrics.disk_free.set(shown(disk.free()));
+    metrics.growth.set(shown(disk.per_day()));
+    metrics.disk_days.set(shown(disk.days_left()));
+    metrics.disk_low.set(i64::from(disk.is_low()));
 }
 
 fn sample_journal(metrics: &JournalMetrics, gauges: &Gauges) {

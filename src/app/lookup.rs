@@ -11,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::console::cases::Lift;
 use crate::console::erasure::{Erase, Erased};
 use crate::console::lookup::{Cases, Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
+use crate::console::retention::{Keep, Kept};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
@@ -31,6 +32,8 @@ use crate::views::shown::{self, Opener, PREVIEW_BYTES, Shown};
 use crate::views::totals::{ASKED, Summed};
 use crate::views::{self, Follower, look};
 
+use super::retention::Retention;
+
 /// Records of one exchange that are read.
 const RECORDS_MAX: usize = shown::STEPS_MAX;
 
@@ -43,12 +46,19 @@ pub(super) struct Books {
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) data: PathBuf,
     pub(super) key_live_days: u64,
+    pub(super) retention: Arc<Retention>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Books {
     /// Over the journal of a line.
-    pub(super) fn new(line: &Arc<Line>, follower: Option<Arc<Follower>>, data: &Path, key_live_days: u64) -> Books {
+    pub(super) fn new(
+        line: &Arc<Line>,
+        follower: Option<Arc<Follower>>,
+        data: &Path,
+        key_live_days: u64,
+        retention: Arc<Retention>,
+    ) -> Books {
         Books {
             journal: line.journal.clone(),
             line: Arc::clone(line),
@@ -57,6 +67,7 @@ impl Books {
             follower,
             data: data.to_owned(),
             key_live_days,
+            retention,
             clock: Arc::clone(&line.clock),
         }
     }
@@ -172,6 +183,10 @@ impl Lookup for Books {
             LiftError::NoSettlement(_) => Trouble::NotFound(error.to_string()),
             other => Trouble::NotNow(other.to_string()),
         })
+    }
+
+    fn keep(&self, asked: &Keep) -> Result<Kept, Trouble> {
+        self.retention.asked(asked)
     }
 
     fn views(&self) -> ViewsState {

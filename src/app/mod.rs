@@ -3,10 +3,12 @@
 mod acts; // What is changed in a running gateway, for the journal.
 mod build; // From settings to policy and line.
 mod certificates; // Looks after the files of certificates.
+mod disk; // How full the journal's disk is.
 mod erasure; // A visit erased through the admin port.
 mod insight; // What the admin port is told.
 mod lookup; // What it may look up of single exchanges.
-mod reload; // Settings, keys and profile, read anew.
+mod reload;
+pub mod retention; // Archives and trims. // Settings, keys and profile, read anew.
 
 use std::error::Error;
 use std::io;
@@ -43,9 +45,11 @@ use crate::views::{self, Follower};
 
 use build::{Built, Platforms};
 use certificates::Certificates;
+use disk::DiskWatch;
 use insight::Inside;
 use lookup::Books;
 use reload::Reload;
+use retention::Retention;
 
 /// Where a running gateway leaves the address of its admin port, inside its data folder, for the commands.
 pub const ADMIN_FILE: &str = "admin.address";
@@ -116,7 +120,9 @@ impl Gateway {
         tokio::spawn(Arc::clone(&reload).watch(stop_doors.clone()));
         let sealing = tokio::spawn(Arc::clone(&notary).keep(stop_doors.clone()));
         let nightly = nightly(&settings.seal, &data, &line, &notary)?;
-        tokio::spawn(Arc::clone(&nightly).keep(stop_doors.clone()));
+        let retention = Retention::of(&settings, &line, (&notary, &nightly), follower.clone())?;
+        tokio::spawn(Arc::clone(&nightly).keep(retention.nightly(), stop_doors.clone()));
+        let disk = DiskWatch::start(&data, &line, &settings.retention, &stop_doors);
         let (listen, admin, callback) = ports.addresses()?;
         let callbacks = ports.platforms.map(|port| platform_door(port, &line, &settings, tls.callback, &stop_doors));
         let drain_within = Duration::from_secs(settings.gateway.drain_seconds);
@@ -132,8 +138,9 @@ impl Gateway {
             notary: Arc::clone(&notary),
             nightly,
             reload: Arc::clone(&reload),
+            disk,
         };
-        let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days);
+        let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days, retention);
         let console = console(inside, books, tokens);
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
         let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));

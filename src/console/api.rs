@@ -18,6 +18,7 @@ use super::cases::{case, cases, lift};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
+use super::retention::keep;
 use super::{Console, openapi};
 
 /// Longest name of who looks.
@@ -48,6 +49,7 @@ pub(super) enum Asks {
     Look,
     Erase,
     Lift,
+    Keep,
 }
 
 /// Every call.
@@ -77,6 +79,8 @@ pub(super) const CALLS: &[Call] = &[
         about: "Build the views anew from the journal" },
     Call { method: HttpMethod::Post, path: "/erasures", asks: Asks::Erase, answers: "Erased", route: || post(erase),
         about: "Erase a visit: the keys of its exchanges are destroyed, its records stay; needs the token that may see personal data; 清除就诊" },
+    Call { method: HttpMethod::Post, path: "/retention", asks: Asks::Keep, answers: "Kept", route: || post(keep),
+        about: "Archive sealed segments, or let old ones leave the journal; needs the token that may see personal data; 归档与清理账本" },
     Call { method: HttpMethod::Get, path: "/openapi.json", asks: Asks::Nothing, answers: "Document", route: || get(document),
         about: "This document" },
 ];

@@ -7,6 +7,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::cases::Lift;
 use super::erasure::{Erase, Erased};
+use super::retention::{Keep, Kept};
 
 /// Search, totals, and one exchange in full. Every call may wait for the disk: the console calls it off the runtime.
 pub trait Lookup: Send + Sync {
@@ -50,6 +51,11 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// As above; `NotFound` when it is no settlement.
     fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble>;
+    /// Archives or trims, or says what would be trimmed.
+    ///
+    /// # Errors
+    /// As above; `Refused` when something stands against it.
+    fn keep(&self, asked: &Keep) -> Result<Kept, Trouble>;
     /// How the views are doing.
     fn views(&self) -> ViewsState;
     /// Has the views built anew; false when the gateway does not keep any.

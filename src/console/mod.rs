@@ -11,6 +11,7 @@ mod listener; // A bounded number of connections.
 pub mod lookup; // What may be looked up of single exchanges.
 mod openapi; // The document of /api/v1.
 mod probes; // /livez, /readyz, /metrics.
+pub mod retention; // Archiving and trimming.
 pub mod token; // The token files that open /api.
 
 use std::io;

@@ -16,6 +16,7 @@ use super::cases::Lift;
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
 use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
+use super::retention::{Keep, Kept};
 
 const SCHEME: &str = "token";
 
@@ -51,6 +52,8 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Erase>(&mut shapes);
     add::<Erased>(&mut shapes);
     add::<Lift>(&mut shapes);
+    add::<Keep>(&mut shapes);
+    add::<Kept>(&mut shapes);
     add::<Wrong>(&mut shapes);
     shapes.push(("Document".to_owned(), ObjectBuilder::new().description(Some("OpenAPI 3.1")).into()));
     shapes.extend(described.shapes.iter().cloned());
@@ -85,7 +88,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Totals => &described.totals[..],
         Asks::Cases => &described.cases[..],
         Asks::Reveal => &reveal[..],
-        Asks::Nothing | Asks::Look | Asks::Erase | Asks::Lift => &[],
+        Asks::Nothing | Asks::Look | Asks::Erase | Asks::Lift | Asks::Keep => &[],
     };
     for parameter in parameters {
         operation = operation.parameter(query_parameter(parameter));
@@ -94,6 +97,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Look => Some("Look"),
         Asks::Erase => Some("Erase"),
         Asks::Lift => Some("Lift"),
+        Asks::Keep => Some("Keep"),
         _ => None,
     };
     if let Some(shape) = body {

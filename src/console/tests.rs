@@ -10,6 +10,7 @@ use super::cases::Lift;
 use super::erasure::{Erase, Erased};
 use super::insight::{Check, Status, UnknownRow};
 use super::lookup::{Cases, Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
+use super::retention::{Keep, Kept, Work};
 use super::*;
 
 #[derive(Default)]
@@ -78,6 +79,13 @@ impl Lookup for Gateway {
     fn note_look(&self, _: &str, looker: &Looker) -> Result<u64, Trouble> {
         assert_eq!(looker.who, "admin-clear wang");
         Ok(11)
+    }
+
+    fn keep(&self, asked: &Keep) -> Result<Kept, Trouble> {
+        match asked.work {
+            Work::Archive => Ok(Kept { archived: vec![1], ..Kept::default() }),
+            Work::Trim => Err(Trouble::Refused { what: "young".to_owned(), cure: "wait" }),
+        }
     }
 
     fn erase(&self, asked: &Erase) -> Result<Erased, Trouble> {

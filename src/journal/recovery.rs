@@ -59,6 +59,7 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
     let Some(last) = segments.last() else { return Ok(None) };
     check_order(&segments)?;
     let mut scan = scan_last(disk, last, entries_of)?;
+    check_front(&segments[0], scan.table.trimmed_to())?;
     if scan.table.tree().size() != scan.link.seq.0 {
         scan.table.replant(plant(disk, &segments, scan.end)?);
     }
@@ -131,6 +132,16 @@ fn check_order(segments: &[OnDisk]) -> Result<(), RecoverError> {
         }
     }
     Ok(())
+}
+
+/// The front is whole, or a durable record says that it was trimmed.
+fn check_front(first: &OnDisk, trimmed_to: Seq) -> Result<(), RecoverError> {
+    let begins = first.header.first_seq;
+    if begins.0 <= trimmed_to.0.max(1) {
+        return Ok(());
+    }
+    let why = format!("records 1 to {} are missing before it, and no record says that they were trimmed", begins.0 - 1);
+    Err(RecoverError::Misplaced { file: first.name.clone(), why })
 }
 
 /// Why a segment cannot follow another; `None` when it can.

@@ -163,6 +163,12 @@ fn file_name(segment_no: u32) -> String {
     format!("{segment_no:010}.run")
 }
 
-fn path(segment_no: u32) -> String {
+/// The segment number in a file name of the folder.
+pub(super) fn number_in(name: &str) -> Option<u32> {
+    name.strip_suffix(".run").filter(|digits| digits.len() == 10)?.parse().ok()
+}
+
+/// Names the `index/<segment_no>.run` file of a segment.
+pub(super) fn path(segment_no: u32) -> String {
     format!("{FOLDER}/{}", file_name(segment_no))
 }

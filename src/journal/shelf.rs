@@ -20,6 +20,7 @@ use super::run::Run;
 use super::segment;
 use super::table::{OpenExchange, Table};
 use super::tree::Frontier;
+use super::trim;
 
 /// One segment as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,12 @@ pub trait Store: Send + Sync {
     fn snapshot(&self, name: &str) -> Option<Seq>;
     /// The tree over what is durable.
     fn tree(&self) -> Frontier;
+    /// The segments that stand here, ascending.
+    fn extents(&self) -> Vec<Extent>;
+    /// Number of the first record that a trim left; none when there was no trim.
+    fn trimmed_to(&self) -> Seq;
+    /// Takes away what a durable record says was trimmed, as far as it still stands; gives the numbers of the segments.
+    fn finish_trim(&self) -> io::Result<Vec<u32>>;
     /// The highest durable record, as it moves.
     fn durable(&self) -> watch::Receiver<Seq>;
 }
@@ -141,6 +148,13 @@ impl<D: Disk> Shelf<D> {
         Ok(true)
     }
 
+    /// Shows nothing of the segments before this one any more.
+    pub fn forget_before(&self, segment_no: u32) {
+        let mut seen = self.write();
+        seen.extents.retain(|extent| extent.segment_no >= segment_no);
+        Arc::make_mut(&mut seen.sealed).retain(|sealed| sealed.segment_no() >= segment_no);
+    }
+
     /// Looks at the open table.
     pub fn with_table<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
         look(&self.read_seen().table)
@@ -173,7 +187,13 @@ impl<D: Disk> Store for Shelf<D> {
             seen.sealed.clone()
         };
         let mut places = Vec::new();
-        sealed.iter().try_for_each(|segment| segment.lookup(&*self.disk, kind, token, &mut places))?;
+        for segment in sealed.iter() {
+            match segment.lookup(&*self.disk, kind, token, &mut places) {
+                // Trimmed while we looked: what it held is not to be found any more.
+                Err(_) if self.extent(segment.segment_no()).is_none() => {}
+                looked => looked?,
+            }
+        }
         places.append(&mut live);
         Ok(places)
     }
@@ -222,6 +242,18 @@ impl<D: Disk> Store for Shelf<D> {
 
     fn tree(&self) -> Frontier {
         self.with_table(|table| table.tree().clone())
+    }
+
+    fn extents(&self) -> Vec<Extent> {
+        self.read_seen().extents.clone()
+    }
+
+    fn trimmed_to(&self) -> Seq {
+        self.with_table(Table::trimmed_to)
+    }
+
+    fn finish_trim(&self) -> io::Result<Vec<u32>> {
+        trim::finish(&*self.disk, self)
     }
 
     fn durable(&self) -> watch::Receiver<Seq> {

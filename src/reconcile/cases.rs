@@ -208,6 +208,18 @@ impl Cases {
         Ok(Seq(cursor.cast_unsigned()))
     }
 
+    /// The last record that the book needs no more: it has taken it up, and no open case begins before its end.
+    ///
+    /// # Errors
+    /// When there is no book, or it cannot be read.
+    pub fn done_with(&self) -> Result<Seq, CasesTrouble> {
+        let connection = self.open()?;
+        let oldest = "SELECT min(cursor, coalesce((SELECT min(intent) - 1 FROM side WHERE cause IS NOT NULL AND closed IS NULL), \
+                      cursor)) FROM follower";
+        let last: i64 = connection.query_row(oldest, [], |row| row.get(0))?;
+        Ok(Seq(last.cast_unsigned()))
+    }
+
     /// Cases, the oldest first, at most [`LISTED_MAX`].
     ///
     /// # Errors

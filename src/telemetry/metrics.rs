@@ -158,6 +158,14 @@ pub struct JournalMetrics {
     pub durable_seq: IntGauge,
     /// Room left for intents, bytes.
     pub room_bytes: IntGauge,
+    /// Bytes free on its disk.
+    pub disk_free: IntGauge,
+    /// Bytes that a day takes.
+    pub growth: IntGauge,
+    /// Days until the disk is full.
+    pub disk_days: IntGauge,
+    /// Whether that is too little.
+    pub disk_low: IntGauge,
     health: GaugeVec,
 }
 
@@ -377,6 +385,10 @@ impl Maker<'_> {
             dropped: self.counter(&names::JOURNAL_DROPPED),
             durable_seq: self.gauge(&names::JOURNAL_DURABLE_SEQ),
             room_bytes: self.gauge(&names::JOURNAL_ROOM_BYTES),
+            disk_free: self.gauge(&names::JOURNAL_DISK_FREE),
+            growth: self.gauge(&names::JOURNAL_GROWTH),
+            disk_days: self.gauge(&names::JOURNAL_DISK_DAYS),
+            disk_low: self.gauge(&names::JOURNAL_DISK_LOW),
             health: self.kept(&names::JOURNAL_HEALTH, |opts| GaugeVec::new(opts, names::JOURNAL_HEALTH.labels)),
         };
         journal.set_health("open");

@@ -83,6 +83,14 @@ names! {
         "Number of the last durable record.";
     JOURNAL_ROOM_BYTES = "medgate_journal_room_bytes" []
         "Room that intents can still reserve.";
+    JOURNAL_DISK_FREE = "medgate_journal_disk_free_bytes" []
+        "Bytes that are free on the disk of the journal.";
+    JOURNAL_GROWTH = "medgate_journal_growth_bytes_per_day" []
+        "Bytes that segments and bodies took per day, over the last seven days.";
+    JOURNAL_DISK_DAYS = "medgate_journal_disk_left_days" []
+        "Days until the disk of the journal is full at that growth.";
+    JOURNAL_DISK_LOW = "medgate_journal_disk_low" []
+        "1 when less is free, or for fewer days, than the settings ask for.";
     SEALED_AT = "medgate_seal_timestamp_seconds" []
         "When the last checkpoint over the journal was signed, seconds since 1970.";
     SEAL_FAILURES = "medgate_seal_failures_total" []

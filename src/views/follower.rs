@@ -12,7 +12,9 @@ use std::time::Duration;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::domain::token::Token;
+use crate::journal::facts::Fact;
 use crate::journal::reader::FollowError;
+use crate::journal::record::Kind;
 use crate::journal::{Journal, Record};
 
 use super::settings::Settings;
@@ -166,6 +168,8 @@ enum Ended {
     Journal(#[from] FollowError),
     #[error("asked to build it anew")]
     Asked,
+    #[error("the journal was trimmed, and they hold what is not in it any more")]
+    Trimmed,
 }
 
 impl Follower {
@@ -246,7 +250,7 @@ impl<D: Derived> Work<D> {
     /// Wipes what cannot be used, and rests after a failure.
     fn recover(&mut self, ended: &Ended) {
         let anew = match ended {
-            Ended::Asked => true,
+            Ended::Asked | Ended::Trimmed => true,
             Ended::Derived(trouble) => trouble.asks_for_rebuild(),
             Ended::Journal(_) => false,
         };
@@ -275,7 +279,13 @@ impl<D: Derived> Work<D> {
         if store.position() == Seq::NONE && self.anew_until.is_none() {
             self.anew_until = Some(self.durable());
         }
-        let mut reader = self.journal.records(Seq(store.position().0 + 1));
+        let trimmed_to = self.journal.trimmed_to();
+        // Segments that a trim has yet to take away are not taken up again.
+        let built_from = if store.position() == Seq::NONE { trimmed_to } else { Seq::NONE };
+        if store.position() != Seq::NONE && store.position().0 + 1 < trimmed_to.0 {
+            return Err(Trouble::Stale("behind the front of a journal that was trimmed").into());
+        }
+        let mut reader = self.journal.records(Seq(store.position().0 + 1).max(built_from));
         let mut stop_by = None;
         loop {
             if self.shared.rebuild.load(Ordering::SeqCst) {
@@ -290,6 +300,9 @@ impl<D: Derived> Work<D> {
             let (mut taken, mut last) = (0, reader.from().0.saturating_sub(1));
             while taken < BATCH_RECORDS_MAX && store.touched() < BATCH_ROWS_MAX {
                 let Some(record) = reader.next_record()? else { break };
+                if trimmed_by(&record).is_some_and(|to| built_from < to) {
+                    return Err(Ended::Trimmed);
+                }
                 store.take(&record)?;
                 (taken, last) = (taken + 1, record.header.seq.0);
             }
@@ -340,4 +353,10 @@ impl<D: Derived> Work<D> {
     fn told_to_stop(&self) -> bool {
         self.shared.stop.load(Ordering::SeqCst)
     }
+}
+
+/// The first record that a trim left, when this record is one.
+fn trimmed_by(record: &Record) -> Option<Seq> {
+    let act = record.header.known_kind() == Some(Kind::OperatorAct);
+    record.facts.number_of(Fact::TrimmedTo).filter(|_| act).map(Seq)
 }

@@ -45,6 +45,9 @@ mod provinces_refused; // What a province's platform refuses.
 
 mod replay; // The journal decided again.
 
+mod backup; // Copies while calls run, and a gateway on one.
+mod retention; // Archives, and a front that leaves.
+
 mod reload; // Settings and profile read anew while calls run.
 mod rig; // A whole gateway in this process.
 
