@@ -42,6 +42,11 @@ impl Call<'_> {
     }
 }
 
+/// Says that the gateway which holds a folder cannot be asked.
+pub(super) fn silent(listen: &str, error: &io::Error) -> String {
+    format!("a gateway runs on this folder and does not answer at {listen}: {error}; name its admin port with --admin")
+}
+
 /// The token in a file of the data folder.
 pub(super) fn token(data: &Path, file_name: &str) -> Result<String, String> {
     let path = data.join(file_name);

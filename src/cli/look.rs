@@ -1,44 +1,37 @@
 //! Before a command shows personal data the look is in the journal: the running gateway writes it, or, when none runs, the
 //! command opens the journal itself, writes it and closes it again. Where neither works nothing is shown.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Settings;
 use crate::console::token::CLEAR_FILE_NAME;
-use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::exchange::ExchangeId;
-use crate::journal::lock::LockError;
-use crate::journal::{Journal, OpenError};
 use crate::keys::{Sources, master};
 use crate::views::look;
 
-use super::admin_port::{Call, token};
+use super::admin_port::{Call, silent, token};
+use super::own::with_journal;
 use super::person::person;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Journals the look; `why` may be empty.
-pub(super) fn announce(settings: &Settings, data: &Path, exchange: ExchangeId, why: &str) -> Result<(), String> {
-    let clock = Arc::new(SystemClock::start());
+/// Journals a look at each of the exchanges; `why` may be empty.
+pub(super) fn announce(settings: &Settings, exchanges: &[ExchangeId], why: &str) -> Result<(), String> {
     let master =
         master::read(&settings.journal.master_key, &Sources::of_process()).map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    match runtime.block_on(async { Journal::open(&settings.journal, data, &master, clock.clone()) }) {
-        Ok((journal, _)) => runtime.block_on(async {
-            let draft = look::draft(exchange, &format!("command {}", person()), true, why, clock.unix_ns());
-            let appended = journal.append(draft).await.map_err(|error| error.to_string());
-            let closed = journal.close().await.map_err(|error| error.to_string());
-            appended.and(closed)
-        }),
-        Err(OpenError::Lock(LockError::Held { .. })) => by_gateway(&settings.admin.listen, data, exchange, why),
-        Err(error) => Err(error.to_string()),
-    }
+    let here = with_journal(settings, &master, async |journal, clock| {
+        for exchange in exchanges {
+            let draft = look::draft(*exchange, &format!("command {}", person()), true, why, clock.unix_ns());
+            journal.append(draft).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    });
+    here?.unwrap_or_else(|| exchanges.iter().try_for_each(|exchange| by_gateway(settings, *exchange, why)))
 }
 
-fn by_gateway(listen: &str, data: &Path, exchange: ExchangeId, why: &str) -> Result<(), String> {
-    let token = token(data, CLEAR_FILE_NAME)?;
+fn by_gateway(settings: &Settings, exchange: ExchangeId, why: &str) -> Result<(), String> {
+    let listen = settings.admin.listen.as_str();
+    let token = token(&settings.gateway.data, CLEAR_FILE_NAME)?;
     let call = Call {
         listen,
         method: "POST",
@@ -50,8 +43,6 @@ fn by_gateway(listen: &str, data: &Path, exchange: ExchangeId, why: &str) -> Res
     match call.ask() {
         Ok((200, _)) => Ok(()),
         Ok((status, body)) => Err(format!("the gateway at {listen} answers {status}: {body}")),
-        Err(error) => Err(format!(
-            "a gateway runs on this folder and does not answer at {listen}: {error}; name its admin port with --admin"
-        )),
+        Err(error) => Err(silent(listen, &error)),
     }
 }

@@ -10,6 +10,7 @@ mod journal; // medgate journal show | tail | verify | replay | erase
 mod keys; // medgate keys new | import | show-public | rotate | master
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man
+mod own; // A command that opens the journal itself.
 mod person; // Who is at the command line.
 mod profile; // medgate profile list | show | check | diff
 mod serve; // medgate serve

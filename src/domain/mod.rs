@@ -5,6 +5,7 @@
 pub mod class; // What kind of act a transaction is; decides policy.
 pub mod clock; // Time is passed in.
 pub mod exchange; // Ids, origins, time-stamps of one request with its answer.
+pub mod html; // Text from outside in a page: it stays text.
 pub mod limits; // Every bound, with its unit and its relation to its neighbours.
 pub mod message; // Bytes of a request or reply as they came.
 pub mod moment; // How a moment is written: China's time.

@@ -22,7 +22,7 @@ pub fn check_body(data: &Path, body: &StoredBody) -> Result<(), String> {
     if body.name.is_empty() || body.name.contains(['/', '\0']) || body.name.starts_with('.') {
         return Err("it names no body file".to_owned());
     }
-    let (len, digest) = match digest_of(&data.join(&shown)) {
+    let (len, digest) = match File::open(data.join(&shown)).and_then(digest_of) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(format!("its body {shown} is missing")),
         read => read.map_err(|error| format!("its body {shown} cannot be read: {error}"))?,
     };
@@ -33,8 +33,9 @@ pub fn check_body(data: &Path, body: &StoredBody) -> Result<(), String> {
     }
 }
 
-fn digest_of(path: &Path) -> io::Result<(u64, [u8; 32])> {
-    let sums = sums_of(&mut File::open(path)?)?;
+/// Length and SM3 of all that a reader gives.
+pub(super) fn digest_of(mut reader: impl Read) -> io::Result<(u64, [u8; 32])> {
+    let sums = sums_of(&mut reader)?;
     Ok((sums.len, sums.digest))
 }
 

@@ -20,10 +20,9 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use sm3::{Digest, Sm3};
 
 use crate::journal::tree::Hash;
+use crate::signing::digest::DEFAULT_USER_ID;
 use crate::signing::sm2::{self, SignError, Signer, Verifier};
 
-/// The default user id of SM2 (GB/T 35276).
-const USER_ID: &[u8] = b"1234567812345678";
 /// What a key id is made over besides origin and key: the sign of an algorithm that has no number of its own there.
 const ALGORITHM: &[u8] = b"\xffmedgate-sm2-sm3";
 /// No note is longer; a longer text is none.
@@ -59,7 +58,7 @@ impl Checkpoint {
     /// When the key cannot be used.
     pub fn sign(&self, signer: &dyn Signer) -> Result<String, SignError> {
         let mut note = self.text();
-        let signature = sm2::sign(signer, USER_ID, note.as_bytes())?;
+        let signature = sm2::sign(signer, DEFAULT_USER_ID, note.as_bytes())?;
         let bytes = [&key_id(&self.origin(), &signer.public())[..], &signature].concat();
         let _ = write!(note, "\n— {} {}\n", self.origin(), BASE64.encode(bytes));
         Ok(note)
@@ -137,7 +136,7 @@ impl Note {
             let id = key_id(&origin, &key.public());
             for (_, signature) in self.signatures.iter().filter(|(key_id, _)| *key_id == id) {
                 known = true;
-                if key.verifies(USER_ID, text.as_bytes(), signature) {
+                if key.verifies(DEFAULT_USER_ID, text.as_bytes(), signature) {
                     return Ok(&self.checkpoint);
                 }
             }

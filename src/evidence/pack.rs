@@ -21,19 +21,20 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
-use sm3::{Digest, Sm3};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::journal::tree::Hash;
+use crate::signing::digest::DEFAULT_USER_ID;
 use crate::signing::sm2::{self, SignError, Signer, Verifier};
+
+use super::bodies::digest_of;
 
 /// Words before the seal, and the seal in Base64: the whole comment has always this length.
 pub(super) const COMMENT_FRONT: &str = "medgate-pack/1 ";
 const SEAL_BASE64: usize = 88;
 /// Length of the comment.
 pub(super) const COMMENT_LEN: usize = COMMENT_FRONT.len() + SEAL_BASE64;
-const USER_ID: &[u8] = b"1234567812345678";
 pub(super) const CHECKPOINT: &str = "checkpoint.txt";
 pub(super) const PROOFS: &str = "proofs.json";
 pub(super) const RECORDS: &str = "records/";
@@ -114,7 +115,7 @@ impl Contents {
         zip.set_comment(format!("{COMMENT_FRONT}{}", "=".repeat(SEAL_BASE64)))?;
         let mut file = zip.finish()?;
         let end = file.seek(SeekFrom::End(0))? - SEAL_BASE64 as u64;
-        let seal = sm2::sign(signer, USER_ID, &digest_of_front(&mut file, end)?)?;
+        let seal = sm2::sign(signer, DEFAULT_USER_ID, &digest_of_front(&mut file, end)?)?;
         file.seek(SeekFrom::Start(end))?;
         file.write_all(BASE64.encode(seal).as_bytes())?;
         Ok(file.sync_all()?)
@@ -122,16 +123,12 @@ impl Contents {
 }
 
 /// SM3 over the first `end` bytes.
-pub(super) fn digest_of_front(file: &mut File, end: u64) -> io::Result<[u8; 32]> {
-    let (mut digest, mut left, mut buffer) = (Sm3::new(), end, vec![0; 1 << 20]);
+fn digest_of_front(file: &mut File, end: u64) -> io::Result<[u8; 32]> {
     file.seek(SeekFrom::Start(0))?;
-    while left > 0 {
-        let take = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        file.read_exact(&mut buffer[..take])?;
-        digest.update(&buffer[..take]);
-        left -= take as u64;
+    match digest_of(file.take(end))? {
+        (len, digest) if len == end => Ok(digest),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
-    Ok(digest.finalize().into())
 }
 
 /// True when one of the keys sealed the file, to its last byte.
@@ -147,7 +144,7 @@ pub(super) fn is_sealed(file: &mut File, keys: &[Verifier]) -> io::Result<bool> 
     let seal = BASE64.decode(text).ok().filter(|seal| BASE64.encode(seal).as_bytes() == text);
     let Some(seal) = seal.filter(|seal| seal.len() == 64) else { return Ok(false) };
     let digest = digest_of_front(file, end)?;
-    Ok(keys.iter().any(|key| key.verifies(USER_ID, &digest, &seal)))
+    Ok(keys.iter().any(|key| key.verifies(DEFAULT_USER_ID, &digest, &seal)))
 }
 
 /// Why there is no pack.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::html::escaped;
+
 use super::institutions::INSTITUTIONS;
 use super::ledger::{Ledger, Standing, known_numbers};
 use super::platform::{Platform, plain_reply};
@@ -170,17 +172,4 @@ fn table(page: &mut String, title: &str, heads: &[&str], rows: impl Iterator<Ite
         page.push_str("</tr>\n");
     }
     page.push_str("</table>\n");
-}
-
-/// What came from a caller must not become part of the page.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_callers_text_stays_text() {
-        assert_eq!(super::escaped("<b a=\"1\">&"), "&lt;b a=&quot;1&quot;&gt;&amp;");
-    }
 }

@@ -5,7 +5,7 @@ mod diff; // medgate exchange diff
 mod find; // medgate exchange find
 mod print; // One exchange for people.
 pub(super) mod records; // The records of one exchange.
-mod show; // medgate exchange show
+pub(super) mod show; // medgate exchange show
 
 use std::io::{self, Write};
 

@@ -31,7 +31,7 @@ pub(in crate::cli) struct Args {
 }
 
 /// The id of an exchange.
-pub(super) fn id(text: &str) -> Result<ExchangeId, String> {
+pub(in crate::cli) fn id(text: &str) -> Result<ExchangeId, String> {
     ExchangeId::parse(text).ok_or_else(|| "write the id of an exchange, as `medgate exchange find` shows it".to_owned())
 }
 
@@ -46,7 +46,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         if let Err(why) = Books::at(&data, master.clone()).and_then(|books| books.shown(args.id, false)) {
             return failed(&why, err);
         }
-        if let Err(exit) = args.place.announce(args.id, "", err)? {
+        if let Err(exit) = args.place.announce(&[args.id], "", err)? {
             return Ok(exit);
         }
     }

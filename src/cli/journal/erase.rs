@@ -1,22 +1,19 @@
 //! `medgate journal erase`: destroys the keys of a visit, through the running gateway or by opening the journal.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::cli::admin_port::{Call, token};
+use crate::cli::admin_port::{Call, silent, token};
 use crate::cli::exit::Exit;
+use crate::cli::own::with_journal;
 use crate::cli::person::person;
 use crate::config::{Settings, profiles};
 use crate::console::erasure::Erased;
 use crate::console::token::CLEAR_FILE_NAME;
-use crate::domain::clock::{Clock, SystemClock};
-use crate::journal::lock::LockError;
 use crate::journal::master::Master;
-use crate::journal::{Journal, OpenError};
 use crate::operator::erase::{Asked, erase, plan};
 
 /// A visit has many exchanges, and every one is looked at.
@@ -74,8 +71,9 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Ok(settings) => settings,
         Err(exit) => return Ok(exit),
     };
-    let ended = match args.place.master() {
-        Ok(master) => here(&args, &settings, &master).unwrap_or_else(|| by_gateway(&args, &settings)),
+    let ended = match args.place.master().and_then(|master| here(&args, &settings, &master)) {
+        Ok(Some(ended)) => ended,
+        Ok(None) => by_gateway(&args, &settings),
         Err(why) => Ended::Failed(why),
     };
     match ended {
@@ -104,32 +102,18 @@ fn say(args: &Args, erased: &Erased, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// Opens the journal itself; `None` when a gateway holds it.
-fn here(args: &Args, settings: &Settings, master: &Master) -> Option<Ended> {
-    let failed = |why: String| Some(Ended::Failed(why));
-    let profile = match profiles::load(&settings.gateway) {
-        Ok(profile) => profile,
-        Err(_) => return failed("the profile does not load; `medgate check` says why".to_owned()),
-    };
-    let (clock, data) = (Arc::new(SystemClock::start()), &settings.gateway.data);
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error.to_string()),
-    };
-    let opened = runtime.block_on(async { Journal::open(&settings.journal, data, master, clock.clone()) });
-    let journal = match opened {
-        Ok((journal, _)) => journal,
-        Err(OpenError::Lock(LockError::Held { .. })) => return None,
-        Err(error) => return failed(error.to_string()),
-    };
-    let wanted = Asked {
-        mdtrt_id: &args.visit,
-        institution: args.institution.as_deref(),
-        key_live_days: settings.retention.key_live_days,
-        now_unix_ns: clock.unix_ns(),
-    };
-    let ended = runtime.block_on(async {
-        let plan = plan(&journal, &profile, &wanted).map_err(|error| Ended::Failed(error.to_string()))?;
+/// By opening the journal; `None` when a gateway holds it.
+fn here(args: &Args, settings: &Settings, master: &Master) -> Result<Option<Ended>, String> {
+    let profile = profiles::load(&settings.gateway);
+    let profile = profile.map_err(|_| "the profile does not load; `medgate check` says why".to_owned())?;
+    let ended = with_journal(settings, master, async |journal, clock| {
+        let wanted = Asked {
+            mdtrt_id: &args.visit,
+            institution: args.institution.as_deref(),
+            key_live_days: settings.retention.key_live_days,
+            now_unix_ns: clock.unix_ns(),
+        };
+        let plan = plan(journal, &profile, &wanted).map_err(|error| Ended::Failed(error.to_string()))?;
         let (exchanges, slots) = (plan.exchanges().len(), plan.slots().len());
         let record = match plan.done {
             Some(seq) => Some(seq),
@@ -139,18 +123,13 @@ fn here(args: &Args, settings: &Settings, master: &Master) -> Option<Ended> {
             }
             None if args.dry_run => None,
             None => {
-                let done = erase(&journal, &plan, &format!("command {}", person()), args.why()).await;
+                let done = erase(journal, &plan, &format!("command {}", person()), args.why()).await;
                 Some(done.map_err(|error| Ended::Failed(error.to_string()))?)
             }
         };
-        Ok(Erased { exchanges, slots, record: record.map(|seq| seq.0), before: plan.done.is_some() })
+        Ok(Ended::Erased(Erased { exchanges, slots, record: record.map(|seq| seq.0), before: plan.done.is_some() }))
     });
-    let closed = runtime.block_on(journal.close());
-    Some(match (ended, closed) {
-        (Ok(erased), Ok(())) => Ended::Erased(erased),
-        (Err(ended), _) => ended,
-        (Ok(_), Err(error)) => Ended::Failed(error.to_string()),
-    })
+    Ok(ended?.map(|ended| ended.unwrap_or_else(|ended| ended)))
 }
 
 fn by_gateway(args: &Args, settings: &Settings) -> Ended {
@@ -183,8 +162,6 @@ fn by_gateway(args: &Args, settings: &Settings) -> Ended {
         Ok((409, body)) => Ended::StillNeeded(said(&body)),
         Ok((404, body)) => Ended::Failed(said(&body)),
         Ok((status, body)) => Ended::Failed(format!("the gateway at {listen} answers {status}: {}", said(&body))),
-        Err(error) => Ended::Failed(format!(
-            "a gateway runs on this folder and does not answer at {listen}: {error}; name its admin port with --admin"
-        )),
+        Err(error) => Ended::Failed(silent(listen, &error)),
     }
 }

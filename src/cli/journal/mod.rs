@@ -118,10 +118,10 @@ impl Place {
         }
     }
 
-    /// Puts a look at an exchange into the journal; says on `err` why nothing may be shown when that cannot be.
+    /// Puts looks at exchanges into the journal; says on `err` why nothing may be shown when that cannot be.
     pub(super) fn announce(
         &self,
-        exchange: ExchangeId,
+        exchanges: &[ExchangeId],
         why: &str,
         err: &mut dyn Write,
     ) -> io::Result<Result<(), Exit>> {
@@ -129,7 +129,7 @@ impl Place {
             Ok(settings) => settings,
             Err(exit) => return Ok(Err(exit)),
         };
-        match look::announce(&settings, &settings.gateway.data, exchange, why) {
+        match look::announce(&settings, exchanges, why) {
             Ok(()) => Ok(Ok(())),
             Err(why) => {
                 writeln!(err, "nothing is shown, because the look cannot be journaled: {why}")?;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::folder::Folder;
 use super::gather::{Gathered, Wanted, gather};
-use super::{Place, page, unreadable};
+use super::{Place, page};
 use crate::cli::exchange::records::Books;
+use crate::cli::exchange::show::id;
 use crate::cli::exit::Exit;
 use crate::domain::exchange::ExchangeId;
 use crate::evidence::pack::Contents;
@@ -38,7 +39,7 @@ pages are for reading, and nothing but the seal of the pack speaks for them.
 #[command(after_help = "EXAMPLE:\n  medgate journal prove 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --out proof.zip")]
 pub(in crate::cli) struct ProveArgs {
     /// Id of the exchange, from `medgate exchange find`.
-    #[arg(value_name = "ID", value_parser = exchange)]
+    #[arg(value_name = "ID", value_parser = id)]
     id: ExchangeId,
     /// The new file.
     #[arg(long, value_name = "FILE")]
@@ -71,13 +72,9 @@ pub(in crate::cli) struct PackArgs {
     place: Place,
 }
 
-fn exchange(text: &str) -> Result<ExchangeId, String> {
-    ExchangeId::parse(text).ok_or_else(|| "write the id of an exchange, as `medgate exchange find` shows it".to_owned())
-}
-
 pub(super) fn prove(args: ProveArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let folder = match opened(&args.place, err)? {
-        Ok(folder) => folder,
+    let folder = match args.place.open(err)? {
+        Ok(folder) => folder.with(args.place.master()),
         Err(exit) => return Ok(exit),
     };
     let gathered = gather(&folder, &Wanted::Exchange(args.id));
@@ -89,8 +86,8 @@ pub(super) fn prove(args: ProveArgs, out: &mut dyn Write, err: &mut dyn Write) -
 }
 
 pub(super) fn pack(args: PackArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let folder = match opened(&args.place, err)? {
-        Ok(folder) => folder,
+    let folder = match args.place.open(err)? {
+        Ok(folder) => folder.with(args.place.master()),
         Err(exit) => return Ok(exit),
     };
     let (wanted, what) = match (&args.visit, &args.setl) {
@@ -105,27 +102,15 @@ pub(super) fn pack(args: PackArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
         Ok(gathered) => gathered,
         Err(why) => return said(Err(why), &args.out, out, err),
     };
-    for exchange in &gathered.exchanges {
-        let why = format!("packed as evidence: {}", args.reason);
-        if let Err(exit) = args.place.announce(*exchange, &why, err)? {
-            return Ok(exit);
-        }
+    let why = format!("packed as evidence: {}", args.reason);
+    let exchanges: Vec<_> = gathered.exchanges.iter().copied().collect();
+    if let Err(exit) = args.place.announce(&exchanges, &why, err)? {
+        return Ok(exit);
     }
     let made = clear(&folder, &gathered, &what, &args.place)
         .and_then(|contents| written(&folder, contents, &args.out))
         .map(|()| gathered);
     said(made, &args.out, out, err)
-}
-
-fn opened(place: &Place, err: &mut dyn Write) -> io::Result<Result<Folder, Exit>> {
-    let data = match place.data(err)? {
-        Ok(data) => data,
-        Err(exit) => return Ok(Err(exit)),
-    };
-    match Folder::open(&data) {
-        Ok(folder) => Ok(Ok(folder.with(place.master()))),
-        Err(why) => unreadable(&data.display(), &why, err).map(Err),
-    }
 }
 
 /// Records as they are stored, with proofs.

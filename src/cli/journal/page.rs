@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::html::escaped;
 use crate::views::shown::{MessageShown, Shown};
 
 const HEAD: &str = "<!doctype html><html lang=\"zh\"><head><meta charset=\"utf-8\"><style>\
@@ -70,16 +71,4 @@ fn row(page: &mut String, cell: &str, values: &[&str]) {
         let _ = write!(page, "<{cell}>{}</{cell}>", escaped(value));
     }
     page.push_str("</tr>");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_came_from_outside_cannot_act() {
-        assert_eq!(super::escaped("<script a=\"1\">&"), "&lt;script a=&quot;1&quot;&gt;&amp;");
-    }
 }

@@ -1,7 +1,6 @@
 //! `medgate journal archive` and `medgate journal trim`: through the running gateway, or by opening the journal.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,19 +8,17 @@ use serde_json::Value;
 use super::Place;
 use super::erase::reason;
 use crate::app::retention::Keeping;
-use crate::cli::admin_port::{Call, token};
+use crate::cli::admin_port::{Call, silent, token};
 use crate::cli::exit::Exit;
+use crate::cli::own::with_journal;
 use crate::cli::person::person;
 use crate::config::Settings;
 use crate::console::retention::{Keep, Kept, Work};
 use crate::console::token::CLEAR_FILE_NAME;
-use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::exchange::Seq;
 use crate::evidence::checkpoint::Note;
 use crate::evidence::{log, seal_key};
-use crate::journal::lock::LockError;
 use crate::journal::master::Master;
-use crate::journal::{Journal, OpenError};
 use crate::signing::sm2::Verifier;
 use crate::views;
 use crate::views::read::Views;
@@ -87,8 +84,9 @@ fn run(place: &Place, asked: &Keep, out: &mut dyn Write, err: &mut dyn Write) ->
         Ok(settings) => settings,
         Err(exit) => return Ok(exit),
     };
-    let ended = match place.master() {
-        Ok(master) => here(asked, &settings, &master).unwrap_or_else(|| by_gateway(asked, &settings)),
+    let ended = match place.master().and_then(|master| here(asked, &settings, &master)) {
+        Ok(Some(ended)) => ended,
+        Ok(None) => by_gateway(asked, &settings),
         Err(why) => Ended::Failed(why),
     };
     match ended {
@@ -126,42 +124,27 @@ fn say(asked: &Keep, kept: &Kept, out: &mut dyn Write) -> io::Result<()> {
     if stays.is_empty() { Ok(()) } else { writeln!(out, "no more, because {stays}") }
 }
 
-/// Opens the journal itself; `None` when a gateway holds it.
-fn here(asked: &Keep, settings: &Settings, master: &Master) -> Option<Ended> {
-    let failed = |why: String| Some(Ended::Failed(why));
-    let data = &settings.gateway.data;
-    let key = std::fs::read_to_string(data.join(seal_key::PUBLIC)).map_err(|error| error.to_string());
-    let key = match key.and_then(|text| Verifier::parse(&text).map_err(|error| error.to_string())) {
-        Ok(key) => key,
-        Err(why) => return failed(format!("{}: {why}", data.join(seal_key::PUBLIC).display())),
-    };
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error.to_string()),
-    };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let journal = match runtime.block_on(async { Journal::open(&settings.journal, data, master, Arc::clone(&clock)) }) {
-        Ok((journal, _)) => journal,
-        Err(OpenError::Lock(LockError::Held { .. })) => return None,
-        Err(error) => return failed(error.to_string()),
-    };
-    let keeping = Keeping::new(data, key, &settings.retention);
-    let readers = readers(settings);
-    let (working, asked, now) = (journal.clone(), asked.clone(), clock.unix_ns());
-    let worked = runtime.block_on(async move {
+/// By opening the journal; `None` when a gateway holds it.
+fn here(asked: &Keep, settings: &Settings, master: &Master) -> Result<Option<Ended>, String> {
+    let path = settings.gateway.data.join(seal_key::PUBLIC);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let key = Verifier::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let keeping = Keeping::new(&settings.gateway.data, key, &settings.retention);
+    let (readers, asked) = (readers(settings), asked.clone());
+    let ended = with_journal(settings, master, async |journal, clock| {
+        let (journal, now_unix_ns) = (journal.clone(), clock.unix_ns());
+        let (keeping, readers, asked) = (keeping, readers, asked);
         let work = move || match asked.work {
-            Work::Archive => keeping.archive(&working, true),
-            Work::Trim => keeping.trim(&working, &readers, now, &asked),
+            Work::Archive => keeping.archive(&journal, true),
+            Work::Trim => keeping.trim(&journal, &readers, now_unix_ns, &asked),
         };
-        tokio::task::spawn_blocking(work).await
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(kept)) => Ok(Ended::Done(kept)),
+            Ok(Err(why)) => Err(Ended::NotNow(why)),
+            Err(error) => Err(Ended::Failed(error.to_string())),
+        }
     });
-    let closed = runtime.block_on(journal.close());
-    Some(match (worked, closed) {
-        (Ok(Ok(kept)), Ok(())) => Ended::Done(kept),
-        (Ok(Err(why)), _) => Ended::NotNow(why),
-        (Err(error), _) => Ended::Failed(error.to_string()),
-        (_, Err(error)) => Ended::Failed(error.to_string()),
-    })
+    Ok(ended?.map(|ended| ended.unwrap_or_else(|ended| ended)))
 }
 
 /// Who reads this journal while a gateway runs, and how far he came.
@@ -202,8 +185,6 @@ fn by_gateway(asked: &Keep, settings: &Settings) -> Ended {
         },
         Ok((409 | 503, body)) => Ended::NotNow(said(&body)),
         Ok((status, body)) => Ended::Failed(format!("the gateway at {listen} answers {status}: {}", said(&body))),
-        Err(error) => Ended::Failed(format!(
-            "a gateway runs on this folder and does not answer at {listen}: {error}; name its admin port with --admin"
-        )),
+        Err(error) => Ended::Failed(silent(listen, &error)),
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
             Err(why) => return stopped(&why, err),
         };
         if let Some(exchange) = exchange
-            && let Err(exit) = args.place.announce(exchange, "", err)?
+            && let Err(exit) = args.place.announce(&[exchange], "", err)?
         {
             return Ok(exit);
         }

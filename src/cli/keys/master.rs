@@ -2,20 +2,19 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::absolute;
 use crate::cli::exit::Exit;
 use crate::cli::journal::Place;
+use crate::cli::own::with_journal;
 use crate::cli::person::person;
 use crate::config::Settings;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::moment::china_time;
+use crate::journal::KEYS;
 use crate::journal::key_folder::in_clear;
-use crate::journal::lock::LockError;
 use crate::journal::master::Master;
 use crate::journal::pool_key::wrapped_by;
-use crate::journal::{Journal, KEYS, OpenError};
 use crate::keys::master::{self, BESIDE_CURE, BESIDE_REMARK, Change};
 use crate::keys::source::{Sources, Trouble};
 use crate::operator::act::Act;
@@ -144,7 +143,7 @@ fn status(settings: &Settings) -> Result<String, Trouble> {
 
 fn rotate(args: &RotateArgs, settings: &Settings) -> Result<String, Trouble> {
     let (data, setting, sources) = (&settings.gateway.data, &settings.journal.master_key, Sources::of_process());
-    let (keys, clock) = (data.join(KEYS), Arc::new(SystemClock::start()));
+    let (keys, clock) = (data.join(KEYS), SystemClock::start());
     let old = master::read(setting, &sources)?;
     let file = master::file_of(setting, &keys, &old);
     let new = args.to.as_deref().map(|place| given(place, &sources)).transpose()?;
@@ -157,28 +156,23 @@ fn rotate(args: &RotateArgs, settings: &Settings) -> Result<String, Trouble> {
             return Err(Trouble::new(setting, what, cure));
         }
     };
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| trouble(&keys, &error, "try again"))?;
-    let opened = runtime.block_on(async { Journal::open(&settings.journal, data, &old, clock.clone()) });
-    let (journal, _) = opened.map_err(|error| match error {
-        OpenError::Lock(LockError::Held { .. }) => {
-            trouble(&keys, &"a gateway runs on this folder", "stop it first; a rotation takes a second")
-        }
-        error => trouble(&keys, &error, "correct what it names, and run the command again"),
-    })?;
-    let act = |what: &str, before: &str, after: &str| {
+    let again =
+        |error: &dyn std::fmt::Display| trouble(&keys, error, "correct what it names, and run the command again");
+    let rotated = with_journal(settings, &old, async |journal, _| {
         let who = format!("command {}", person());
-        let draft = Act { who: &who, what, why: &args.reason, before, after }.draft();
-        let appended = runtime.block_on(journal.append(draft));
-        appended.map(drop).map_err(|error| trouble(&keys, &error, "run the command again"))
-    };
-    let before = ids(&keys);
-    act("rotate master key", &before, "a new one")?;
-    let rotated = master::rotate(&keys, &old, change);
-    let (id, kept) =
-        rotated.map_err(|error| trouble(&keys, &error, "correct what it names, and run the command again"))?;
-    let after = ids(&keys);
-    act("master key rotated", &before, &after)?;
-    runtime.block_on(journal.close()).map_err(|error| trouble(&keys, &error, "the next start repairs it"))?;
+        let act = async |what: &str, before: &str, after: &str| {
+            let draft = Act { who: &who, what, why: &args.reason, before, after }.draft();
+            journal.append(draft).await.map(drop).map_err(|error| again(&error))
+        };
+        let before = ids(&keys);
+        act("rotate master key", &before, "a new one").await?;
+        let (id, kept) = master::rotate(&keys, &old, change).map_err(|error| again(&error))?;
+        let after = ids(&keys);
+        act("master key rotated", &before, &after).await?;
+        Ok((before, after, id, kept))
+    });
+    let stop = || trouble(&keys, &"a gateway runs on this folder", "stop it first; a rotation takes a second");
+    let (before, after, id, kept) = rotated.map_err(|error| again(&error))?.ok_or_else(stop)??;
     let then = match (&args.to, kept) {
         (Some(place), _) if place != setting => format!("now set journal.master_key = \"{place}\"\n"),
         (_, Some(kept)) => format!("the old one stays in {}; remove it when no backup needs it\n", kept.display()),
