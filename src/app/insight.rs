@@ -245,7 +245,7 @@ fn sample_disk(metrics: &JournalMetrics, disk: &DiskWatch) {
     let shown = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     metrics.disk_free.set(shown(disk.free()));
     metrics.growth.set(shown(disk.per_day()));
-    metrics.disk_days.set(shown(disk.days_left()));
+    metrics.disk_left.set(shown(disk.days_left() * 86_400));
     metrics.disk_low.set(i64::from(disk.is_low()));
 }
 

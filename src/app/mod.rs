@@ -7,8 +7,8 @@ mod disk; // How full the journal's disk is.
 mod erasure; // A visit erased through the admin port.
 mod insight; // What the admin port is told.
 mod lookup; // What it may look up of single exchanges.
-mod reload;
-pub mod retention; // Archives and trims. // Settings, keys and profile, read anew.
+mod reload; // Settings, keys and profile, read anew.
+pub mod retention; // Archives and trims.
 
 use std::error::Error;
 use std::io;

@@ -45,7 +45,7 @@ fn extra(values: &[u64]) -> Vec<u8> {
 }
 
 /// Version needed, flags, method, time, date, sum, both lengths: the same in both headers.
-fn common(entry: &Entry, needs_64: bool) -> Vec<u8> {
+fn shared(entry: &Entry, needs_64: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let version: u16 = if needs_64 { 45 } else { 10 };
     for value in [version, 0, 0, 0, DATE_1980_01_01] {
@@ -66,8 +66,8 @@ fn lengths(name: &str, extra: &[u8]) -> [u8; 4] {
 pub(super) fn local(entry: &Entry) -> Vec<u8> {
     let long = is_long(entry.len);
     let extra = extra(&[entry.len; 2][..if long { 2 } else { 0 }]);
-    let (common, lengths) = (common(entry, long), lengths(&entry.name, &extra));
-    [&LOCAL.to_le_bytes()[..], &common, &lengths, entry.name.as_bytes(), &extra].concat()
+    let (shared, lengths) = (shared(entry, long), lengths(&entry.name, &extra));
+    [&LOCAL.to_le_bytes()[..], &shared, &lengths, entry.name.as_bytes(), &extra].concat()
 }
 
 /// What stands behind the bytes of the last entry.
@@ -79,7 +79,7 @@ pub(super) fn directory(entries: &[Entry]) -> Vec<u8> {
         let extra = extra(&[sizes, offset].concat());
         out.extend_from_slice(&CENTRAL.to_le_bytes());
         out.extend_from_slice(&MADE_BY.to_le_bytes());
-        out.extend_from_slice(&common(entry, !extra.is_empty()));
+        out.extend_from_slice(&shared(entry, !extra.is_empty()));
         out.extend_from_slice(&lengths(&entry.name, &extra));
         out.extend_from_slice(&[0; 6]); // No comment, first disk, no inner attributes.
         out.extend_from_slice(&ATTRIBUTES.to_le_bytes());

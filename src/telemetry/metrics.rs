@@ -162,8 +162,8 @@ pub struct JournalMetrics {
     pub disk_free: IntGauge,
     /// Bytes that a day takes.
     pub growth: IntGauge,
-    /// Days until the disk is full.
-    pub disk_days: IntGauge,
+    /// Until the disk is full, seconds.
+    pub disk_left: IntGauge,
     /// Whether that is too little.
     pub disk_low: IntGauge,
     health: GaugeVec,
@@ -387,7 +387,7 @@ impl Maker<'_> {
             room_bytes: self.gauge(&names::JOURNAL_ROOM_BYTES),
             disk_free: self.gauge(&names::JOURNAL_DISK_FREE),
             growth: self.gauge(&names::JOURNAL_GROWTH),
-            disk_days: self.gauge(&names::JOURNAL_DISK_DAYS),
+            disk_left: self.gauge(&names::JOURNAL_DISK_LEFT),
             disk_low: self.gauge(&names::JOURNAL_DISK_LOW),
             health: self.kept(&names::JOURNAL_HEALTH, |opts| GaugeVec::new(opts, names::JOURNAL_HEALTH.labels)),
         };

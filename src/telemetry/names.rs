@@ -87,8 +87,8 @@ names! {
         "Bytes that are free on the disk of the journal.";
     JOURNAL_GROWTH = "medgate_journal_growth_bytes_per_day" []
         "Bytes that segments and bodies took per day, over the last seven days.";
-    JOURNAL_DISK_DAYS = "medgate_journal_disk_left_days" []
-        "Days until the disk of the journal is full at that growth.";
+    JOURNAL_DISK_LEFT = "medgate_journal_disk_left_seconds" []
+        "Time until the disk of the journal is full at that growth; a hundred years for longer.";
     JOURNAL_DISK_LOW = "medgate_journal_disk_low" []
         "1 when less is free, or for fewer days, than the settings ask for.";
     SEALED_AT = "medgate_seal_timestamp_seconds" []

@@ -127,23 +127,25 @@ fn say(asked: &Keep, kept: &Kept, out: &mut dyn Write) -> io::Result<()> {
 
 /// By opening the journal; `None` when a gateway holds it.
 fn here(asked: &Keep, settings: &Settings, master: &Master) -> Result<Option<Ended>, String> {
-    let data = &settings.gateway.data;
-    let path = data.join(seal_key::PUBLIC);
-    let key = std::fs::read_to_string(&path).map_err(|error| error.to_string());
-    let key = key.and_then(|text| Verifier::parse(&text).map_err(|error| error.to_string()));
-    let key = key.map_err(|why| format!("{}: {why}", path.display()))?;
-    let keeping = Keeping::new(data, key, &settings.retention);
-    let readers = readers(settings);
-    let done = with_journal(settings, master, async |journal, clock| {
-        let (working, asked, now) = (journal.clone(), asked.clone(), clock.unix_ns());
+    let path = settings.gateway.data.join(seal_key::PUBLIC);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let key = Verifier::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let keeping = Keeping::new(&settings.gateway.data, key, &settings.retention);
+    let (readers, asked) = (readers(settings), asked.clone());
+    let ended = with_journal(settings, master, async |journal, clock| {
+        let (journal, now_unix_ns) = (journal.clone(), clock.unix_ns());
+        let (keeping, readers, asked) = (keeping, readers, asked);
         let work = move || match asked.work {
-            Work::Archive => keeping.archive(&working, true),
-            Work::Trim => keeping.trim(&working, &readers, now, &asked),
+            Work::Archive => keeping.archive(&journal, true),
+            Work::Trim => keeping.trim(&journal, &readers, now_unix_ns, &asked),
         };
-        let worked = tokio::task::spawn_blocking(work).await;
-        worked.map_err(|error| Ended::Failed(error.to_string()))?.map_err(Ended::NotNow)
-    })?;
-    Ok(done.map(|done| done.map_or_else(|ended| ended, Ended::Done)))
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(kept)) => Ok(Ended::Done(kept)),
+            Ok(Err(why)) => Err(Ended::NotNow(why)),
+            Err(error) => Err(Ended::Failed(error.to_string())),
+        }
+    });
+    Ok(ended?.map(|ended| ended.unwrap_or_else(|ended| ended)))
 }
 
 /// Who reads this journal while a gateway runs, and how far he came.
