@@ -11,7 +11,7 @@ use super::index::{Postings, Sealed};
 use super::pen::Cut;
 use super::place::Record;
 use super::record::{Chain, Header, Kind, Malformed};
-use super::run::Run;
+use super::run::{self, Run};
 use super::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::shelf::Extent;
 use super::table::Table;
@@ -75,7 +75,7 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
         runs_rebuilt: Vec::new(),
     };
     for pair in segments.windows(2) {
-        found.load_run(disk, &pair[0].header, &pair[1].header, entries_of)?;
+        found.load_run(disk, pair[0].header.segment_no, &pair[1].header, entries_of)?;
         let end = pair[1].header.prev_valid_len;
         found.extents.push(pair[0].extent(end));
         found.cut_beyond(disk, &pair[0], end)?;
@@ -262,28 +262,17 @@ impl Found {
     fn load_run<D: Disk>(
         &mut self,
         disk: &D,
-        header: &SegmentHeader,
+        segment_no: u32,
         next: &SegmentHeader,
         entries_of: EntriesOf<'_>,
     ) -> Result<(), RecoverError> {
-        let name = segment::path(header.segment_no);
-        let io = |source| RecoverError::io(&name, source);
-        if let Some(run) = Run::load(disk, header.segment_no).map_err(io)?
-            && run.chain == next.prev_chain
-        {
+        let run = Run::load(disk, segment_no).map_err(|source| RecoverError::io(run::FOLDER, source))?;
+        if let Some(run) = run.filter(|run| run.chain == next.prev_chain) {
             self.sealed.push(Sealed::OnDisk(run.into()));
             return Ok(());
         }
-        let segment = OnDisk { header: header.clone(), name: name.clone(), len: next.prev_valid_len };
-        let file = disk.open(&name).map_err(io)?;
-        let (scan, bad) = scan_range(&file, &segment, segment.len, entries_of)?;
-        let whole = (scan.link.seq.0 + 1, scan.link.chain) == (next.first_seq.0, next.prev_chain);
-        if bad.is_some() || !whole {
-            let why = bad.unwrap_or(Malformed::Chain).to_string();
-            return Err(RecoverError::damaged(&name, scan.end, Seq(scan.link.seq.0 + 1), why));
-        }
-        self.runs_rebuilt.push(header.segment_no);
-        self.sealed.push(store_run(disk, header.segment_no, next.prev_chain, scan.postings));
+        self.sealed.push(index_again(disk, segment_no, next.prev_valid_len, next.prev_chain, entries_of)?);
+        self.runs_rebuilt.push(segment_no);
         Ok(())
     }
 
@@ -353,12 +342,32 @@ impl Found {
     }
 }
 
-/// A run that cannot be written now stays in memory; the helper writes it later.
-fn store_run<D: Disk>(disk: &D, segment_no: u32, chain: Chain, postings: Postings) -> Sealed {
-    match Run::write(disk, segment_no, chain, postings.list().to_vec()) {
-        Ok(run) => Sealed::OnDisk(run.into()),
-        Err(_) => Sealed::InMemory { segment_no, chain, postings: postings.into() },
+/// Makes the index of a sealed segment again from its records, which reach to `end` and the chain value `chain`. A run that
+/// cannot be written now stays in memory; the helper writes it later.
+///
+/// # Errors
+/// When the segment cannot be read, or its records are not as they were written.
+pub fn index_again<D: Disk>(
+    disk: &D,
+    segment_no: u32,
+    end: u64,
+    chain: Chain,
+    entries_of: EntriesOf<'_>,
+) -> Result<Sealed, RecoverError> {
+    let name = segment::path(segment_no);
+    let io = |source| RecoverError::io(&name, source);
+    let file = disk.open(&name).map_err(io)?;
+    let header = segment::read_header(&file).map_err(io)?;
+    let header = header.map_err(|why| RecoverError::damaged(&name, 0, Seq::NONE, why.to_string()))?;
+    let (scan, bad) = scan_range(&file, &OnDisk { header, name: name.clone(), len: end }, end, entries_of)?;
+    if bad.is_some() || scan.link.chain != chain {
+        let why = bad.unwrap_or(Malformed::Chain).to_string();
+        return Err(RecoverError::damaged(&name, scan.end, Seq(scan.link.seq.0 + 1), why));
     }
+    Ok(match Run::write(disk, segment_no, chain, scan.postings.list().to_vec()) {
+        Ok(run) => Sealed::OnDisk(run.into()),
+        Err(_) => Sealed::InMemory { segment_no, chain, postings: scan.postings.into() },
+    })
 }
 
 /// Why a journal is not opened. Each names the file, what follows from it and what to do.
