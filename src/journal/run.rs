@@ -137,43 +137,43 @@ impl Run {
         Ok(Run { segment_no, chain, count, fences, filter })
     }
 
-    /// Reads what is kept of the run of a segment; `None` when it is missing, of an earlier form, or not whole.
+    /// Reads what is kept of the run of a segment; `None` when it is missing, of an earlier form, not whole or not to be read.
     ///
     /// # Errors
-    /// When the disk cannot be read at all.
+    /// When its file cannot be opened.
     pub fn load<D: Disk>(disk: &D, segment_no: u32) -> io::Result<Option<Run>> {
-        let file = match disk.open(&path(segment_no)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
-        let len = file.len()?;
+        match disk.open(&path(segment_no)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            file => Ok(Run::read(&file?, segment_no)),
+        }
+    }
+
+    fn read<F: DiskFile>(file: &F, segment_no: u32) -> Option<Run> {
+        let len = file.len().ok()?;
         let mut trailer = [0; TRAILER_LEN];
-        let Some(at) = len.checked_sub(TRAILER_LEN as u64) else { return Ok(None) };
-        file.read_exact_at(&mut trailer, at)?;
+        file.read_exact_at(&mut trailer, len.checked_sub(TRAILER_LEN as u64)?).ok()?;
         let (mut count, mut chain) = ([0; 8], [0; 32]);
         count.copy_from_slice(&trailer[8..16]);
         chain.copy_from_slice(&trailer[16..48]);
         let count = u64::from_le_bytes(count);
-        // A count that was changed may not even be multiplied.
-        let blocks = count.div_ceil(BLOCK_ENTRIES as u64);
-        let entries_len = count.checked_mul(ENTRY_LEN as u64).filter(|entries| *entries < len);
-        let Some(behind) = entries_len.and_then(|entries| usize::try_from(len - entries).ok()) else { return Ok(None) };
-        let (fences_len, filter_len) = (blocks as usize * FENCE_LEN, Filter::len_for(count as usize));
-        let right = trailer[..4] == MAGIC
-            && trailer[4..8] == segment_no.to_le_bytes()
-            && behind == fences_len + filter_len + TRAILER_LEN;
-        if !right {
-            return Ok(None);
+        // Nothing is checked yet: such a count may not even be multiplied.
+        let entries_len = count.checked_mul(ENTRY_LEN as u64)?;
+        let behind = usize::try_from(len.checked_sub(entries_len)?).ok()?;
+        let fences_len = usize::try_from(count.div_ceil(BLOCK_ENTRIES as u64)).ok()? * FENCE_LEN;
+        let filter_end = fences_len + Filter::len_for(usize::try_from(count).ok()?);
+        let form = trailer[..4] == MAGIC && trailer[4..8] == segment_no.to_le_bytes();
+        if !form || behind != filter_end + TRAILER_LEN {
+            return None;
         }
         let mut bytes = vec![0; behind];
-        file.read_exact_at(&mut bytes, len - behind as u64)?;
-        let Some((checked, crc)) = bytes.split_last_chunk::<4>() else { return Ok(None) };
+        file.read_exact_at(&mut bytes, entries_len).ok()?;
+        let (checked, crc) = bytes.split_last_chunk::<4>()?;
         if crc32c::crc32c(checked).to_le_bytes() != *crc {
-            return Ok(None);
+            return None;
         }
         let fences = bytes[..fences_len].as_chunks().0.iter().map(Fence::decode).collect();
-        let filter = Filter::decode(&bytes[fences_len..fences_len + filter_len]);
-        Ok(Some(Run { segment_no, chain, count, fences, filter }))
+        let filter = Filter::decode(&bytes[fences_len..filter_end]);
+        Some(Run { segment_no, chain, count, fences, filter })
     }
 
     /// Adds the places of a token in this segment, ascending; some may have been added when it fails.
