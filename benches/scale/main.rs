@@ -11,10 +11,9 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures time and prints a table")]
 
-mod exchanges;
-mod opened;
+mod exchanges; // What is written, made from its number.
+mod opened; // Processes that fill, open and search.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,13 +26,12 @@ use medgate::journal::Journal;
 use medgate::journal::master::Master;
 
 use exchanges::SEARCHED;
-use opened::{Measured, elsewhere, files};
+use opened::{Measured, elsewhere, evict, files};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const SMALL: u64 = 10_000;
-const FILLERS: u64 = 256;
 const CALLERS: u64 = 64;
 const ROUNDS: usize = 12;
 const ROUND_TIME: Duration = Duration::from_millis(1_500);
@@ -48,11 +46,10 @@ const RATIO_MIN: f64 = 0.9;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().collect();
-    if let [_, asked, data, exchanges, cached, ..] = &words[..]
-        && asked == "--opened"
+    if let [_, asked, data, number, does @ ..] = &words[..]
+        && asked == "--elsewhere"
     {
-        opened::here(Path::new(data), exchanges.parse().expect("a number"), cached == "cached");
-        return ExitCode::SUCCESS;
+        opened::here(Path::new(data), number.parse().expect("a number"), does);
     }
     let records = words.iter().filter_map(|word| word.parse().ok()).next().unwrap_or(10_000_000u64);
     let folder = std::env::var("MEDGATE_BENCH_DIR").map_or_else(|_| std::env::temp_dir(), Into::into);
@@ -74,72 +71,52 @@ fn free(folder: &Path) -> u64 {
 struct Sized {
     data: std::path::PathBuf,
     exchanges: u64,
-    warm: Measured,
-    cold: Measured,
+    /// After a kill: from the disk, and then from the machine's memory.
+    uncached: Measured,
+    cached: Measured,
+    /// After a stop, from the disk.
+    stopped: Measured,
 }
 
 fn run(folder: &Path, records: u64) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let sized = |name: &str, records: u64| {
         let data = folder.join(name);
-        let exchanges = runtime.block_on(fill(&data, records));
-        let cold = elsewhere(&data, exchanges, false);
-        let warm = elsewhere(&data, exchanges, true);
-        Sized { data, exchanges, warm, cold }
+        let exchanges = elsewhere(&data, &["fill"], records)["exchanges"] as u64;
+        evict(&data);
+        let uncached = elsewhere(&data, &["open", "search-uncached"], exchanges);
+        let cached = elsewhere(&data, &["open", "search", "close"], exchanges);
+        evict(&data);
+        let stopped = elsewhere(&data, &["open", "close"], exchanges);
+        Sized { data, exchanges, uncached, cached, stopped }
     };
     let (small, large) = (sized("small", SMALL), sized("large", records));
     let bytes: u64 = files(&large.data).iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum();
     println!("{records} records ({} exchanges) in {:.1} GB, beside {SMALL}", large.exchanges, bytes as f64 / 1e9);
     println!("\n| | at {SMALL} | at {records} | ratio | aim |\n|---|--:|--:|--:|---|");
     let mut good = runtime.block_on(appending(&small, &large));
-    let mut row = |name: &str, kind: &str, of: &dyn Fn(&Sized) -> f64, unit: &str, max: Option<f64>| {
+    let mut row = |name: &str, of: &dyn Fn(&Sized) -> f64, unit: &str, max: Option<f64>| {
         let (one, other) = (of(&small), of(&large));
         let aim = max.map_or(String::new(), |max| format!("<= {max:.0} {unit}"));
-        println!("| {name}{kind} | {one:.2} {unit} | {other:.2} {unit} | {:.1} | {aim} |", other / one.max(1e-9));
+        println!("| {name} | {one:.2} {unit} | {other:.2} {unit} | {:.1} | {aim} |", other / one.max(1e-9));
         good &= max.is_none_or(|max| other <= max);
     };
-    row("open", "", &|of| of.warm["open"], "ms", Some(OPEN_MS_MAX));
-    row("open, files not cached", "", &|of| of.cold["open"], "ms", Some(OPEN_MS_MAX));
+    let (open, search) = (Some(OPEN_MS_MAX), Some(SEARCH_MS_MAX));
+    row("open after a kill", &|of| of.cached["open"], "ms", open);
+    row("open after a kill, nothing cached", &|of| of.uncached["open"], "ms", open);
+    row("open after a stop, nothing cached", &|of| of.stopped["open"], "ms", open);
     for (name, _) in SEARCHED {
         for what in ["hit", "miss"] {
             let key = format!("{what} {name} p99");
-            row("search by ", &key, &|of| of.warm[&key], "ms", Some(SEARCH_MS_MAX));
+            row(&format!("search by {name}, {what}, p99"), &|of| of.cached[&key], "ms", search);
         }
-        let key = format!("uncached hit {name} p99");
-        row("search by ", &key, &|of| of.cold[&key], "ms", Some(SEARCH_MS_MAX));
+        let key = format!("uncached {name} p99");
+        row(&format!("search by {name}, hit, index not cached, p99"), &|of| of.uncached[&key], "ms", search);
     }
-    row("resident after opening and searching", "", &|of| of.warm["resident"], "MB", Some(RESIDENT_MB_MAX));
-    row("resident at most, while opening", "", &|of| of.warm["most ever"], "MB", None);
+    row("resident after opening", &|of| of.cached["opened"], "MB", Some(RESIDENT_MB_MAX));
+    row("resident after searching", &|of| of.cached["resident"], "MB", Some(RESIDENT_MB_MAX));
+    row("resident at most", &|of| of.cached["most"].max(of.stopped["most"]), "MB", None);
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Writes exchanges until the journal holds so many records; how many exchanges.
-async fn fill(data: &Path, records: u64) -> u64 {
-    let (journal, clock) = (open(data).await, Arc::new(SystemClock::start()));
-    let (next, written) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let began = Instant::now();
-    let tasks: Vec<_> = (0..FILLERS)
-        .map(|_| {
-            let (journal, clock, next, written) = (journal.clone(), clock.clone(), next.clone(), written.clone());
-            tokio::spawn(async move {
-                while written.load(Ordering::Relaxed) < records {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let more = exchanges::perform(&journal, &clock, number, &mut Vec::new()).await;
-                    let now = written.fetch_add(more, Ordering::Relaxed) + more;
-                    if now / (1 << 16) != (now - more) / (1 << 16) {
-                        eprint!("\r{now} of {records} records, {:.0}/s ", now as f64 / began.elapsed().as_secs_f64());
-                        let _ = std::io::stderr().flush();
-                    }
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.expect("it ends well");
-    }
-    eprintln!();
-    journal.close().await.expect("it closes");
-    next.load(Ordering::Relaxed)
 }
 
 /// Both journals append in turn; prints two rows, and says whether the large one keeps up.
@@ -149,31 +126,37 @@ async fn appending(small: &Sized, large: &Sized) -> bool {
     // The spare is made beside the first records in real life; here it must not disturb one side only.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let numbers = Arc::new(AtomicU64::new(large.exchanges));
-    let mut rounds = Vec::new();
+    let mut rounds: Vec<[Pace; 2]> = Vec::new();
     for nth in 0..ROUNDS {
         let (first, second) = if nth % 2 == 0 { (&journals.0, &journals.1) } else { (&journals.1, &journals.0) };
         let one = append(first, &clock, &numbers).await;
         let other = append(second, &clock, &numbers).await;
-        rounds.push(if nth % 2 == 0 { (one, other) } else { (other, one) });
+        rounds.push(if nth % 2 == 0 { [one, other] } else { [other, one] });
     }
-    let median = |of: &dyn Fn(&((f64, f64), (f64, f64))) -> f64| {
+    let median = |of: &dyn Fn(&[Pace; 2]) -> f64| {
         let mut values: Vec<f64> = rounds.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    let rate = median(&|(small, large)| large.0 / small.0);
-    let p99 = median(&|(small, large)| small.1 / large.1);
-    let (of_small, of_large) = (median(&|round| round.0.0), median(&|round| round.1.0));
+    let rate = median(&|[small, large]| large.rate / small.rate);
+    let p99 = median(&|[small, large]| small.p99_ms / large.p99_ms);
+    let (of_small, of_large) = (median(&|[small, _]| small.rate), median(&|[_, large]| large.rate));
     println!("| append with {CALLERS} callers | {of_small:.0}/s | {of_large:.0}/s | {rate:.2} | >= {RATIO_MIN} |");
-    let (of_small, of_large) = (median(&|round| round.0.1), median(&|round| round.1.1));
+    let (of_small, of_large) = (median(&|[small, _]| small.p99_ms), median(&|[_, large]| large.p99_ms));
     println!("| append p99 | {of_small:.2} ms | {of_large:.2} ms | {p99:.2} (small / large) | >= {RATIO_MIN} |");
     journals.0.close().await.expect("it closes");
     journals.1.close().await.expect("it closes");
     rate >= RATIO_MIN && p99 >= RATIO_MIN
 }
 
-/// One round: records per second, and the wait at p99 in milliseconds.
-async fn append(journal: &Journal, clock: &Arc<SystemClock>, numbers: &Arc<AtomicU64>) -> (f64, f64) {
+/// What one round came to: records per second, and the wait at p99.
+struct Pace {
+    rate: f64,
+    p99_ms: f64,
+}
+
+/// One round.
+async fn append(journal: &Journal, clock: &Arc<SystemClock>, numbers: &Arc<AtomicU64>) -> Pace {
     let began = Instant::now();
     let tasks: Vec<_> = (0..CALLERS)
         .map(|_| {
@@ -194,7 +177,8 @@ async fn append(journal: &Journal, clock: &Arc<SystemClock>, numbers: &Arc<Atomi
     }
     let took = began.elapsed();
     waits.sort_unstable();
-    (waits.len() as f64 / took.as_secs_f64(), waits[waits.len() * 99 / 100].as_secs_f64() * 1e3)
+    let p99_ms = waits[waits.len() * 99 / 100].as_secs_f64() * 1e3;
+    Pace { rate: waits.len() as f64 / took.as_secs_f64(), p99_ms }
 }
 
 /// Opens a journal with the default settings.
