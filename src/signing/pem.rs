@@ -3,7 +3,9 @@
 use sm2::elliptic_curve::sec1::ToSec1Point;
 use sm2::pkcs8::der::ErrorKind;
 use sm2::pkcs8::spki::{DecodePublicKey, EncodePublicKey};
-use sm2::pkcs8::{self, DecodePrivateKey, EncodePrivateKey, EncryptedPrivateKeyInfoRef, LineEnding, SecretDocument, pkcs5};
+use sm2::pkcs8::{
+    self, DecodePrivateKey, EncodePrivateKey, EncryptedPrivateKeyInfoRef, LineEnding, SecretDocument, pkcs5,
+};
 use sm2::{PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
@@ -26,7 +28,7 @@ impl SoftKey {
         }
         let pem = block(text, ENCRYPTED).ok_or(KeyError::Pem("encrypted private key"))?;
         let (_, sealed) = SecretDocument::from_pem(pem).map_err(|_| KeyError::Pem("encrypted private key"))?;
-        let sealed = EncryptedPrivateKeyInfoRef::try_from(sealed.as_bytes()).map_err(|error| of_pkcs8(&error.into()))?;
+        let sealed = EncryptedPrivateKeyInfoRef::try_from(sealed.as_bytes()).map_err(|error| of_pkcs8(&error))?;
         let opened = sealed.decrypt(passphrase).map_err(|error| of_opened(&error))?;
         let secret = SecretKey::from_pkcs8_der(opened.as_bytes()).map_err(|error| of_opened(&error))?;
         SoftKey::of(secret).ok_or(KeyError::Private(32))
