@@ -36,8 +36,8 @@ pub(super) struct Inside {
     pub(super) line: Arc<Line>,
     pub(super) door: Arc<Door<Arc<Line>>>,
     pub(super) follower: Option<Arc<Follower>>,
-    pub(super) finder: Arc<Follower>,
-    pub(super) cases: Cases,
+    /// Who keeps the book of cases, and the book.
+    pub(super) finder: (Arc<Follower>, Cases),
     pub(super) certificates: Arc<Certificates>,
     pub(super) notary: Arc<Notary>,
     pub(super) nightly: Arc<Nightly>,
@@ -195,7 +195,7 @@ impl Insight for Inside {
         if let Some(follower) = &self.follower {
             sample_views(&metrics.views, follower.gauges(), journal.durable().borrow().0);
         }
-        let position = self.finder.gauges().position.load(Ordering::Relaxed);
+        let position = self.finder.0.gauges().position.load(Ordering::Relaxed);
         let lag = journal.durable().borrow().0.saturating_sub(position);
         metrics.cases.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
         self.sample_cases(metrics);
@@ -204,7 +204,7 @@ impl Insight for Inside {
 
 impl Inside {
     fn sample_cases(&self, metrics: &Metrics) {
-        let counts = match self.cases.count() {
+        let counts = match self.finder.1.count() {
             Ok(counts) => counts,
             Err(error) => return tracing::warn!(%error, "the book of cases cannot be counted"),
         };

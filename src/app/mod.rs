@@ -125,15 +125,13 @@ impl Gateway {
         let disk = DiskWatch::start(&data, &line, &settings.retention, &stop_doors);
         let (listen, admin, callback) = ports.addresses()?;
         let callbacks = ports.platforms.map(|port| platform_door(port, &line, &settings, tls.callback, &stop_doors));
-        let drain_within = Duration::from_secs(settings.gateway.drain_seconds);
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls.inbound, stop_doors.clone());
         let inside = Inside {
             started_mono_ns: clock.mono_ns(),
             line: Arc::clone(&line),
             door: Arc::clone(&door),
             follower: follower.clone(),
-            finder: finder.clone(),
-            cases: reconcile::Cases::at(&data.join(reconcile::FOLDER)),
+            finder: (finder.clone(), reconcile::Cases::at(&data.join(reconcile::FOLDER))),
             certificates,
             notary: Arc::clone(&notary),
             nightly,
@@ -148,7 +146,7 @@ impl Gateway {
         let inbound = tokio::spawn(door.serve(ports.his));
         #[rustfmt::skip]
         let gateway = Gateway {
-            listen, admin, callback, line, drain_within, stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
+            listen, admin, callback, line, drain_within: Duration::from_secs(settings.gateway.drain_seconds), stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
             followers: follower.into_iter().chain([finder]).collect(), reload, notary, sealing,
         };
         Ok(gateway)

@@ -185,7 +185,9 @@ mod tests {
         };
         let freed = [(Key, token(1)), (Key, token(6)), (Fence, token(2)), (Settlement, token(3))];
         let with = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
-        check(Kind::Intent, Class::Money, None, &with(&[(Msgid, first), (Exchange, token(9))]));
+        check(Kind::Intent, Class::Upload, None, &with(&[(Msgid, first), (Exchange, token(9))]));
+        let charged = [(Charge, token(2)), (Settlement, token(3)), (Msgid, first), (Exchange, token(9))];
+        check(Kind::Intent, Class::Money, None, &[&freed[..3], &charged].concat());
         let outcome = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
         check(
             Kind::Outcome,
@@ -197,7 +199,7 @@ mod tests {
         let staged = outcome(&[(Stage, token(5)), (Exchange, token(9))]);
         check(Kind::Outcome, Class::Stage, Some(Outcome::Confirmed), &staged);
         check(Kind::Note, Class::Money, None, &[(Key, token(1)), (Msgid, alias), (Exchange, token(9))]);
-        check(Kind::Decision, Class::Money, None, &[(Key, token(1))]);
+        check(Kind::Decision, Class::Money, None, &[(Key, token(1)), (Exchange, token(9))]);
         check(Kind::Deliveries, Class::Money, None, &[(Exchange, token(7)), (Exchange, token(8))]);
         for quiet in [Kind::Carry, Kind::Opened, Kind::Snapshot, Kind::Refusals, Kind::Mark, Kind::SegmentClose] {
             check(quiet, Class::Money, None, &[]);
@@ -235,6 +237,6 @@ mod tests {
         for kind in EntryKind::ALL {
             assert_eq!(EntryKind::from_code(kind as u8), Some(kind));
         }
-        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(10)), (None, None));
+        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(11)), (None, None));
     }
 }

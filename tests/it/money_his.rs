@@ -64,7 +64,10 @@ pub fn somebody() -> Person {
 /// All persons of the stand-in with money on the account.
 pub fn persons() -> Vec<Person> {
     let people = Population::from_seed(1);
-    people.all().iter().filter(|person| person.balc > Decimal::ONE_HUNDRED).cloned().collect()
+    let insured = |person: &&Person| (person.insu_stas, person.insutype) == ("1", "310");
+    let first = people.all().iter().find(insured).unwrap().insuplc_admdvs;
+    let alike = |person: &&Person| person.balc > Decimal::ONE_HUNDRED && person.insuplc_admdvs == first;
+    people.all().iter().filter(insured).filter(alike).cloned().collect()
 }
 
 impl Bill {
