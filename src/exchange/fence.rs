@@ -27,6 +27,9 @@ use super::stand::{Cause, Platform, Stand};
 
 /// How long a call waits for a similar one that is under way.
 const UNDER_WAY_WAIT: Duration = Duration::from_secs(3);
+/// How often, and after which rests, the journal is looked at before a call is refused: a second in all.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 const DAY_NS: i64 = 86_400_000_000_000;
 /// The step of a Decision by which a person takes the fence of an exchange away.
 pub const LIFT: &str = "lift_fence";
@@ -75,8 +78,18 @@ impl Line {
         let said = call.envelope.amounts.iter().find(|(name, _)| name == AT_STAKE);
         let Some(sum) = said.and_then(|(_, value)| units_of(value)) else { return Ok(()) };
         call.fence_claim = self.claim_fence(call, sum).await;
-        let existing = self.unknown_to_his(call, sum).map_err(|_| Refusal::HistoryUnread)?;
-        existing.map_or(Ok(()), |existing| Err(Refusal::Fenced(Box::new(existing))))
+        // That an answer was handed over becomes durable a moment later; a late answer may come meanwhile, too.
+        for _ in 0..LOOKS {
+            if self.unknown_to_his(call, sum).map_err(|_| Refusal::HistoryUnread)?.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        match self.unknown_to_his(call, sum) {
+            Ok(None) => Ok(()),
+            Ok(Some(existing)) => Err(Refusal::Fenced(Box::new(existing))),
+            Err(_) => Err(Refusal::HistoryUnread),
+        }
     }
 
     /// The right to settle this sum for this person now; waits a moment for another one that is under way.
