@@ -26,6 +26,7 @@ use medgate::journal::record::{Header, Kind};
 use medgate::journal::tokens::Tokens;
 use medgate::journal::{Place, Record};
 use medgate::views::columns::place_of;
+use medgate::views::follower::Taking;
 use medgate::views::query::Wanted;
 use medgate::views::read::Views;
 use medgate::views::totals::Summed;

@@ -17,6 +17,8 @@ pub mod exchange; // The line: one request to its answer.
 pub mod keys; // Key files and secrets on disk.
 pub mod views; // Reader: what people search and count.
 
+pub mod reconcile; // The finisher: cases, until both sides agree.
+
 pub mod inbound; // Door: the HIS comes in.
 
 pub mod operator; // What a person may do.

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::certificates::Certificates;
+use super::disk::DiskWatch;
 use super::reload::Reload;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
 use crate::domain::token::Token;
 use crate::evidence::{Nightly, Notary, nightly, notary};
 use crate::exchange::Line;
+use crate::exchange::stand::Cause as CaseCause;
 use crate::inbound::Door;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::gauges::Gauges;
 use crate::journal::record::Kind;
 use crate::journal::{Health, OpenExchange};
+use crate::reconcile::Cases;
 use crate::telemetry::metrics::{JournalMetrics, Metrics, SealMetrics, ViewsMetrics};
 use crate::telemetry::sampled::follow;
 use crate::views::follower::{self, Follower, State};
@@ -25,16 +28,21 @@ const UNKNOWNS_MAX: usize = 10_000;
 /// A copy may take a while.
 const SEAL_GRACE_SECONDS: u64 = 30;
 const SECOND_NS: i64 = 1_000_000_000;
+/// A metric is a float, and a sum of fen below 90 million million yuan is exact enough to look at.
+const AT_STAKE_PER_YUAN: f64 = 10_000.0;
 
 /// A look inside.
 pub(super) struct Inside {
     pub(super) line: Arc<Line>,
     pub(super) door: Arc<Door<Arc<Line>>>,
     pub(super) follower: Option<Arc<Follower>>,
+    /// Who keeps the book of cases, and the book.
+    pub(super) finder: (Arc<Follower>, Cases),
     pub(super) certificates: Arc<Certificates>,
     pub(super) notary: Arc<Notary>,
     pub(super) nightly: Arc<Nightly>,
     pub(super) reload: Arc<Reload>,
+    pub(super) disk: Arc<DiskWatch>,
     pub(super) started_mono_ns: u64,
 }
 
@@ -146,6 +154,7 @@ impl Insight for Inside {
         ];
         checks.push(self.reload.check());
         checks.push(self.seal_check());
+        checks.push(self.disk.check());
         checks.extend(self.certificates.checks());
         checks
     }
@@ -182,8 +191,28 @@ impl Insight for Inside {
         metrics.journal.durable_seq.set(i64::try_from(journal.durable().borrow().0).unwrap_or(i64::MAX));
         metrics.journal.room_bytes.set(i64::try_from(journal.room_free()).unwrap_or(i64::MAX));
         sample_journal(&metrics.journal, journal.gauges());
+        sample_disk(&metrics.journal, &self.disk);
         if let Some(follower) = &self.follower {
             sample_views(&metrics.views, follower.gauges(), journal.durable().borrow().0);
+        }
+        let position = self.finder.0.gauges().position.load(Ordering::Relaxed);
+        let lag = journal.durable().borrow().0.saturating_sub(position);
+        metrics.cases.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
+        self.sample_cases(metrics);
+    }
+}
+
+impl Inside {
+    fn sample_cases(&self, metrics: &Metrics) {
+        let counts = match self.finder.1.count() {
+            Ok(counts) => counts,
+            Err(error) => return tracing::warn!(%error, "the book of cases cannot be counted"),
+        };
+        for cause in CaseCause::ALL {
+            let found = counts.iter().find(|count| count.cause == cause);
+            let (open, at_stake, oldest) = found.map_or((0, 0, 0), |c| (c.open, c.at_stake, c.oldest_unix_ns));
+            let yuan = at_stake as f64 / AT_STAKE_PER_YUAN;
+            metrics.cases.set(cause.word(), i64::try_from(open).unwrap_or(i64::MAX), yuan, oldest / SECOND_NS);
         }
     }
 }
@@ -210,6 +239,14 @@ fn sample_views(metrics: &ViewsMetrics, gauges: &follower::Gauges, durable: u64)
     follow(&metrics.failures, total(&gauges.failures));
     follow(&metrics.rebuilds, total(&gauges.rebuilds));
     metrics.set_state(gauges.state().word(), &State::ALL.map(State::word));
+}
+
+fn sample_disk(metrics: &JournalMetrics, disk: &DiskWatch) {
+    let shown = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    metrics.disk_free.set(shown(disk.free()));
+    metrics.growth.set(shown(disk.per_day()));
+    metrics.disk_left.set(shown(disk.days_left() * 86_400));
+    metrics.disk_low.set(i64::from(disk.is_low()));
 }
 
 fn sample_journal(metrics: &JournalMetrics, gauges: &Gauges) {

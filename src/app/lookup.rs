@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::console::cases::Lift;
 use crate::console::erasure::{Erase, Erased};
-use crate::console::lookup::{Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
+use crate::console::lookup::{Cases, Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
+use crate::console::retention::{Keep, Kept};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::BodyFile;
@@ -20,12 +22,17 @@ use crate::journal::draft::Sealed;
 use crate::journal::entry::EntryKind;
 use crate::journal::record::Kind;
 use crate::journal::{Journal, Place, Record, Unopened};
+use crate::operator::lift::{LiftError, lift};
+use crate::reconcile;
+use crate::reconcile::cases::{self, CaseShown, CasesTrouble};
 use crate::views::columns::filters;
 use crate::views::query::{self, Wanted};
 use crate::views::read::{ReadTrouble, Views, json_of};
 use crate::views::shown::{self, Opener, PREVIEW_BYTES, Shown};
 use crate::views::totals::{ASKED, Summed};
 use crate::views::{self, Follower, look};
+
+use super::retention::Retention;
 
 /// Records of one exchange that are read.
 const RECORDS_MAX: usize = shown::STEPS_MAX;
@@ -35,22 +42,32 @@ pub(super) struct Books {
     pub(super) journal: Journal,
     pub(super) line: Arc<Line>,
     pub(super) views: Views,
+    pub(super) cases: reconcile::Cases,
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) data: PathBuf,
     pub(super) key_live_days: u64,
+    pub(super) retention: Arc<Retention>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Books {
     /// Over the journal of a line.
-    pub(super) fn new(line: &Arc<Line>, follower: Option<Arc<Follower>>, data: &Path, key_live_days: u64) -> Books {
+    pub(super) fn new(
+        line: &Arc<Line>,
+        follower: Option<Arc<Follower>>,
+        data: &Path,
+        key_live_days: u64,
+        retention: Arc<Retention>,
+    ) -> Books {
         Books {
             journal: line.journal.clone(),
             line: Arc::clone(line),
             views: Views::at(&data.join(views::FOLDER)),
+            cases: reconcile::Cases::at(&data.join(reconcile::FOLDER)),
             follower,
             data: data.to_owned(),
             key_live_days,
+            retention,
             clock: Arc::clone(&line.clock),
         }
     }
@@ -147,6 +164,31 @@ impl Lookup for Books {
         self.erase_visit(asked)
     }
 
+    fn cases(&self, asked: &[(String, String)]) -> Result<Cases, Trouble> {
+        let wanted = cases::Wanted::read(pairs(asked)).map_err(case_trouble)?;
+        let position = self.cases.position().map_err(case_trouble)?.0;
+        let listed = self.cases.list(&wanted).map_err(case_trouble)?;
+        Ok(Cases { cases: listed.iter().map(|case| json!(case)).collect(), position })
+    }
+
+    fn case(&self, id: &str) -> Result<Value, Trouble> {
+        let found = self.cases.one(id_in(id)?).map_err(case_trouble)?;
+        found.map(|case| json!(case)).ok_or_else(|| Trouble::NotFound(format!("{id} is no case")))
+    }
+
+    fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble> {
+        let lifting = lift(&self.journal, id_in(id)?, &asked.who, &asked.reason, self.clock.unix_ns());
+        let lifted = tokio::runtime::Handle::current().block_on(lifting);
+        lifted.map(|seq| seq.0).map_err(|error| match error {
+            LiftError::NoSettlement(_) => Trouble::NotFound(error.to_string()),
+            other => Trouble::NotNow(other.to_string()),
+        })
+    }
+
+    fn keep(&self, asked: &Keep) -> Result<Kept, Trouble> {
+        self.retention.asked(asked)
+    }
+
     fn views(&self) -> ViewsState {
         let durable = self.journal.durable().borrow().0;
         let Some(follower) = &self.follower else {
@@ -178,11 +220,14 @@ impl Lookup for Books {
             about: format!("{about} ({form})"),
             words: Vec::new(),
         };
-        let mut shapes = vec![(Shown::name().into_owned(), Shown::schema())];
+        let mut shapes =
+            vec![(Shown::name().into_owned(), Shown::schema()), (CaseShown::name().into_owned(), CaseShown::schema())];
         Shown::schemas(&mut shapes);
         Described {
             exchanges: filters().map(column).chain(query::MORE.iter().map(other)).collect(),
             totals: ASKED.iter().map(other).collect(),
+            cases: cases::ASKED.iter().map(other).collect(),
+            case: "CaseShown",
             exchange: "Shown",
             shapes,
         }
@@ -199,6 +244,13 @@ fn id_in(text: &str) -> Result<ExchangeId, Trouble> {
         what: "this is no id of an exchange".to_owned(),
         cure: "take it from `id` of /api/v1/exchanges".to_owned(),
     })
+}
+
+fn case_trouble(error: CasesTrouble) -> Trouble {
+    match error {
+        CasesTrouble::Asked { place, what, cure } => Trouble::Asked { place, what, cure },
+        other => Trouble::NotNow(other.to_string()),
+    }
 }
 
 fn trouble(error: ReadTrouble) -> Trouble {

@@ -3,10 +3,12 @@
 mod acts; // What is changed in a running gateway, for the journal.
 mod build; // From settings to policy and line.
 mod certificates; // Looks after the files of certificates.
+mod disk; // How full the journal's disk is.
 mod erasure; // A visit erased through the admin port.
 mod insight; // What the admin port is told.
 mod lookup; // What it may look up of single exchanges.
 mod reload; // Settings, keys and profile, read anew.
+pub mod retention; // Archives and trims.
 
 use std::error::Error;
 use std::io;
@@ -36,14 +38,18 @@ use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::keys::{self, Sources};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
+use crate::reconcile;
 use crate::signing::sm2::Verifier;
+use crate::views::store::Folder;
 use crate::views::{self, Follower};
 
 use build::{Built, Platforms};
 use certificates::Certificates;
+use disk::DiskWatch;
 use insight::Inside;
 use lookup::Books;
 use reload::Reload;
+use retention::Retention;
 
 /// Where a running gateway leaves the address of its admin port, inside its data folder, for the commands.
 pub const ADMIN_FILE: &str = "admin.address";
@@ -66,7 +72,7 @@ pub struct Gateway {
     callbacks: Option<JoinHandle<()>>,
     admin_task: JoinHandle<io::Result<()>>,
     deliveries: JoinHandle<()>,
-    follower: Option<Arc<Follower>>,
+    followers: Vec<Arc<Follower>>,
     reload: Arc<Reload>,
     notary: Arc<Notary>,
     sealing: JoinHandle<()>,
@@ -102,7 +108,7 @@ impl Gateway {
         let (sets, parts) = (built.sets(), (built.identities, built.platforms));
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
-        let follower = follower(&settings, &line)?;
+        let (follower, finder) = (follower(&settings, &line)?, finder(&settings, &line)?);
         let notary = notary(&settings.seal, &data, &line).await?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
@@ -114,22 +120,25 @@ impl Gateway {
         tokio::spawn(Arc::clone(&reload).watch(stop_doors.clone()));
         let sealing = tokio::spawn(Arc::clone(&notary).keep(stop_doors.clone()));
         let nightly = nightly(&settings.seal, &data, &line, &notary)?;
-        tokio::spawn(Arc::clone(&nightly).keep(stop_doors.clone()));
+        let retention = Retention::of(&settings, &line, (&notary, &nightly), follower.clone())?;
+        tokio::spawn(Arc::clone(&nightly).keep(retention.nightly(), stop_doors.clone()));
+        let disk = DiskWatch::start(&data, &line, &settings.retention, &stop_doors);
         let (listen, admin, callback) = ports.addresses()?;
         let callbacks = ports.platforms.map(|port| platform_door(port, &line, &settings, tls.callback, &stop_doors));
-        let drain_within = Duration::from_secs(settings.gateway.drain_seconds);
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls.inbound, stop_doors.clone());
         let inside = Inside {
             started_mono_ns: clock.mono_ns(),
             line: Arc::clone(&line),
             door: Arc::clone(&door),
             follower: follower.clone(),
+            finder: (finder.clone(), reconcile::Cases::at(&data.join(reconcile::FOLDER))),
             certificates,
             notary: Arc::clone(&notary),
             nightly,
             reload: Arc::clone(&reload),
+            disk,
         };
-        let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days);
+        let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days, retention);
         let console = console(inside, books, tokens);
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
         let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));
@@ -137,8 +146,8 @@ impl Gateway {
         let inbound = tokio::spawn(door.serve(ports.his));
         #[rustfmt::skip]
         let gateway = Gateway {
-            listen, admin, callback, line, drain_within, stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
-            follower, reload, notary, sealing,
+            listen, admin, callback, line, drain_within: Duration::from_secs(settings.gateway.drain_seconds), stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
+            followers: follower.into_iter().chain([finder]).collect(), reload, notary, sealing,
         };
         Ok(gateway)
     }
@@ -177,7 +186,7 @@ impl Gateway {
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.sealing).await;
         let closed = journal.close().await;
         let _in_time = tokio::time::timeout(SETTLE_WITHIN, self.notary.seal_closed()).await;
-        if let Some(follower) = self.follower {
+        for follower in self.followers {
             // What it does not take up now it takes up at the next start.
             let _in_time =
                 tokio::time::timeout(SETTLE_WITHIN, tokio::task::spawn_blocking(move || follower.stop())).await;
@@ -223,7 +232,20 @@ fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>
     }
     let dir = settings.gateway.data.join(views::FOLDER);
     let clock = Arc::clone(&line.clock);
-    Follower::start(line.journal.clone(), dir, settings.views.clone(), clock).map(|follower| Some(Arc::new(follower)))
+    Follower::start(Folder(dir), line.journal.clone(), settings.views.clone(), clock)
+        .map(|follower| Some(Arc::new(follower)))
+}
+
+/// Who keeps the book of cases. It is not a view: it is kept whatever `views.follow` says, in the same measure.
+fn finder(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
+    let policy = line.policy.load();
+    let acknowledging = policy.profile.transactions().filter(|one| one.acknowledges);
+    let folder = reconcile::book::Folder {
+        dir: settings.gateway.data.join(reconcile::FOLDER),
+        acknowledging: acknowledging.map(|one| one.infno.clone()).collect(),
+    };
+    let clock = Arc::clone(&line.clock);
+    Follower::start(folder, line.journal.clone(), settings.views.clone(), clock).map(Arc::new)
 }
 
 /// What is made here, nobody else on the machine may read; a folder that is there keeps its rights.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use medgate::evidence::verdict::Verdict;
 use medgate::evidence::verify::{Asked, anchor_file, data_folder, verify};
+use medgate::evidence::verify_archive::{BadArchive, verify_archive};
 use medgate::evidence::verify_pack::{BadPack, verify_pack};
 use medgate::signing::sm2::Verifier;
 
@@ -41,6 +42,20 @@ enum Act {
     Journal(Journal),
     /// Checks one pack that `medgate journal pack` or `medgate journal prove` made. 校验证据包
     Pack(Pack),
+    /// Checks one archive of a sealed segment: every byte of it, every record, up to its signed checkpoint. 校验归档
+    Archive(Archive),
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "EXAMPLE:\n  medgate-verify archive 019a2f6e7d1c7c3a9b1e2f3a4b5c6d7e-0000000007.zip --key seal.pub"
+)]
+struct Archive {
+    /// The archive
+    file: PathBuf,
+    /// File with the public key that seals the journal (PEM); several when it was changed
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
 }
 
 #[derive(Args)]
@@ -78,6 +93,7 @@ fn main() -> ExitCode {
             (text, verdict.exit_code())
         }),
         Act::Pack(asked) => pack(&asked),
+        Act::Archive(asked) => archive(&asked),
     };
     match told {
         Ok((text, code)) => {
@@ -95,6 +111,14 @@ fn pack(asked: &Pack) -> Result<(String, u8), String> {
     match verify_pack(&asked.file, &keys(&asked.key)?) {
         Ok(proven) => Ok((proven.text(), 0)),
         Err(BadPack::Io(error)) => Err(of(&asked.file)(error)),
+        Err(bad) => Ok((format!("损坏 DAMAGED: {bad}\n"), EXIT_DAMAGED)),
+    }
+}
+
+fn archive(asked: &Archive) -> Result<(String, u8), String> {
+    match verify_archive(&asked.file, &keys(&asked.key)?) {
+        Ok(archived) => Ok((archived.text(), 0)),
+        Err(BadArchive::Io(error)) => Err(of(&asked.file)(error)),
         Err(bad) => Ok((format!("损坏 DAMAGED: {bad}\n"), EXIT_DAMAGED)),
     }
 }

@@ -13,6 +13,8 @@ pub(super) enum Exit {
     Failed = 1,
     /// An argument's value is wrong (clap's own code).
     Usage = 2,
+    /// A journal is intact, with records after the last checkpoint (as `medgate-verify`).
+    Unsealed = 3,
     /// Something stands against it for now; try again later (EX_TEMPFAIL of sysexits).
     NotNow = 75,
     /// The settings are wrong (EX_CONFIG of sysexits).

@@ -1,6 +1,7 @@
 //! The commands of `medgate`: arguments in, one exit code out. What people read is printed here and nowhere else.
 
 mod admin_port; // Asks a running gateway.
+mod case; // medgate case list | show
 mod check; // medgate check
 mod demo; // medgate demo
 mod exchange; // medgate exchange find | show | diff
@@ -53,6 +54,9 @@ enum Command {
     /// Find and show exchanges. 查询与查看交易
     #[command(subcommand)]
     Exchange(exchange::Command),
+    /// List and show cases: what platform and HIS may not hold alike. 单边账案件
+    #[command(subcommand)]
+    Case(case::Command),
     /// Read the journal, also while the gateway runs; erase a visit. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
@@ -86,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args, &mut out),
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
+        Command::Case(command) => case::run(command, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
         Command::Profile(command) => profile::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),

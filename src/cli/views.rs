@@ -17,6 +17,7 @@ use crate::journal::KEYS;
 use crate::journal::key_folder::KeyFolder;
 use crate::journal::lock::{Lock, LockError};
 use crate::journal::master::Master;
+use crate::views::follower::Taking;
 use crate::views::read::Views;
 use crate::views::{FOLDER, Store};
 

@@ -8,6 +8,8 @@ use super::merge::Merged;
 use super::settings::{ClientSettings, Settings};
 use crate::exchange::settings::{Route, WhenUnknown};
 
+/// Reconciliation looks back over the month before (`money.md` §7).
+const KEEP_DAYS_MIN: u64 = 62;
 /// The shortest listening time that `money.md` §1 accepts for money calls.
 const MONEY_LISTEN_MS: u64 = 600_000;
 
@@ -29,6 +31,7 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.routes();
     checker.callback();
     checker.seal();
+    checker.retention();
     checker.certificates();
     checker.identities();
     checker.found
@@ -219,6 +222,27 @@ impl Checker<'_> {
     }
 
     /// Where copies of checkpoints go.
+    fn retention(&mut self) {
+        let retention = &self.settings.retention;
+        let (keep, live, dir) = (retention.keep_days, retention.key_live_days, &retention.archive_dir);
+        let without = retention.trim_without_archive;
+        if !dir.as_os_str().is_empty() && !dir.is_absolute() {
+            let what = format!("`retention.archive_dir` = \"{}\" is no absolute path", dir.display());
+            self.wrong(&["retention.archive_dir"], what, "name a folder from / on, better on another disk");
+        }
+        if keep > 0 && keep < live.max(KEEP_DAYS_MIN) {
+            let what =
+                format!("`retention.keep_days` = {keep} would trim records that repeats and reconciliation need");
+            let cure = format!("use 0 (keep all), or {} and more", live.max(KEEP_DAYS_MIN));
+            self.wrong(&["retention.keep_days", "retention.key_live_days"], what, cure);
+        }
+        if keep > 0 && dir.as_os_str().is_empty() && !without {
+            let what = "`retention.keep_days` trims nothing without `retention.archive_dir`".to_owned();
+            let cure = "name a folder of archives, or say trim_without_archive = true";
+            self.wrong(&["retention.keep_days"], what, cure);
+        }
+    }
+
     fn seal(&mut self) {
         let seal = &self.settings.seal;
         if !seal.anchor_dir.as_os_str().is_empty() && !seal.anchor_dir.is_absolute() {

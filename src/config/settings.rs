@@ -94,6 +94,16 @@ impl CallbackSettings {
 pub struct RetentionSettings {
     /// Age in days below which a settlement that stands keeps its visit from being erased.
     pub key_live_days: u64,
+    /// Folder of archives; empty = none are made.
+    pub archive_dir: PathBuf,
+    /// Days that records stay in the journal at least; 0 = for ever.
+    pub keep_days: u64,
+    /// Whether segments may be trimmed that no archive holds.
+    pub trim_without_archive: bool,
+    /// Free bytes of the journal's disk below which is warned.
+    pub disk_free_bytes_min: u64,
+    /// Days until the disk is full, at the growth of late, below which is warned.
+    pub disk_days_min: u64,
 }
 
 /// `[admin]`

@@ -80,6 +80,19 @@ fn each_complaint_has_its_place_and_cure() {
     let rows = [
         ("[inbound]\nlisten_to = \"x\"", "site.toml:2", "unknown key `inbound.listen_to`", "did you mean `listen`?"),
         ("[inbund]\nlisten = \"x\"", "site.toml:2", "unknown section `inbund`", "did you mean `inbound`?"),
+        ("[retention]\narchive_dir = \"archives\"", "site.toml:2", "is no absolute path", "name a folder from /"),
+        (
+            "[retention]\nkeep_days = 90\narchive_dir = \"/a\"",
+            "site.toml:2",
+            "would trim records that repeats and reconciliation need",
+            "use 0 (keep all), or 400 and more",
+        ),
+        (
+            "[retention]\nkeep_days = 500",
+            "site.toml:2",
+            "trims nothing without `retention.archive_dir`",
+            "trim_without_archive = true",
+        ),
         ("zebra = true", "site.toml:1", "unknown section `zebra`", "known here:"),
         ("[zebra]", "site.toml:1", "unknown section `zebra`", "known here:"),
         (

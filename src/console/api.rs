@@ -14,9 +14,11 @@ use utoipa::openapi::HttpMethod;
 use crate::domain::moment::china_time;
 
 use super::answer::Failed;
+use super::cases::{case, cases, lift};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
+use super::retention::keep;
 use super::{Console, openapi};
 
 /// Longest name of who looks.
@@ -31,7 +33,7 @@ pub(super) struct Call {
     pub(super) path: &'static str,
     pub(super) about: &'static str,
     pub(super) asks: Asks,
-    /// Name of the shape of the answer; empty: the shape of one exchange, which the gateway names.
+    /// Name of the shape of the answer; empty: the shape of one exchange or case, which the gateway names.
     pub(super) answers: &'static str,
     route: fn() -> MethodRouter<Console>,
 }
@@ -42,9 +44,12 @@ pub(super) enum Asks {
     Nothing,
     Exchanges,
     Totals,
+    Cases,
     Reveal,
     Look,
     Erase,
+    Lift,
+    Keep,
 }
 
 /// Every call.
@@ -62,12 +67,20 @@ pub(super) const CALLS: &[Call] = &[
         about: "Journal a look that is about to be taken by other means; needs the token that may see personal data" },
     Call { method: HttpMethod::Get, path: "/totals", asks: Asks::Totals, answers: "Totals", route: || get(totals),
         about: "Sums by day, transaction, class and outcome, money exact; 汇总" },
+    Call { method: HttpMethod::Get, path: "/cases", asks: Asks::Cases, answers: "Cases", route: || get(cases),
+        about: "Exchanges of which platform and HIS may not hold the same, oldest first; 单边账案件" },
+    Call { method: HttpMethod::Get, path: "/cases/{id}", asks: Asks::Nothing, answers: "", route: || get(case),
+        about: "One case: both sides, what is at stake, what is to be done; its timeline stands in the exchange of the same id; 案件详情" },
+    Call { method: HttpMethod::Post, path: "/cases/{id}/lifts", asks: Asks::Lift, answers: "Noted", route: || post(lift),
+        about: "Let similar settlements of the person pass again, although this one is not known to the HIS; needs the token that may see personal data; 解除拦截" },
     Call { method: HttpMethod::Get, path: "/views", asks: Asks::Nothing, answers: "ViewsState", route: || get(views),
         about: "How far the views follow the journal" },
     Call { method: HttpMethod::Post, path: "/views/rebuild", asks: Asks::Nothing, answers: "ViewsState", route: || post(rebuild),
         about: "Build the views anew from the journal" },
     Call { method: HttpMethod::Post, path: "/erasures", asks: Asks::Erase, answers: "Erased", route: || post(erase),
         about: "Erase a visit: the keys of its exchanges are destroyed, its records stay; needs the token that may see personal data; 清除就诊" },
+    Call { method: HttpMethod::Post, path: "/retention", asks: Asks::Keep, answers: "Kept", route: || post(keep),
+        about: "Archive sealed segments, or let old ones leave the journal; needs the token that may see personal data; 归档与清理账本" },
     Call { method: HttpMethod::Get, path: "/openapi.json", asks: Asks::Nothing, answers: "Document", route: || get(document),
         about: "This document" },
 ];
@@ -136,9 +149,9 @@ async fn unknowns(State(console): State<Console>) -> Json<Unknowns> {
     Json(Unknowns { count: unknowns.len(), unknowns })
 }
 
-type Asked = Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>;
+pub(super) type Asked = Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>;
 
-fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Failed> {
+pub(super) fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Failed> {
     let wrong = |_| Failed::new(StatusCode::BAD_REQUEST, "query", "the query cannot be read", "name=value&name=value");
     asked.map(|Query(pairs)| pairs).map_err(wrong)
 }
@@ -200,7 +213,7 @@ pub(super) struct Look {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Noted {
     /// Number of its record.
-    seq: u64,
+    pub(super) seq: u64,
 }
 
 async fn look(

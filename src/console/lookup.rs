@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
+use super::cases::Lift;
 use super::erasure::{Erase, Erased};
+use super::retention::{Keep, Kept};
 
 /// Search, totals, and one exchange in full. Every call may wait for the disk: the console calls it off the runtime.
 pub trait Lookup: Send + Sync {
@@ -34,6 +36,26 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// As above; `Refused` when it is still needed.
     fn erase(&self, asked: &Erase) -> Result<Erased, Trouble>;
+    /// Cases, the oldest first.
+    ///
+    /// # Errors
+    /// As above.
+    fn cases(&self, asked: &[(String, String)]) -> Result<Cases, Trouble>;
+    /// One case.
+    ///
+    /// # Errors
+    /// As above; `NotFound` when the exchange is none.
+    fn case(&self, id: &str) -> Result<Value, Trouble>;
+    /// Takes the fence of a settlement away; the number of its record.
+    ///
+    /// # Errors
+    /// As above; `NotFound` when it is no settlement.
+    fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble>;
+    /// Archives or trims, or says what would be trimmed.
+    ///
+    /// # Errors
+    /// As above; `Refused` when something stands against it.
+    fn keep(&self, asked: &Keep) -> Result<Kept, Trouble>;
     /// How the views are doing.
     fn views(&self) -> ViewsState;
     /// Has the views built anew; false when the gateway does not keep any.
@@ -79,6 +101,16 @@ pub struct Totals {
     pub position: u64,
 }
 
+/// Cases, the oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Cases {
+    /// One object each, as `/cases/{id}` gives it.
+    #[schema(value_type = Vec<Object>)]
+    pub cases: Vec<Value>,
+    /// Everything up to this journal record is in the answer.
+    pub position: u64,
+}
+
 /// How the views are doing.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ViewsState {
@@ -111,6 +143,10 @@ pub struct Described {
     pub exchanges: Vec<Parameter>,
     /// Of /totals.
     pub totals: Vec<Parameter>,
+    /// Of /cases.
+    pub cases: Vec<Parameter>,
+    /// Name of the shape of one case.
+    pub case: &'static str,
     /// Name of the shape of one exchange in full.
     pub exchange: &'static str,
     /// Shapes by name.

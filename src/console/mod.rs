@@ -4,12 +4,14 @@
 
 mod answer; // Errors of the API as JSON.
 mod api; // /api/v1: behind the tokens.
+pub mod cases; // Cases.
 pub mod erasure; // Erasing a visit.
 pub mod insight; // What the gateway tells the admin port.
 mod listener; // A bounded number of connections.
 pub mod lookup; // What may be looked up of single exchanges.
 mod openapi; // The document of /api/v1.
 mod probes; // /livez, /readyz, /metrics.
+pub mod retention; // Archiving and trimming.
 pub mod token; // The token files that open /api.
 
 use std::io;

@@ -12,9 +12,11 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::answer::Wrong;
 use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
+use super::cases::Lift;
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
-use super::lookup::{Described, Exchanges, Parameter, Totals, ViewsState};
+use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
+use super::retention::{Keep, Kept};
 
 const SCHEME: &str = "token";
 
@@ -43,11 +45,15 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Unknowns>(&mut shapes);
     add::<Exchanges>(&mut shapes);
     add::<Totals>(&mut shapes);
+    add::<Cases>(&mut shapes);
     add::<ViewsState>(&mut shapes);
     add::<Look>(&mut shapes);
     add::<Noted>(&mut shapes);
     add::<Erase>(&mut shapes);
     add::<Erased>(&mut shapes);
+    add::<Lift>(&mut shapes);
+    add::<Keep>(&mut shapes);
+    add::<Kept>(&mut shapes);
     add::<Wrong>(&mut shapes);
     shapes.push(("Document".to_owned(), ObjectBuilder::new().description(Some("OpenAPI 3.1")).into()));
     shapes.extend(described.shapes.iter().cloned());
@@ -60,7 +66,11 @@ fn add<T: ToSchema + PartialSchema>(shapes: &mut Vec<(String, RefOr<Schema>)>) {
 }
 
 fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Operation {
-    let shape = if call.answers.is_empty() { described.exchange } else { call.answers };
+    let shape = match call.answers {
+        "" if call.path.starts_with("/cases") => described.case,
+        "" => described.exchange,
+        shape => shape,
+    };
     let content = |shape: &str| ContentBuilder::new().schema(Some(Ref::from_schema_name(shape))).build();
     let good = ResponseBuilder::new().description("the answer").content("application/json", content(shape));
     let bad = ResponseBuilder::new().description("what is wrong, where, and the cure");
@@ -76,8 +86,9 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     let parameters = match call.asks {
         Asks::Exchanges => &described.exchanges[..],
         Asks::Totals => &described.totals[..],
+        Asks::Cases => &described.cases[..],
         Asks::Reveal => &reveal[..],
-        Asks::Nothing | Asks::Look | Asks::Erase => &[],
+        Asks::Nothing | Asks::Look | Asks::Erase | Asks::Lift | Asks::Keep => &[],
     };
     for parameter in parameters {
         operation = operation.parameter(query_parameter(parameter));
@@ -85,6 +96,8 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     let body = match call.asks {
         Asks::Look => Some("Look"),
         Asks::Erase => Some("Erase"),
+        Asks::Lift => Some("Lift"),
+        Asks::Keep => Some("Keep"),
         _ => None,
     };
     if let Some(shape) = body {

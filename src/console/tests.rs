@@ -6,9 +6,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use super::cases::Lift;
 use super::erasure::{Erase, Erased};
 use super::insight::{Check, Status, UnknownRow};
-use super::lookup::{Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
+use super::lookup::{Cases, Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
+use super::retention::{Keep, Kept, Work};
 use super::*;
 
 #[derive(Default)]
@@ -79,12 +81,32 @@ impl Lookup for Gateway {
         Ok(11)
     }
 
+    fn keep(&self, asked: &Keep) -> Result<Kept, Trouble> {
+        match asked.work {
+            Work::Archive => Ok(Kept { archived: vec![1], ..Kept::default() }),
+            Work::Trim => Err(Trouble::Refused { what: "young".to_owned(), cure: "wait" }),
+        }
+    }
+
     fn erase(&self, asked: &Erase) -> Result<Erased, Trouble> {
         assert_eq!(asked.who, "admin-clear uid-0.wang");
         match asked.visit.as_str() {
             "V1" => Ok(Erased { exchanges: 3, slots: 3, record: Some(12), before: false }),
             _ => Err(Trouble::Refused { what: "still needed".to_owned(), cure: "wait" }),
         }
+    }
+
+    fn cases(&self, _: &[(String, String)]) -> Result<Cases, Trouble> {
+        Ok(Cases { cases: Vec::new(), position: 9 })
+    }
+
+    fn case(&self, _: &str) -> Result<serde_json::Value, Trouble> {
+        Err(Trouble::NotFound("no case".to_owned()))
+    }
+
+    fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble> {
+        assert_eq!((id, asked.who.as_str()), ("019a", "admin-clear wang"));
+        Ok(13)
     }
 
     fn views(&self) -> ViewsState {
@@ -98,7 +120,14 @@ impl Lookup for Gateway {
     fn described(&self) -> Described {
         let infno = Parameter { name: "infno", about: "number".to_owned(), words: Vec::new() };
         let shape = utoipa::openapi::ObjectBuilder::new().into();
-        Described { exchanges: vec![infno], totals: Vec::new(), exchange: "One", shapes: vec![("One".into(), shape)] }
+        Described {
+            exchanges: vec![infno],
+            totals: Vec::new(),
+            exchange: "One",
+            cases: Vec::new(),
+            case: "One",
+            shapes: vec![("One".into(), shape)],
+        }
     }
 }
 

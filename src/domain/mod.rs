@@ -9,6 +9,7 @@ pub mod html; // Text from outside in a page: it stays text.
 pub mod limits; // Every bound, with its unit and its relation to its neighbours.
 pub mod message; // Bytes of a request or reply as they came.
 pub mod moment; // How a moment is written: China's time.
+pub mod money; // Exact amounts as whole numbers.
 pub mod outcome; // What became of an exchange, and what the HIS was told.
 pub mod personal; // Personal data: masked wherever it could be printed.
 pub mod scan; // A read-only view of a body: the incremental byte scanner.

@@ -9,7 +9,6 @@ use http::Extensions;
 
 use crate::outbound::{Flow, Heard, Outgoing, Platform};
 
-use super::checkpoint::Note;
 use super::log;
 
 /// A share that hangs, or an address that does not answer, is not waited for longer.
@@ -87,12 +86,10 @@ impl Anchors {
         }
     }
 
-    /// Records that the newest copy in the folder speaks of; `None` without one that can be read.
-    pub fn newest_size(&self) -> Option<u64> {
+    /// The most records that any copy in the last bytes of the folder's file speaks of; `None` without one that can be read.
+    pub fn largest_size(&self, last_bytes: u64) -> Option<u64> {
         let path = self.file.as_ref()?.lock().ok()?.clone();
-        let text = std::fs::read_to_string(path).ok()?;
-        let notes = log::split(&text).0;
-        notes.iter().filter_map(|(_, note)| Note::parse(note).ok()).map(|note| note.unproven().size).max()
+        log::largest(&path, last_bytes).ok()?
     }
 }
 

@@ -1,5 +1,6 @@
 //! A body file held to what its record says of it, without a key.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,6 +9,7 @@ use sm3::{Digest, Sm3};
 
 use crate::journal::BODIES;
 use crate::journal::composite::StoredBody;
+use crate::journal::facts::Facts;
 
 const READ_BYTES: usize = 1024 * 1024;
 
@@ -20,7 +22,7 @@ pub fn check_body(data: &Path, body: &StoredBody) -> Result<(), String> {
     if body.name.is_empty() || body.name.contains(['/', '\0']) || body.name.starts_with('.') {
         return Err("it names no body file".to_owned());
     }
-    let (len, digest) = match File::open(data.join(&shown)).and_then(digest_of) {
+    let Sums { len, digest, .. } = match File::open(data.join(&shown)).and_then(|mut file| sums_of(&mut file)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(format!("its body {shown} is missing")),
         read => read.map_err(|error| format!("its body {shown} cannot be read: {error}"))?,
     };
@@ -31,14 +33,53 @@ pub fn check_body(data: &Path, body: &StoredBody) -> Result<(), String> {
     }
 }
 
-/// Length and SM3 of all that a reader gives.
-pub(super) fn digest_of(mut reader: impl Read) -> io::Result<(u64, [u8; 32])> {
-    let (mut digest, mut len, mut buffer) = (Sm3::new(), 0, vec![0; READ_BYTES]);
+/// The body files that records name: each once, in the order of their first naming.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    all: Vec<StoredBody>,
+    names: BTreeSet<String>,
+}
+
+impl Named {
+    /// Takes those of one record.
+    pub(super) fn take(&mut self, facts: &Facts) {
+        for body in StoredBody::all(facts) {
+            if self.names.insert(body.name.clone()) {
+                self.all.push(body);
+            }
+        }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[StoredBody] {
+        &self.all
+    }
+}
+
+/// What bytes come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    /// How many.
+    pub len: u64,
+    /// SM3 over them.
+    pub digest: [u8; 32],
+    /// CRC-32 over them.
+    pub crc: u32,
+}
+
+/// Reads to the end.
+///
+/// # Errors
+/// What the machine says.
+pub fn sums_of(from: &mut dyn Read) -> io::Result<Sums> {
+    let (mut digest, mut crc, mut len) = (Sm3::new(), crc32fast::Hasher::new(), 0);
+    let mut buffer = vec![0; READ_BYTES];
     loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok((len, digest.finalize().into())),
+        match from.read(&mut buffer)? {
+            0 => return Ok(Sums { len, digest: digest.finalize().into(), crc: crc.finalize() }),
             read => {
                 digest.update(&buffer[..read]);
+                crc.update(&buffer[..read]);
                 len += read as u64;
             }
         }

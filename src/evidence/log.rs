@@ -1,11 +1,11 @@
 //! The file of all checkpoints, `journal/checkpoints`: notes one after the other, an empty line behind each.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::NOTE_BYTES_MAX;
+use super::checkpoint::{NOTE_BYTES_MAX, Note};
 
 /// The file, below the data folder.
 pub const FILE: &str = "journal/checkpoints";
@@ -73,6 +73,34 @@ pub fn split(text: &str) -> (Vec<(usize, &str)>, &str) {
         let Some(end) = end else { return (notes, &text[from..]) };
         notes.push((from, &text[from..end]));
         from = end + 1;
+    }
+}
+
+/// The most records that any note in the last bytes of a file speaks of; what is no whole note there is passed over. Reads
+/// note by note, so that a file of many years needs no memory.
+///
+/// # Errors
+/// What the machine says.
+pub fn largest(path: &Path, last_bytes: u64) -> io::Result<Option<u64>> {
+    let mut file = File::open(path)?;
+    let from = file.metadata()?.len().saturating_sub(last_bytes);
+    file.seek(SeekFrom::Start(from))?;
+    let mut lines = BufReader::new(file);
+    let (mut note, mut signed, mut largest) = (Vec::new(), false, None);
+    loop {
+        let begins = note.len();
+        if lines.by_ref().take(NOTE_BYTES_MAX as u64).read_until(b'\n', &mut note)? == 0 {
+            return Ok(largest);
+        }
+        if signed && note[begins..] == *b"\n" {
+            let text = std::str::from_utf8(&note[..begins]).ok();
+            largest = largest.max(text.and_then(|text| Note::parse(text).ok()).map(|note| note.unproven().size));
+            note.clear();
+        }
+        signed = note[begins.min(note.len())..].starts_with(SIGNATURE.as_bytes());
+        if note.len() > NOTE_BYTES_MAX {
+            note.clear();
+        }
     }
 }
 
@@ -164,8 +192,29 @@ mod tests {
             assert_eq!(std::fs::read(&path).unwrap().len(), last, "torn at {cut}");
         }
         Log::open(data.path()).unwrap().append(&note(40)).unwrap();
+        assert_eq!(largest(&path, u64::MAX).unwrap(), Some(40));
         let again = std::fs::read_to_string(&path).unwrap();
         assert_eq!(split(&again).0.len(), 40);
+    }
+
+    #[test]
+    fn the_largest_size_is_found_wherever_it_stands_and_whatever_stands_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("anchor");
+        let mut bytes: Vec<u8> =
+            [7, 2_000, 510, 600].iter().flat_map(|size| format!("{}\n", note(*size)).into_bytes()).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(largest(&path, u64::MAX).unwrap(), Some(2_000));
+        let one = bytes.len() as u64 / 4;
+        // Wherever the last bytes begin, the notes that are whole in them are found.
+        for last in 0..3 * one {
+            let expected = if last >= 2 * one + 10 { [Some(600), Some(2_000)] } else { [None, Some(600)] };
+            assert!(expected.contains(&largest(&path, last).unwrap()), "the last {last} bytes");
+        }
+        bytes.splice(0..0, [b"\xff\xff\n\n".to_vec(), vec![b'x'; 3 * NOTE_BYTES_MAX], b"\n\n".to_vec()].concat());
+        bytes.extend_from_slice(note(9_000).as_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(largest(&path, u64::MAX).unwrap(), Some(2_000), "a note that is still written is none");
     }
 
     #[test]

@@ -12,11 +12,16 @@ pub mod anchor; // Copies that a rolled-back disk does not take along.
 pub mod nightly; // The gateway verifies itself once a day.
 pub mod notary; // Seals again and again while the gateway runs.
 
+pub mod archive; // A sealed segment as one file that proves itself.
+mod archive_text; // What stands in an archive, as text.
 pub mod bodies; // A body file held to its record.
 pub mod pack; // Evidence to be carried away.
+mod part; // A stretch of a file, read as a file.
 pub mod prove; // The way from a record up to a root.
+mod stored_zip; // The bytes of a zip whose entries are stored.
 pub mod verdict; // What the verifier found.
 pub mod verify; // The verifier of a journal.
+pub mod verify_archive; // The verifier of an archive.
 pub mod verify_pack; // The verifier of a pack.
 
 pub use nightly::Nightly;

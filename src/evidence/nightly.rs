@@ -1,8 +1,8 @@
 //! The gateway verifies its own journal once a day, at an hour when nobody pays: a verifier that nobody runs proves nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,7 @@ pub struct Nightly {
     hour: u64,
     clock: Arc<dyn Clock>,
     gauges: Gauges,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Nightly {
@@ -43,7 +44,13 @@ impl Nightly {
     pub fn new(journal: &Journal, data: &Path, key: Verifier, settings: &Settings, clock: Arc<dyn Clock>) -> Nightly {
         let anchor = (!settings.anchor_dir.as_os_str().is_empty())
             .then(|| settings.anchor_dir.join(anchor::file_name(journal.id())));
-        Nightly { data: data.to_owned(), key, anchor, hour: settings.verify_hour, clock, gauges: Gauges::default() }
+        let (gauges, turn) = (Gauges::default(), Arc::default());
+        Nightly { data: data.to_owned(), key, anchor, hour: settings.verify_hour, clock, gauges, turn }
+    }
+
+    /// Held while the journal is verified: whoever takes segments away waits for it, or comes again.
+    pub fn turn(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.turn)
     }
 
     /// What it found.
@@ -51,17 +58,23 @@ impl Nightly {
         &self.gauges
     }
 
-    /// Checks once in every day's hour, until `stop`.
-    pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
+    /// Checks once in every day's hour, until `stop`; after a clean check, `then` is called in the same turn.
+    pub async fn keep(self: Arc<Self>, then: Arc<dyn Fn() + Send + Sync>, stop: CancellationToken) {
         let mut done = String::new();
         loop {
             let now = china_time(self.clock.unix_ns());
             let (day, hour) = (&now[..10], now[11..13].parse::<u64>().ok());
             if hour == Some(self.hour) && day != done {
                 day.clone_into(&mut done);
-                let checking = Arc::clone(&self);
+                let (checking, then) = (Arc::clone(&self), Arc::clone(&then));
                 // A check that panics is told by the panic itself; the next day comes all the same.
-                let _checked = tokio::task::spawn_blocking(move || checking.check()).await;
+                let checked = tokio::task::spawn_blocking(move || {
+                    let _turn = checking.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                    if checking.check() {
+                        then();
+                    }
+                });
+                let _checked = checked.await;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -70,7 +83,8 @@ impl Nightly {
         }
     }
 
-    fn check(&self) {
+    /// True when nothing is damaged.
+    fn check(&self) -> bool {
         let keys = std::slice::from_ref(&self.key);
         // A share that is away is the notary's trouble: it says so with every copy.
         let anchor = self.anchor.as_deref().filter(|anchor| anchor.is_file());
@@ -86,8 +100,12 @@ impl Nightly {
                     );
                 }
                 tracing::info!(records = verdict.records, last = verdict.last.0, damaged, "the journal was verified");
+                !damaged
             }
-            Err(error) => tracing::error!(%error, "the journal cannot be verified"),
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot be verified");
+                false
+            }
         }
     }
 }

@@ -26,6 +26,8 @@ use super::settings::Settings;
 /// Between two looks whether a segment came to its end.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SECOND_NS: i64 = 1_000_000_000;
+/// How much of the anchor's file is looked at before the gateway starts: the last hours.
+const LAST_COPIES_BYTES: u64 = 64 * 1024;
 
 /// What the notary counts.
 #[derive(Debug, Default)]
@@ -53,10 +55,13 @@ pub struct Notary {
     every: Duration,
     clock: Arc<dyn Clock>,
     gauges: Gauges,
+    /// Records that stood there at the opening.
+    opened_with: u64,
 }
 
 impl Notary {
-    /// Opens the log and the key of an open journal. Blocks; call it off the runtime.
+    /// Opens the log and the key of an open journal. Blocks; call it off the runtime. What the anchor's folder last heard is
+    /// held against the journal at once, all that it ever heard when [`Notary::keep`] begins.
     ///
     /// # Errors
     /// When key or log cannot be read or made.
@@ -68,25 +73,30 @@ impl Notary {
         clock: Arc<dyn Clock>,
     ) -> Result<Notary, NotaryError> {
         let anchors = Anchors::new(&settings.anchor_dir, journal.id(), address);
-        let gauges = Gauges::default();
-        let known = anchors.newest_size().unwrap_or(0);
-        let set_back = known.saturating_sub(journal.tree().size());
-        if set_back > 0 {
+        let notary = Notary {
+            signer: Arc::new(seal_key::open(data, &journal)?),
+            log: Arc::new(Log::open(data)?),
+            opened_with: journal.tree().size(),
+            journal,
+            anchors,
+            every: Duration::from_secs(settings.every_seconds),
+            clock,
+            gauges: Gauges::default(),
+        };
+        notary.look_at_copies(LAST_COPIES_BYTES);
+        Ok(notary)
+    }
+
+    /// An anchor that knows more records than stood there at the opening says that the disk was set back.
+    fn look_at_copies(&self, last_bytes: u64) {
+        let known = self.anchors.largest_size(last_bytes).unwrap_or(0);
+        let set_back = known.saturating_sub(self.opened_with);
+        if set_back > self.gauges.set_back.fetch_max(set_back, Ordering::Relaxed) {
             tracing::error!(
                 records = set_back,
                 "an anchor knows records that this journal does not hold: it was set back to an older state; run `medgate-verify`"
             );
         }
-        gauges.set_back.store(set_back, Ordering::Relaxed);
-        Ok(Notary {
-            signer: Arc::new(seal_key::open(data, &journal)?),
-            log: Arc::new(Log::open(data)?),
-            journal,
-            anchors,
-            every: Duration::from_secs(settings.every_seconds),
-            clock,
-            gauges,
-        })
     }
 
     /// The public half of the key that seals.
@@ -111,6 +121,9 @@ impl Notary {
 
     /// Seals at once, and then again and again until `stop`.
     pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
+        // Years of copies, perhaps on a slow share: nothing waits for it.
+        let looking = Arc::clone(&self);
+        drop(tokio::task::spawn_blocking(move || looking.look_at_copies(u64::MAX)));
         let mut sealed = None;
         loop {
             let now = (self.clock.mono_ns(), self.journal.segment_no());

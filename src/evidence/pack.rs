@@ -28,7 +28,7 @@ use crate::journal::tree::Hash;
 use crate::signing::digest::DEFAULT_USER_ID;
 use crate::signing::sm2::{self, SignError, Signer, Verifier};
 
-use super::bodies::digest_of;
+use super::bodies::sums_of;
 
 /// Words before the seal, and the seal in Base64: the whole comment has always this length.
 pub(super) const COMMENT_FRONT: &str = "medgate-pack/1 ";
@@ -125,10 +125,8 @@ impl Contents {
 /// SM3 over the first `end` bytes.
 fn digest_of_front(file: &mut File, end: u64) -> io::Result<[u8; 32]> {
     file.seek(SeekFrom::Start(0))?;
-    match digest_of(file.take(end))? {
-        (len, digest) if len == end => Ok(digest),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
+    let sums = sums_of(&mut file.take(end))?;
+    if sums.len == end { Ok(sums.digest) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// True when one of the keys sealed the file, to its last byte.

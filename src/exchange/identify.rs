@@ -50,6 +50,8 @@ pub struct Identified {
     pub claim: Option<Claim>,
     /// The right to perform the key without the fields that a HIS changes on a retry (2102).
     pub like_claim: Option<Claim>,
+    /// The right to settle such a sum for the person, where the transaction is fenced.
+    pub fence_claim: Option<Claim>,
     /// What a confirmed answer frees.
     pub undone: Option<Undone>,
     /// What was noticed of its signature.
@@ -104,6 +106,7 @@ impl Line {
             undone: None,
             claim: None,
             like_claim: None,
+            fence_claim: None,
             generation: 0,
             knew: Knew::default(),
             parent_id: ExchangeId::NONE,
@@ -114,7 +117,11 @@ impl Line {
         if let Err(refusal) = self.verify(&mut call).await {
             return Err((call.arrival, refusal));
         }
-        match self.place(&mut call, parts.as_ref()).await {
+        let placed = match self.place(&mut call, parts.as_ref()).await {
+            Ok(None) => self.fence(&mut call).await.map(|()| None),
+            placed => placed,
+        };
+        match placed {
             Ok(None) => Ok(Known::First(Box::new(call))),
             Ok(Some(told)) => Ok(Known::Repeat(told)),
             Err(refusal) => {

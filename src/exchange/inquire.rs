@@ -117,6 +117,7 @@ impl Line {
             generation: 0,
             claim: None,
             like_claim: None,
+            fence_claim: None,
             undone: None,
             findings: Vec::new(),
             rule_without_key,

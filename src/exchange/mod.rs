@@ -10,6 +10,7 @@ pub mod check; // What is noticed or refused before anything is sent.
 pub mod deliveries; // Handed over or not.
 pub mod door; // What the line and a door say to each other.
 mod edits; // Declared changes of bytes.
+pub mod fence; // Holds back what looks like a settlement that the HIS does not know of.
 mod flow; // Bodies as flows.
 pub mod forward; // Sends once.
 pub mod held; // Keys under way.
@@ -31,7 +32,9 @@ pub mod repeat; // First or repeat, as a table.
 mod replay; // The recorded answer again.
 pub mod settings; // What a site may set.
 pub mod settle; // Makes the outcome durable.
+pub mod side; // One exchange as platform and HIS hold it.
 pub mod sign; // The exact bytes that leave.
+pub mod stand; // Whether platform and HIS agree, as a table.
 mod stream; // Large answers with their tail held.
 mod understood; // What a reply says.
 mod verify; // Whether a call is signed by its client.

@@ -6,6 +6,7 @@ use crate::domain::outcome::Cause;
 
 use super::bearer::NoToken;
 use super::door::Bound;
+use super::fence::Existing;
 use crate::signing::apply::CannotSign;
 use crate::signing::check::Wrong;
 
@@ -64,6 +65,9 @@ pub enum Refusal {
         /// msgid of the unresolved call.
         first_msgid: String,
     },
+    /// A settlement that looks like one of the same person of which the HIS does not know what became (`money.md` §5).
+    #[error("a similar settlement of this person is not known to the HIS")]
+    Fenced(Box<Existing>),
     /// A rule that refuses.
     #[error("rule {rule} refuses")]
     Rule {
@@ -120,6 +124,7 @@ impl Refusal {
             Refusal::ReversesAlias { .. } => "GW303",
             Refusal::LikeUnresolved { .. } => "GW304",
             Refusal::Erased { .. } => "GW305",
+            Refusal::Fenced(_) => "GW306",
             Refusal::Rule { rule, .. } => rule,
             Refusal::NoRoom => "GW401",
             Refusal::JournalClosed => "GW402",
@@ -177,6 +182,7 @@ impl Refusal {
             Refusal::LikeUnresolved { first_msgid } => {
                 format!("此人有一笔相同的结算结果未知（报文{first_msgid}），勿重收，请待核实")
             }
+            Refusal::Fenced(existing) => existing.text(),
             Refusal::Rule { text, .. } => text.clone(),
             Refusal::NoRoom => "网关磁盘空间不足，暂停受理，请联系信息科清理磁盘".to_owned(),
             Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),

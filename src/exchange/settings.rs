@@ -18,6 +18,8 @@ use crate::signing::credentials::Credentials;
 pub struct Settings {
     /// A recorded success younger than this is replayed without asking the platform.
     pub replay_fresh_seconds: u64,
+    /// How far back the fence of a person looks; 0 takes it down (`money.md` §5).
+    pub fence_days: u64,
     /// What a query does when the journal is closed.
     pub query_without_journal: WithoutJournal,
     /// Above this, refusals are journaled as counts.

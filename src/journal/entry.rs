@@ -31,11 +31,13 @@ pub enum EntryKind {
     Like = 8,
     /// A visit, whatever institution called (`VISIT_SLOTS`): each exchange whose key slot belongs to it, once, and its erasures.
     Slot = 9,
+    /// A person within the institution for whom money was asked: the fence looks here.
+    Charge = 10,
 }
 
 impl EntryKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [EntryKind; 9] = [
+    pub const ALL: [EntryKind; 10] = [
         EntryKind::Key,
         EntryKind::Fence,
         EntryKind::Settlement,
@@ -45,6 +47,7 @@ impl EntryKind {
         EntryKind::Visit,
         EntryKind::Like,
         EntryKind::Slot,
+        EntryKind::Charge,
     ];
 
     /// The kind a stored byte means; `None` for a byte of a later format.
@@ -75,6 +78,9 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
             // An undo stands against the key from the moment it may leave.
             found.add(EntryKind::Key, facts.token_of(Fact::FreesKey).unwrap_or_default());
             found.add(EntryKind::Fence, header.fence_token);
+            if header.class == Class::Money as u8 {
+                found.add(EntryKind::Charge, header.fence_token);
+            }
             found.add(EntryKind::Settlement, header.settlement_token);
             found.add(EntryKind::Msgid, msgid(Fact::Msgid));
             found.add(EntryKind::Like, facts.token_of(Fact::LikeKey).unwrap_or_default());
@@ -109,7 +115,10 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
             found.add(EntryKind::Slot, visit);
             erased(facts).for_each(|id| found.add(EntryKind::Exchange, Token(id.0)));
         }
-        Some(Kind::Decision) => found.add(EntryKind::Key, header.key_token),
+        Some(Kind::Decision) => {
+            found.add(EntryKind::Key, header.key_token);
+            found.add(EntryKind::Exchange, exchange);
+        }
         Some(Kind::Deliveries) => {
             Delivery::all(facts).for_each(|delivery| found.add(EntryKind::Exchange, Token(delivery.exchange_id.0)))
         }
@@ -176,7 +185,9 @@ mod tests {
         };
         let freed = [(Key, token(1)), (Key, token(6)), (Fence, token(2)), (Settlement, token(3))];
         let with = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
-        check(Kind::Intent, Class::Money, None, &with(&[(Msgid, first), (Exchange, token(9))]));
+        check(Kind::Intent, Class::Upload, None, &with(&[(Msgid, first), (Exchange, token(9))]));
+        let charged = [(Charge, token(2)), (Settlement, token(3)), (Msgid, first), (Exchange, token(9))];
+        check(Kind::Intent, Class::Money, None, &[&freed[..3], &charged].concat());
         let outcome = |more: &[(EntryKind, Token)]| [&freed[..], more].concat();
         check(
             Kind::Outcome,
@@ -188,7 +199,7 @@ mod tests {
         let staged = outcome(&[(Stage, token(5)), (Exchange, token(9))]);
         check(Kind::Outcome, Class::Stage, Some(Outcome::Confirmed), &staged);
         check(Kind::Note, Class::Money, None, &[(Key, token(1)), (Msgid, alias), (Exchange, token(9))]);
-        check(Kind::Decision, Class::Money, None, &[(Key, token(1))]);
+        check(Kind::Decision, Class::Money, None, &[(Key, token(1)), (Exchange, token(9))]);
         check(Kind::Deliveries, Class::Money, None, &[(Exchange, token(7)), (Exchange, token(8))]);
         for quiet in [Kind::Carry, Kind::Opened, Kind::Snapshot, Kind::Refusals, Kind::Mark, Kind::SegmentClose] {
             check(quiet, Class::Money, None, &[]);
@@ -226,6 +237,6 @@ mod tests {
         for kind in EntryKind::ALL {
             assert_eq!(EntryKind::from_code(kind as u8), Some(kind));
         }
-        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(10)), (None, None));
+        assert_eq!((EntryKind::from_code(0), EntryKind::from_code(11)), (None, None));
     }
 }

@@ -108,7 +108,7 @@ pub enum Fact {
     /// A body that stands in a file of its own: bytes on disk u64, SM3 over them, file name (`composite::StoredBody`). Who holds no
     /// key can check the file by it.
     StoredBody = 51,
-    /// Number of the first record that a trim left in the journal, u64 (OperatorAct).
+    /// Number of the first record that a trim left in the journal, u64 (OperatorAct; Carry hands it on).
     TrimmedTo = 52,
     /// What an automatic step knew when it decided: name, 0, text. `Step` says what it decided (Note, INTENT).
     Knew = 53,
@@ -116,6 +116,8 @@ pub enum Fact {
     Step = 54,
     /// Whose keys may open the seals of a call and its reply: name of the identity, 0, variant of the profile's signing (INTENT).
     OpenedAs = 55,
+    /// Number that this Snapshot had before its segment was trimmed, u64: records that are kept name it by that (Snapshot).
+    SnapshotWas = 56,
     /// As it was before the act, text (OperatorAct).
     Before = 48,
     /// As it is after the act, text (OperatorAct).

@@ -10,12 +10,31 @@ pub struct Filter {
 
 /// One block of 512 bits serves this many entries: 12.8 bits each.
 const ENTRIES_PER_BLOCK: usize = 40;
+const BLOCK_LEN: usize = 64;
 const PROBES: u32 = 6;
 
 impl Filter {
     /// An empty filter for `entries` tokens.
     pub fn sized_for(entries: usize) -> Filter {
         Filter { blocks: vec![[0; 8]; entries / ENTRIES_PER_BLOCK + 1] }
+    }
+
+    /// Length of the stored form of a filter for `entries` tokens.
+    pub fn len_for(entries: usize) -> usize {
+        (entries / ENTRIES_PER_BLOCK + 1) * BLOCK_LEN
+    }
+
+    /// Adds the stored form: each word little-endian.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        self.blocks.as_flattened().iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+    }
+
+    /// Reads the stored form back, which is one block long or more; whether it is whole is for the caller to check.
+    pub fn decode(stored: &[u8]) -> Filter {
+        let (blocks, _) = stored.as_chunks::<BLOCK_LEN>();
+        let word = |bytes: &[u8; BLOCK_LEN], at: usize| std::array::from_fn(|byte| bytes[8 * at + byte]);
+        let block = |bytes: &[u8; BLOCK_LEN]| std::array::from_fn(|at| u64::from_le_bytes(word(bytes, at)));
+        Filter { blocks: blocks.iter().map(block).collect() }
     }
 
     /// Adds a token.
@@ -59,6 +78,10 @@ mod tests {
     fn holds_what_it_was_given_and_little_else() {
         let mut filter = Filter::sized_for(10_000);
         (0..10_000).for_each(|number| filter.insert(token(number)));
+        let mut stored = Vec::new();
+        filter.encode_into(&mut stored);
+        assert_eq!(stored.len(), Filter::len_for(10_000));
+        let filter = Filter::decode(&stored);
         assert!((0..10_000).all(|number| filter.may_hold(token(number))));
         let wrong = (10_000..30_000).filter(|number| filter.may_hold(token(*number))).count();
         assert!(wrong < 300, "{wrong} of 20,000 absent tokens are said to be there");

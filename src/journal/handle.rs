@@ -31,7 +31,7 @@ use super::sealing::{FrameError, SealedError, Sealer};
 use super::secret_file;
 use super::segment;
 use super::settings::Settings;
-use super::shelf::ReadError;
+use super::shelf::{Extent, ReadError};
 use super::table::OpenExchange;
 use super::tokens::{self, SecretError, Tokens};
 use super::tree::Frontier;
@@ -53,6 +53,7 @@ struct Parts {
     tokens: Arc<Tokens>,
     pool: Arc<KeyPool>,
     bodies: Bodies,
+    opened_after: Seq,
 }
 
 /// An intent that is durable.
@@ -100,7 +101,8 @@ impl Journal {
         let of_tokens = Arc::clone(&tokens);
         let entries_of: EntriesOf = Arc::new(move |header, facts| index_entries(header, facts, &of_tokens));
         let (running, opening) = Running::open(lock, settings, data, fresh, clock, &entries_of)?;
-        let journal = Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies }));
+        let journal =
+            Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies, opened_after: opening.last_seq }));
         journal.announce_slots();
         Ok((journal, opening))
     }
@@ -108,6 +110,11 @@ impl Journal {
     /// Makes tokens under the index secret.
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    /// The last record that an earlier opening left behind.
+    pub fn opened_after(&self) -> Seq {
+        self.0.opened_after
     }
 
     /// Large bodies.
@@ -215,6 +222,30 @@ impl Journal {
     /// Which journal it is: random, made at the first start.
     pub fn id(&self) -> [u8; 16] {
         self.0.running.store().journal_id()
+    }
+
+    /// The segments that stand here, ascending; the last one is written now.
+    pub fn segments(&self) -> Vec<Extent> {
+        self.0.running.store().extents()
+    }
+
+    /// Number of the first record that a trim left; none when there was no trim.
+    pub fn trimmed_to(&self) -> Seq {
+        self.0.running.store().trimmed_to()
+    }
+
+    /// The snapshot in force under a name.
+    pub fn snapshot(&self, name: &str) -> Option<Seq> {
+        self.0.running.store().snapshot(name)
+    }
+
+    /// Takes away what a durable record says was trimmed, as far as it still stands; gives the numbers of the segments.
+    /// Blocks. Where it fails, or after a crash, the next call goes on.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn finish_trim(&self) -> io::Result<Vec<u32>> {
+        self.0.running.store().finish_trim()
     }
 
     /// The segment that is written now.

@@ -1,7 +1,6 @@
 //! Finding records by token: a map for the live segment, a sorted run for each sealed one.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 
 use crate::domain::token::Token;
@@ -10,7 +9,7 @@ use super::disk::Disk;
 use super::entry::{Entry, EntryKind};
 use super::place::Place;
 use super::record::Chain;
-use super::run::{Posting, Run};
+use super::run::{Posting, Run, RunError};
 
 /// The index of one segment in memory: postings in the order they came, each linked to the one before of its token.
 #[derive(Debug, Default)]
@@ -76,11 +75,17 @@ impl Sealed {
         }
     }
 
-    /// Adds the places of a token, ascending.
+    /// Adds the places of a token, ascending; some may have been added when it fails.
     ///
     /// # Errors
-    /// When a run cannot be read.
-    pub fn lookup<D: Disk>(&self, disk: &D, kind: EntryKind, token: Token, places: &mut Vec<Place>) -> io::Result<()> {
+    /// When a run is not as it was written, or cannot be opened.
+    pub fn lookup<D: Disk>(
+        &self,
+        disk: &D,
+        kind: EntryKind,
+        token: Token,
+        places: &mut Vec<Place>,
+    ) -> Result<(), RunError> {
         match self {
             Sealed::InMemory { segment_no, postings, .. } => postings.lookup(*segment_no, kind, token, places),
             Sealed::OnDisk(run) => run.lookup(disk, kind, token, places)?,

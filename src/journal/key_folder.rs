@@ -1,8 +1,9 @@
 //! The keys folder read by a tool: finds keys again and makes none, so that it may stand beside a running gateway.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use zeroize::Zeroizing;
 
@@ -29,18 +30,20 @@ impl Keys for KeyPool {
     }
 }
 
-/// A keys folder that is only read. It is unlocked when the first key is asked for.
+/// A keys folder that is only read. It is unlocked when the first key is asked for, and listed when a key is asked for that
+/// stands in no file known so far.
 #[derive(Debug, Clone)]
 pub struct KeyFolder {
     dir: PathBuf,
     master: Master,
     pool: OnceLock<Option<Arc<PoolKey>>>,
+    spans: Arc<Mutex<BTreeMap<u64, Span>>>,
 }
 
 impl KeyFolder {
     /// The folder need not exist: then no key is found.
     pub fn at(dir: &Path, master: Master) -> KeyFolder {
-        KeyFolder { dir: dir.to_owned(), master, pool: OnceLock::new() }
+        KeyFolder { dir: dir.to_owned(), master, pool: OnceLock::new(), spans: Arc::default() }
     }
 
     /// Makes tokens under the index secret of the folder.
@@ -59,6 +62,15 @@ impl KeyFolder {
         Ok(secret_file::read(&self.dir, name, self.unlocked()?)?.map(|kept| kept.secret))
     }
 
+    /// The file that holds a slot; the gateway may have made it since the folder was listed.
+    fn span_of(&self, slot: u64) -> io::Result<Option<Span>> {
+        let mut spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        if span_in(&spans, slot).is_none() {
+            *spans = key_block::spans_in(&self.dir)?;
+        }
+        Ok(span_in(&spans, slot))
+    }
+
     /// The pool key; none in a folder that was written before keys were wrapped.
     fn unlocked(&self) -> Result<Option<&PoolKey>, UnlockError> {
         if let Some(pool) = self.pool.get() {
@@ -71,15 +83,13 @@ impl KeyFolder {
 
 impl Keys for KeyFolder {
     fn key(&self, slot: u64) -> Result<SlotKey, KeyError> {
-        let unread = |source| KeyError::Io { slot, source };
-        for entry in std::fs::read_dir(&self.dir).map_err(unread)? {
-            let span = entry.map_err(unread)?.file_name().to_str().and_then(Span::of_file_name);
-            if let Some(span) = span.filter(|span| span.holds(slot)) {
-                return read_slot(&self.dir, span, slot, self.unlocked()?);
-            }
-        }
-        Err(KeyError::Unknown(slot))
+        let span = self.span_of(slot).map_err(|source| KeyError::Io { slot, source })?;
+        read_slot(&self.dir, span.ok_or(KeyError::Unknown(slot))?, slot, self.unlocked()?)
     }
+}
+
+fn span_in(spans: &BTreeMap<u64, Span>, slot: u64) -> Option<Span> {
+    spans.range(..=slot).next_back().map(|(_, span)| *span).filter(|span| span.holds(slot))
 }
 
 /// How many slots of a keys folder stand in the clear: those that were written before keys were wrapped.
@@ -94,9 +104,8 @@ pub fn in_clear(keys: &Path) -> io::Result<u64> {
 /// How many of these slots are not destroyed. Needs no master key; a slot whose file is not there does not stand.
 pub fn standing(keys: &Path, slots: impl Iterator<Item = u64>) -> u64 {
     let Ok(spans) = key_block::spans_in(keys) else { return 0 };
-    let span_of = |slot| spans.range(..=slot).next_back().map(|(_, span)| *span).filter(|span| span.holds(slot));
     let stands = |slot: &u64| {
-        let found = span_of(*slot).map(|span| read_slot(keys, span, *slot, None));
+        let found = span_in(&spans, *slot).map(|span| read_slot(keys, span, *slot, None));
         matches!(found, Some(Ok(_) | Err(KeyError::Foreign(_))))
     };
     slots.filter(stands).count() as u64
@@ -147,10 +156,13 @@ mod tests {
         let folder = KeyFolder::at(&keys, Master::Beside);
         assert!(folder.key(slot.number).unwrap().same_as(&slot.key), "another key");
         assert!(matches!(folder.key(99), Err(KeyError::Unknown(99))));
+        assert_eq!(files(), before);
+        (0..3).for_each(|_| drop(pool.take().unwrap()));
+        let later = pool.take().unwrap();
+        assert!(folder.key(later.number).unwrap().same_as(&later.key), "in a file that was made since");
         let wrong = KeyFolder::at(&keys, Master::Key(Zeroizing::new([9; 16])));
         assert!(matches!(wrong.key(slot.number), Err(KeyError::Locked(UnlockError::WrongMaster { .. }))));
         let none = KeyFolder::at(&dir.path().join("none"), Master::Beside);
         assert!(matches!(none.key(1), Err(KeyError::Io { .. })));
-        assert_eq!(files(), before);
     }
 }

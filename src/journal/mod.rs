@@ -63,6 +63,8 @@ pub mod open; // From a folder to an open journal.
 pub mod reader; // Following the records.
 pub mod recovery; // Torn told from damaged.
 pub mod running; // With its threads, at the level of frames.
+pub mod scan; // One segment, record by record.
+pub mod trim; // Segments taken away from the front.
 pub mod verify; // The whole journal checked without a key.
 
 mod handle; // The journal as everyone else holds it.

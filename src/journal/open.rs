@@ -97,7 +97,7 @@ pub fn open<D: Disk>(
     let pen = Pen::new(clock, fresh.open_salt);
     let reason = reason(&found, &opening);
     let ended = found.ended;
-    let mut core = assemble(disk, bounds, pen.clone(), found);
+    let mut core = assemble(disk, bounds, pen.clone(), entries_of, found);
     core.go_on(ended, reason, &pen, &opening.cuts)?;
     core.settle_orphans(&pen, &mut opening.orphans, entries_of)?;
     core.queue.door(Health::Open);
@@ -128,14 +128,15 @@ fn reason(found: &Found, opening: &Opening) -> &'static str {
     }
 }
 
-fn assemble<D: Disk>(disk: Arc<D>, bounds: Bounds, pen: Pen, found: Found) -> Core<D> {
+fn assemble<D: Disk>(disk: Arc<D>, bounds: Bounds, pen: Pen, entries_of: &EntriesOf, found: Found) -> Core<D> {
     let queue = Queue::new(bounds);
-    let shelf = Shelf::new(disk.clone(), found.journal_id, found.extents, found.table, found.live, found.sealed);
+    let Found { journal_id, extents, table, live, sealed, .. } = found;
+    let shelf = Shelf::new(disk.clone(), journal_id, entries_of.clone(), extents, table, live, sealed);
     shelf.starts_at(found.durable.seq);
     let (shelf, gauges) = (Arc::new(shelf), Arc::new(Gauges::default()));
     let desk =
         Desk { disk: disk.clone(), shelf: shelf.clone(), queue: queue.clone(), pen, bounds, gauges: gauges.clone() };
-    let writer = Writer::new(desk, found.journal_id, found.durable, found.tail);
+    let writer = Writer::new(desk, journal_id, found.durable, found.tail);
     Core { disk, queue, shelf, writer, gauges, bounds }
 }
 

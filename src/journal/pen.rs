@@ -93,6 +93,9 @@ impl Pen {
             let mut facts = Facts::default();
             if frames.is_empty() {
                 facts.bytes(Fact::Frontier, tree.encode());
+                if table.trimmed_to() != Seq::NONE {
+                    facts.number(Fact::TrimmedTo, table.trimmed_to().0);
+                }
                 for (name, seq) in table.snapshots() {
                     facts.named(Fact::SnapshotRef, name, &seq.0.to_le_bytes());
                 }
@@ -211,6 +214,12 @@ mod tests {
             named.text(Fact::Name, "profile");
             let place = Place { segment_no: 1, offset: 0, seq: Seq(99_999) };
             table.apply(&Header::new(Kind::Snapshot), place, || named.clone());
+            named.number(Fact::SnapshotWas, 7);
+            table.apply(&Header::new(Kind::Snapshot), Place { seq: Seq(100_000), ..place }, || named.clone());
+            assert_eq!(table.snapshot("profile"), Some(place.seq), "a copy is not in force");
+            let mut trim = Facts::default();
+            trim.number(Fact::TrimmedTo, 5);
+            table.apply(&Header::new(Kind::OperatorAct), place, || trim.clone());
 
             let mut frames = pen.carry(&table, &[1; 32]);
             let mut after = Table::default();

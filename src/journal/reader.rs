@@ -63,7 +63,13 @@ impl Reader {
         if self.segment_no == 0 {
             self.segment_no = self.store.extent_of(self.from)?.segment_no;
         }
-        let extent = self.store.extent(self.segment_no)?;
+        let Some(extent) = self.store.extent(self.segment_no) else {
+            // Trimmed while this read it: what is left begins later.
+            let left = self.store.extent_of(self.from).filter(|left| left.segment_no > self.segment_no)?;
+            (self.segment_no, self.at) = (left.segment_no, SEGMENT_HEADER_LEN as u64);
+            (self.window, self.window_at) = (Vec::new(), self.at);
+            return (self.at < left.end).then_some(left);
+        };
         if self.at < extent.end {
             return Some(extent);
         }

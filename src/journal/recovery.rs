@@ -9,21 +9,21 @@ use super::entry::Entry;
 use super::facts::Facts;
 use super::index::{Postings, Sealed};
 use super::pen::Cut;
-use super::place::Record;
-use super::record::{Chain, Header, Kind, Malformed};
-use super::run::Run;
+use super::record::Header;
+use super::run::{self, Run};
+use super::scan::{TailState, index_again, scan_last};
 use super::segment::{self, SEGMENT_HEADER_LEN, SegmentHeader};
 use super::shelf::Extent;
 use super::table::Table;
 use super::tree::Frontier;
-use super::walk::{Link, Step, Walk, find_witness, written_end};
+use super::walk::{Link, Step, Walk, written_end};
 use super::writer::Tail;
 
 /// Folder of bytes that were cut off at an opening.
 pub const QUARANTINE: &str = "quarantine";
 
 /// How index entries are made of a record.
-pub type EntriesOf<'a> = &'a dyn Fn(&Header, &Facts) -> Vec<Entry>;
+pub type EntriesOf<'a> = &'a (dyn Fn(&Header, &Facts) -> Vec<Entry> + Sync);
 
 /// The journal as it was found.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
     let Some(last) = segments.last() else { return Ok(None) };
     check_order(&segments)?;
     let mut scan = scan_last(disk, last, entries_of)?;
+    check_front(&segments[0], scan.table.trimmed_to())?;
     if scan.table.tree().size() != scan.link.seq.0 {
         scan.table.replant(plant(disk, &segments, scan.end)?);
     }
@@ -75,7 +76,7 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
         runs_rebuilt: Vec::new(),
     };
     for pair in segments.windows(2) {
-        found.load_run(disk, &pair[0].header, &pair[1].header, entries_of)?;
+        found.load_run(disk, pair[0].header.segment_no, &pair[1].header, entries_of)?;
         let end = pair[1].header.prev_valid_len;
         found.extents.push(pair[0].extent(end));
         found.cut_beyond(disk, &pair[0], end)?;
@@ -86,10 +87,10 @@ pub fn recover<D: Disk>(disk: &D, entries_of: EntriesOf<'_>) -> Result<Option<Fo
 }
 
 /// One segment file.
-struct OnDisk {
-    header: SegmentHeader,
-    name: String,
-    len: u64,
+pub(super) struct OnDisk {
+    pub(super) header: SegmentHeader,
+    pub(super) name: String,
+    pub(super) len: u64,
 }
 
 impl OnDisk {
@@ -133,6 +134,16 @@ fn check_order(segments: &[OnDisk]) -> Result<(), RecoverError> {
     Ok(())
 }
 
+/// The front is whole, or a durable record says that it was trimmed.
+fn check_front(first: &OnDisk, trimmed_to: Seq) -> Result<(), RecoverError> {
+    let begins = first.header.first_seq;
+    if begins.0 <= trimmed_to.0.max(1) {
+        return Ok(());
+    }
+    let why = format!("records 1 to {} are missing before it, and no record says that they were trimmed", begins.0 - 1);
+    Err(RecoverError::Misplaced { file: first.name.clone(), why })
+}
+
 /// Why a segment cannot follow another; `None` when it can.
 pub fn misplaced(before: &SegmentHeader, after: &SegmentHeader) -> Option<String> {
     if before.journal_id != after.journal_id {
@@ -163,127 +174,22 @@ fn plant<D: Disk>(disk: &D, segments: &[OnDisk], last_end: u64) -> Result<Fronti
     Ok(tree)
 }
 
-/// What a scan of one segment gives.
-struct Scan {
-    link: Link,
-    end: u64,
-    witnessed: Seq,
-    unproven_from: u64,
-    table: Table,
-    postings: Postings,
-    closed: bool,
-    tail: TailState,
-}
-
-/// What stands behind the last whole record.
-enum TailState {
-    /// Zeros, or nothing.
-    Clean,
-    /// Something that was never acknowledged, up to here.
-    Torn { written_end: u64 },
-}
-
-fn scan_last<D: Disk>(disk: &D, segment: &OnDisk, entries_of: EntriesOf<'_>) -> Result<Scan, RecoverError> {
-    let io = |source| RecoverError::io(&segment.name, source);
-    let file = disk.open(&segment.name).map_err(io)?;
-    let (mut scan, bad) = scan_range(&file, segment, segment.len, entries_of)?;
-    let Some(why) = bad else { return Ok(scan) };
-    let written = written_end(&file, scan.end, segment.len).map_err(io)?;
-    if written == scan.end {
-        return Ok(scan);
-    }
-    let missing = Seq(scan.link.seq.0 + 1);
-    // A whole frame that breaks the chain, or one of a later version, was not torn: torn sectors hold zeros.
-    if matches!(why, Malformed::Chain | Malformed::Version(_)) {
-        return Err(RecoverError::damaged(&segment.name, scan.end, missing, why.to_string()));
-    }
-    let number = segment.header.segment_no;
-    if let Some(witness) = find_witness(&file, scan.end, segment.len, number, missing).map_err(io)? {
-        let why = format!("{why}, and record {} proves that it was whole once", witness.seq);
-        return Err(RecoverError::damaged(&segment.name, scan.end, missing, why));
-    }
-    scan.tail = TailState::Torn { written_end: written };
-    Ok(scan)
-}
-
-/// Scans records up to `end`; says why it stopped before.
-fn scan_range<F: DiskFile>(
-    file: &F,
-    segment: &OnDisk,
-    end: u64,
-    entries_of: EntriesOf<'_>,
-) -> Result<(Scan, Option<Malformed>), RecoverError> {
-    let header = &segment.header;
-    let link = Link { seq: Seq(header.first_seq.0 - 1), chain: header.prev_chain };
-    let mut scan = Scan {
-        link,
-        end: SEGMENT_HEADER_LEN as u64,
-        witnessed: Seq::NONE,
-        unproven_from: SEGMENT_HEADER_LEN as u64,
-        table: Table::default(),
-        postings: Postings::default(),
-        closed: false,
-        tail: TailState::Clean,
-    };
-    let mut walk = Walk::new(file, scan.end, end);
-    loop {
-        match walk.step().map_err(|source| RecoverError::io(&segment.name, source))? {
-            Step::End => return Ok((scan, None)),
-            Step::Bad { why, .. } => return Ok((scan, Some(why))),
-            Step::Frame { at, header: of, frame } => {
-                if let Err(why) = scan.link.follow(&of, frame, header.segment_no) {
-                    return Ok((scan, Some(why)));
-                }
-                scan.take(at, frame, entries_of)
-                    .map_err(|why| RecoverError::damaged(&segment.name, at, of.seq, why))?;
-            }
-        }
-    }
-}
-
-impl Scan {
-    fn take(&mut self, at: u64, frame: &[u8], entries_of: EntriesOf<'_>) -> Result<(), String> {
-        let record = Record::decode(frame, at).map_err(|why| why.to_string())?;
-        self.end = at + frame.len() as u64;
-        if record.header.durable_seq > self.witnessed {
-            (self.witnessed, self.unproven_from) = (record.header.durable_seq, at);
-        }
-        self.closed = record.header.known_kind() == Some(Kind::SegmentClose);
-        self.postings.add(&entries_of(&record.header, &record.facts), record.place);
-        let chain = record.header.chain;
-        self.table.apply(&record.header, record.place, || record.facts);
-        self.table.grow(&chain);
-        Ok(())
-    }
-}
-
 impl Found {
     /// Loads the run of a sealed segment, or makes it again by scanning.
     fn load_run<D: Disk>(
         &mut self,
         disk: &D,
-        header: &SegmentHeader,
+        segment_no: u32,
         next: &SegmentHeader,
         entries_of: EntriesOf<'_>,
     ) -> Result<(), RecoverError> {
-        let name = segment::path(header.segment_no);
-        let io = |source| RecoverError::io(&name, source);
-        if let Some(run) = Run::load(disk, header.segment_no).map_err(io)?
-            && run.chain == next.prev_chain
-        {
+        let run = Run::load(disk, segment_no).map_err(|source| RecoverError::io(run::FOLDER, source))?;
+        if let Some(run) = run.filter(|run| run.chain == next.prev_chain) {
             self.sealed.push(Sealed::OnDisk(run.into()));
             return Ok(());
         }
-        let segment = OnDisk { header: header.clone(), name: name.clone(), len: next.prev_valid_len };
-        let file = disk.open(&name).map_err(io)?;
-        let (scan, bad) = scan_range(&file, &segment, segment.len, entries_of)?;
-        let whole = (scan.link.seq.0 + 1, scan.link.chain) == (next.first_seq.0, next.prev_chain);
-        if bad.is_some() || !whole {
-            let why = bad.unwrap_or(Malformed::Chain).to_string();
-            return Err(RecoverError::damaged(&name, scan.end, Seq(scan.link.seq.0 + 1), why));
-        }
-        self.runs_rebuilt.push(header.segment_no);
-        self.sealed.push(store_run(disk, header.segment_no, next.prev_chain, scan.postings));
+        self.sealed.push(index_again(disk, segment_no, next.prev_valid_len, next.prev_chain, entries_of)?);
+        self.runs_rebuilt.push(segment_no);
         Ok(())
     }
 
@@ -353,14 +259,6 @@ impl Found {
     }
 }
 
-/// A run that cannot be written now stays in memory; the helper writes it later.
-fn store_run<D: Disk>(disk: &D, segment_no: u32, chain: Chain, postings: Postings) -> Sealed {
-    match Run::write(disk, segment_no, chain, postings.list().to_vec()) {
-        Ok(run) => Sealed::OnDisk(run.into()),
-        Err(_) => Sealed::InMemory { segment_no, chain, postings: postings.into() },
-    }
-}
-
 /// Why a journal is not opened. Each names the file, what follows from it and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
@@ -402,11 +300,11 @@ pub enum RecoverError {
 }
 
 impl RecoverError {
-    fn io(file: &str, source: io::Error) -> RecoverError {
+    pub(super) fn io(file: &str, source: io::Error) -> RecoverError {
         RecoverError::Io { file: file.to_owned(), source }
     }
 
-    fn damaged(file: &str, offset: u64, seq: Seq, why: String) -> RecoverError {
+    pub(super) fn damaged(file: &str, offset: u64, seq: Seq, why: String) -> RecoverError {
         RecoverError::Damaged { file: file.to_owned(), offset, seq, why }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! The writer publishes here after each sync; everybody else reads.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
@@ -14,12 +15,15 @@ use super::disk::{Disk, DiskFile};
 use super::entry::EntryKind;
 use super::frame::Frame;
 use super::index::{Postings, Sealed};
+use super::open::EntriesOf;
 use super::place::{Place, Record, Unreadable};
 use super::record::{Chain, HEADER_LEN, Header, Malformed};
-use super::run::Run;
+use super::run::{Run, RunError};
+use super::scan::index_again;
 use super::segment;
 use super::table::{OpenExchange, Table};
 use super::tree::Frontier;
+use super::trim;
 
 /// One segment as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,17 +58,25 @@ pub trait Store: Send + Sync {
     fn snapshot(&self, name: &str) -> Option<Seq>;
     /// The tree over what is durable.
     fn tree(&self) -> Frontier;
+    /// The segments that stand here, ascending.
+    fn extents(&self) -> Vec<Extent>;
+    /// Number of the first record that a trim left; none when there was no trim.
+    fn trimmed_to(&self) -> Seq;
+    /// Takes away what a durable record says was trimmed, as far as it still stands; gives the numbers of the segments.
+    fn finish_trim(&self) -> io::Result<Vec<u32>>;
     /// The highest durable record, as it moves.
     fn durable(&self) -> watch::Receiver<Seq>;
 }
 
 /// The durable state of a journal on one disk.
-#[derive(Debug)]
 pub struct Shelf<D> {
     disk: Arc<D>,
     journal_id: [u8; 16],
+    entries_of: EntriesOf,
     seen: RwLock<Seen>,
     durable: watch::Sender<Seq>,
+    /// Held while a run is made again; the segments whose run could not be.
+    hopeless: Mutex<BTreeSet<u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -80,13 +92,15 @@ impl<D: Disk> Shelf<D> {
     pub fn new(
         disk: Arc<D>,
         journal_id: [u8; 16],
+        entries_of: EntriesOf,
         extents: Vec<Extent>,
         table: Table,
         live: Postings,
         sealed: Vec<Sealed>,
     ) -> Shelf<D> {
         let seen = Seen { extents, table, live, sealed: Arc::new(sealed) };
-        Shelf { disk, journal_id, seen: RwLock::new(seen), durable: watch::Sender::new(Seq::NONE) }
+        let durable = watch::Sender::new(Seq::NONE);
+        Shelf { disk, journal_id, entries_of, seen: RwLock::new(seen), durable, hopeless: Mutex::default() }
     }
 
     /// Begins a segment: the live index becomes the sealed one of the segment before, whose last chain is `chain`.
@@ -134,11 +148,67 @@ impl<D: Disk> Shelf<D> {
         });
         let Some((segment_no, chain, postings)) = missing else { return Ok(false) };
         let run = Run::write(&*self.disk, segment_no, chain, postings.list().to_vec())?;
-        let mut seen = self.write();
-        if let Some(slot) = Arc::make_mut(&mut seen.sealed).iter_mut().find(|s| s.segment_no() == segment_no) {
-            *slot = Sealed::OnDisk(Arc::new(run));
-        }
+        self.replace(Sealed::OnDisk(Arc::new(run)));
         Ok(true)
+    }
+
+    /// Shows nothing of the segments before this one any more.
+    pub fn forget_before(&self, segment_no: u32) {
+        let mut seen = self.write();
+        seen.extents.retain(|extent| extent.segment_no >= segment_no);
+        Arc::make_mut(&mut seen.sealed).retain(|sealed| sealed.segment_no() >= segment_no);
+    }
+
+    fn replace(&self, sealed: Sealed) {
+        let mut seen = self.write();
+        let slots = Arc::make_mut(&mut seen.sealed);
+        if let Some(slot) = slots.iter_mut().find(|slot| slot.segment_no() == sealed.segment_no()) {
+            *slot = sealed;
+        }
+    }
+
+    /// Adds the places of a token in a sealed segment, from a run made again when the one that stands there is spoiled.
+    fn lookup_sealed(&self, sealed: &Sealed, kind: EntryKind, token: Token, places: &mut Vec<Place>) -> io::Result<()> {
+        let from = places.len();
+        match (sealed, sealed.lookup(&*self.disk, kind, token, places)) {
+            (Sealed::OnDisk(run), Err(RunError::Spoiled { file, why })) => {
+                places.truncate(from);
+                let again = self.made_again(run, &file, &why)?;
+                Ok(again.lookup(&*self.disk, kind, token, places)?)
+            }
+            (_, looked) => Ok(looked?),
+        }
+    }
+
+    /// Makes a spoiled run again from its segment, once for all who wait for it. Who asks waits for as long as one segment
+    /// takes to read; where the segment is no better, nobody waits a second time.
+    fn made_again(&self, spoiled: &Arc<Run>, file: &str, why: &str) -> io::Result<Sealed> {
+        let mut hopeless = self.hopeless.lock().unwrap_or_else(PoisonError::into_inner);
+        let segment_no = spoiled.segment_no;
+        let stands = self.read_seen().sealed.iter().find(|sealed| sealed.segment_no() == segment_no).cloned();
+        match stands {
+            Some(Sealed::OnDisk(run)) if Arc::ptr_eq(&run, spoiled) => {}
+            Some(other) => return Ok(other),
+            None => return Err(io::Error::other(format!("segment {segment_no} was taken away"))),
+        }
+        let end = self.extent(segment_no).map_or(0, |extent| extent.end);
+        let lost =
+            || io::Error::other(format!("{file}: {why}, and it cannot be made again; nothing is known of its records"));
+        if hopeless.contains(&segment_no) {
+            return Err(lost());
+        }
+        tracing::warn!(file, why, "an index run is spoiled and made again from its segment");
+        match index_again(&*self.disk, segment_no, end, spoiled.chain, &*self.entries_of) {
+            Ok(sealed) => {
+                self.replace(sealed.clone());
+                Ok(sealed)
+            }
+            Err(error) => {
+                tracing::error!(%error, file, "an index run cannot be made again: calls that need it are refused");
+                hopeless.insert(segment_no);
+                Err(lost())
+            }
+        }
     }
 
     /// Looks at the open table.
@@ -173,7 +243,13 @@ impl<D: Disk> Store for Shelf<D> {
             seen.sealed.clone()
         };
         let mut places = Vec::new();
-        sealed.iter().try_for_each(|segment| segment.lookup(&*self.disk, kind, token, &mut places))?;
+        for segment in sealed.iter() {
+            match self.lookup_sealed(segment, kind, token, &mut places) {
+                // Trimmed while we looked: what it held is not to be found any more.
+                Err(_) if self.extent(segment.segment_no()).is_none() => {}
+                looked => looked?,
+            }
+        }
         places.append(&mut live);
         Ok(places)
     }
@@ -222,6 +298,18 @@ impl<D: Disk> Store for Shelf<D> {
 
     fn tree(&self) -> Frontier {
         self.with_table(|table| table.tree().clone())
+    }
+
+    fn extents(&self) -> Vec<Extent> {
+        self.read_seen().extents.clone()
+    }
+
+    fn trimmed_to(&self) -> Seq {
+        self.with_table(Table::trimmed_to)
+    }
+
+    fn finish_trim(&self) -> io::Result<Vec<u32>> {
+        trim::finish(&*self.disk, self)
     }
 
     fn durable(&self) -> watch::Receiver<Seq> {

@@ -1,5 +1,5 @@
 //! What a segment must know of the ones before it: exchanges whose end is not known, the snapshots in force, the edge of the
-//! tree. Carry takes all three over each roll.
+//! tree, and how much of the front was trimmed. Carry takes all four over each roll.
 
 use std::collections::BTreeMap;
 
@@ -92,6 +92,7 @@ pub struct Table {
     open: BTreeMap<Seq, OpenExchange>,
     snapshots: BTreeMap<String, Seq>,
     tree: Frontier,
+    trimmed_to: Seq,
 }
 
 impl Table {
@@ -103,11 +104,15 @@ impl Table {
             }
             Some(Kind::Outcome) => self.end(header),
             Some(Kind::Snapshot) => {
-                if let Some(name) = facts().text_of(Fact::Name) {
+                let facts = facts();
+                // A copy of one that was trimmed changes nothing that is in force.
+                let name = facts.text_of(Fact::Name).filter(|_| facts.number_of(Fact::SnapshotWas).is_none());
+                if let Some(name) = name {
                     self.snapshots.insert(name.to_owned(), place.seq);
                 }
             }
             Some(Kind::Carry) => self.take_over(place.seq, &facts()),
+            Some(Kind::OperatorAct) => self.trim(&facts()),
             _ => {}
         }
     }
@@ -120,6 +125,15 @@ impl Table {
         } else {
             self.open.remove(&outcome.ref_seq);
         }
+    }
+
+    fn trim(&mut self, said: &Facts) {
+        self.trimmed_to = self.trimmed_to.max(Seq(said.number_of(Fact::TrimmedTo).unwrap_or(0)));
+    }
+
+    /// Number of the first record that a trim left; none when there was no trim.
+    pub fn trimmed_to(&self) -> Seq {
+        self.trimmed_to
     }
 
     /// Adds the record that was just applied to the tree.
@@ -138,6 +152,7 @@ impl Table {
         {
             self.tree = tree;
         }
+        self.trim(carry);
         for exchange in carry.all(Fact::OpenIntent).filter_map(OpenExchange::decode) {
             self.open.insert(exchange.seq, exchange);
         }

@@ -101,21 +101,7 @@ pub fn verify_disk<D: Disk>(disk: &D) -> io::Result<Report> {
 /// # Errors
 /// When files cannot be read at all.
 pub fn verify_watched<D: Disk>(disk: &D, watch: &mut dyn Watch) -> io::Result<Report> {
-    let mut check = Check {
-        watch,
-        report: Report {
-            segments: 0,
-            records: 0,
-            last_seq: Seq::NONE,
-            erased_slots: BTreeSet::new(),
-            erased_exchanges: BTreeSet::new(),
-            bad: None,
-            end: End::Empty,
-        },
-        link: None,
-        before: None,
-        end: 0,
-    };
+    let mut check = Check::new(watch);
     let names = disk.list(segment::FOLDER)?;
     let numbers: Vec<u32> = names.iter().filter_map(|name| segment::number_in(name)).collect();
     for (index, number) in numbers.iter().enumerate() {
@@ -134,6 +120,17 @@ pub fn verify_watched<D: Disk>(disk: &D, watch: &mut dyn Watch) -> io::Result<Re
     Ok(check.report)
 }
 
+/// Checks one segment alone, whose records reach to the end of the file; gives the chain value behind the last of them, too.
+///
+/// # Errors
+/// When the file cannot be read at all.
+pub fn verify_alone<F: DiskFile>(file: &F, number: u32, watch: &mut dyn Watch) -> io::Result<(Report, Option<Link>)> {
+    let mut check = Check::new(watch);
+    check.segment(file, number, None, false)?;
+    check.report.segments = u32::from(check.report.bad.is_none());
+    Ok((check.report, check.link))
+}
+
 struct Check<'w> {
     watch: &'w mut dyn Watch,
     report: Report,
@@ -143,6 +140,19 @@ struct Check<'w> {
 }
 
 impl Check<'_> {
+    fn new(watch: &mut dyn Watch) -> Check<'_> {
+        let report = Report {
+            segments: 0,
+            records: 0,
+            last_seq: Seq::NONE,
+            erased_slots: BTreeSet::new(),
+            erased_exchanges: BTreeSet::new(),
+            bad: None,
+            end: End::Empty,
+        };
+        Check { watch, report, link: None, before: None, end: 0 }
+    }
+
     fn segment<F: DiskFile>(
         &mut self,
         file: &F,

@@ -138,9 +138,22 @@ pub fn find_witness<F: DiskFile>(
 /// When the file cannot be read.
 pub fn written_end<F: DiskFile>(file: &F, from: u64, end: u64) -> io::Result<u64> {
     let mut buffer = vec![0; WINDOW_BYTES];
-    let mut at = end.max(from);
-    while at > from {
-        let want = buffer.len().min((at - from) as usize);
+    // Mostly all is zero, and a machine reads ahead in this direction alone.
+    let mut first = from;
+    loop {
+        let want = buffer.len().min(end.saturating_sub(first) as usize);
+        let read = file.read_full_at(&mut buffer[..want], first)?;
+        if read == 0 {
+            return Ok(from);
+        }
+        if buffer[..read].iter().fold(0, |all, byte| all | byte) != 0 {
+            break;
+        }
+        first += read as u64;
+    }
+    let mut at = end.max(first);
+    while at > first {
+        let want = buffer.len().min((at - first) as usize);
         at -= want as u64;
         let read = file.read_full_at(&mut buffer[..want], at)?;
         if let Some(position) = buffer[..read].iter().rposition(|byte| *byte != 0) {

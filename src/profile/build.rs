@@ -56,6 +56,7 @@ impl Builder<'_> {
         for (name, (place, infnos)) in &self.rules.traits {
             match name.as_str() {
                 "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
+                "acknowledges" => self.each(all, place, infnos, |one| one.acknowledges = true),
                 "reopens" => self.each(all, place, infnos, |one| one.stage_reopens = true),
                 "by_2601" => self.each(all, place, infnos, |one| one.reversible_by_2601 = true),
                 "withdrawn" => self.each(all, place, infnos, |one| one.withdrawn = true),

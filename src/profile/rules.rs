@@ -175,6 +175,6 @@ pub(super) const NAMES: [&str; 24] = [
     "medins_setl_id",
 ];
 /// Lists of single transactions.
-pub(super) const TRAITS: [&str; 5] = ["fenced", "reopens", "oinfno", "by_2601", "withdrawn"];
+pub(super) const TRAITS: [&str; 6] = ["fenced", "acknowledges", "reopens", "oinfno", "by_2601", "withdrawn"];
 /// Texts of the unknown outcome.
 pub(super) const UNKNOWN: [&str; 3] = ["waiting", "lost", "repeat"];

@@ -35,6 +35,8 @@ pub struct Transaction {
     pub stage_reopens: bool,
     /// Held by the fence of its person (`money.md` §5).
     pub fenced: bool,
+    /// Naming a settlement, it proves that the HIS has booked it (`money.md` §6).
+    pub acknowledges: bool,
     /// How its reply says yes or no.
     pub reply: ReplyStyle,
     /// The province has given it up.
@@ -73,6 +75,7 @@ impl Transaction {
             echo: None,
             stage_reopens: false,
             fenced: false,
+            acknowledges: false,
             reply: ReplyStyle::Infcode,
             withdrawn: false,
             limit: RowLimit::default(),

@@ -3,7 +3,9 @@
 use sm2::elliptic_curve::sec1::ToSec1Point;
 use sm2::pkcs8::der::ErrorKind;
 use sm2::pkcs8::spki::{DecodePublicKey, EncodePublicKey};
-use sm2::pkcs8::{self, DecodePrivateKey, EncodePrivateKey, LineEnding, pkcs5};
+use sm2::pkcs8::{
+    self, DecodePrivateKey, EncodePrivateKey, EncryptedPrivateKeyInfoRef, LineEnding, SecretDocument, pkcs5,
+};
 use sm2::{PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
@@ -25,7 +27,10 @@ impl SoftKey {
             return Err(KeyError::NotEncrypted);
         }
         let pem = block(text, ENCRYPTED).ok_or(KeyError::Pem("encrypted private key"))?;
-        let secret = SecretKey::from_pkcs8_encrypted_pem(pem, passphrase).map_err(|error| of_pkcs8(&error))?;
+        let (_, sealed) = SecretDocument::from_pem(pem).map_err(|_| KeyError::Pem("encrypted private key"))?;
+        let sealed = EncryptedPrivateKeyInfoRef::try_from(sealed.as_bytes()).map_err(|error| of_pkcs8(&error))?;
+        let opened = sealed.decrypt(passphrase).map_err(|error| of_opened(&error))?;
+        let secret = SecretKey::from_pkcs8_der(opened.as_bytes()).map_err(|error| of_opened(&error))?;
         SoftKey::of(secret).ok_or(KeyError::Private(32))
     }
 
@@ -96,12 +101,16 @@ fn block<'t>(text: &'t str, label: &str) -> Option<&'t str> {
     Some(&text[from..until])
 }
 
+/// Under a wrong passphrase one text in 256 has a good padding by chance; what it opens to is no ASN.1.
+fn of_opened(error: &pkcs8::Error) -> KeyError {
+    if matches!(error, pkcs8::Error::Asn1(_)) { KeyError::Passphrase } else { of_pkcs8(error) }
+}
+
 fn of_pkcs8(error: &pkcs8::Error) -> KeyError {
     match error {
         pkcs8::Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) => KeyError::Passphrase,
         pkcs8::Error::EncryptedPrivateKey(_) => KeyError::Encryption,
         pkcs8::Error::Asn1(error) if matches!(error.kind(), ErrorKind::OidUnknown { .. }) => KeyError::Encryption,
-        // Garbage that happens to have a good padding opens too, and is no key.
         pkcs8::Error::KeyMalformed(_) | pkcs8::Error::PublicKey(_) | pkcs8::Error::ParametersMalformed => {
             KeyError::OtherCurve
         }

@@ -75,6 +75,8 @@ pub struct Metrics {
     pub seal: SealMetrics,
     /// What the views count.
     pub views: ViewsMetrics,
+    /// What stands in the book of cases.
+    pub cases: CasesMetrics,
 }
 
 /// What the notary counts.
@@ -116,6 +118,25 @@ pub struct ViewsMetrics {
     state: GaugeVec,
 }
 
+/// What stands in the book of cases, by the word of the cause.
+#[derive(Clone)]
+pub struct CasesMetrics {
+    /// Durable records not taken up yet.
+    pub lag: IntGauge,
+    open: IntGaugeVec,
+    at_stake: GaugeVec,
+    oldest: IntGaugeVec,
+}
+
+impl CasesMetrics {
+    /// Open cases of a cause, what they are about in yuan, and when the oldest was opened, seconds since 1970.
+    pub fn set(&self, cause: &str, open: i64, at_stake_yuan: f64, oldest_seconds: i64) {
+        self.open.with_label_values(&[cause]).set(open);
+        self.at_stake.with_label_values(&[cause]).set(at_stake_yuan);
+        self.oldest.with_label_values(&[cause]).set(oldest_seconds);
+    }
+}
+
 /// What the journal counts.
 #[derive(Clone)]
 pub struct JournalMetrics {
@@ -137,6 +158,14 @@ pub struct JournalMetrics {
     pub durable_seq: IntGauge,
     /// Room left for intents, bytes.
     pub room_bytes: IntGauge,
+    /// Bytes free on its disk.
+    pub disk_free: IntGauge,
+    /// Bytes that a day takes.
+    pub growth: IntGauge,
+    /// Until the disk is full, seconds.
+    pub disk_left: IntGauge,
+    /// Whether that is too little.
+    pub disk_low: IntGauge,
     health: GaugeVec,
 }
 
@@ -198,6 +227,7 @@ impl Metrics {
             journal: make.journal(),
             seal: make.seal(),
             views: make.views(),
+            cases: make.cases(),
             scraping: Mutex::default(),
             registry,
         }
@@ -355,6 +385,10 @@ impl Maker<'_> {
             dropped: self.counter(&names::JOURNAL_DROPPED),
             durable_seq: self.gauge(&names::JOURNAL_DURABLE_SEQ),
             room_bytes: self.gauge(&names::JOURNAL_ROOM_BYTES),
+            disk_free: self.gauge(&names::JOURNAL_DISK_FREE),
+            growth: self.gauge(&names::JOURNAL_GROWTH),
+            disk_left: self.gauge(&names::JOURNAL_DISK_LEFT),
+            disk_low: self.gauge(&names::JOURNAL_DISK_LOW),
             health: self.kept(&names::JOURNAL_HEALTH, |opts| GaugeVec::new(opts, names::JOURNAL_HEALTH.labels)),
         };
         journal.set_health("open");
@@ -370,6 +404,15 @@ impl Maker<'_> {
             set_back: self.gauge(&names::SET_BACK),
             verified_at: self.gauge(&names::VERIFIED_AT),
             damaged: self.gauge(&names::VERIFY_DAMAGED),
+        }
+    }
+
+    fn cases(&self) -> CasesMetrics {
+        CasesMetrics {
+            lag: self.gauge(&names::CASES_LAG),
+            open: self.gauges(&names::CASES_OPEN),
+            at_stake: self.kept(&names::CASES_AT_STAKE, |opts| GaugeVec::new(opts, names::CASES_AT_STAKE.labels)),
+            oldest: self.gauges(&names::CASES_OLDEST),
         }
     }
 
@@ -411,6 +454,7 @@ mod tests {
         upstream.silence(Cause::TimedOut);
         metrics.journal.set_health("no_room");
         metrics.views.set_state("following", &["following"]);
+        metrics.cases.set("unknown_outcome", 1, 12.5, 1);
         metrics
     }
 

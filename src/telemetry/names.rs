@@ -83,6 +83,14 @@ names! {
         "Number of the last durable record.";
     JOURNAL_ROOM_BYTES = "medgate_journal_room_bytes" []
         "Room that intents can still reserve.";
+    JOURNAL_DISK_FREE = "medgate_journal_disk_free_bytes" []
+        "Bytes that are free on the disk of the journal.";
+    JOURNAL_GROWTH = "medgate_journal_growth_bytes_per_day" []
+        "Bytes that segments and bodies took per day, over the last seven days.";
+    JOURNAL_DISK_LEFT = "medgate_journal_disk_left_seconds" []
+        "Time until the disk of the journal is full at that growth; a hundred years for longer.";
+    JOURNAL_DISK_LOW = "medgate_journal_disk_low" []
+        "1 when less is free, or for fewer days, than the settings ask for.";
     SEALED_AT = "medgate_seal_timestamp_seconds" []
         "When the last checkpoint over the journal was signed, seconds since 1970.";
     SEAL_FAILURES = "medgate_seal_failures_total" []
@@ -113,6 +121,14 @@ names! {
         "Times that the views failed and tried again; calls go on.";
     VIEWS_REBUILDS = "medgate_views_rebuilds_total" []
         "Times that the views were built anew from the journal.";
+    CASES_OPEN = "medgate_cases_open" ["cause"]
+        "Open cases: exchanges of which platform and HIS may not hold the same.";
+    CASES_AT_STAKE = "medgate_cases_at_stake_yuan" ["cause"]
+        "What open cases are about, in yuan (medfee_sumamt).";
+    CASES_OLDEST = "medgate_cases_oldest_timestamp_seconds" ["cause"]
+        "When the oldest open case was opened, seconds since 1970; 0 when there is none.";
+    CASES_LAG = "medgate_cases_lag_records" []
+        "Durable journal records that the book of cases has not taken up yet.";
     CERTIFICATE_ENDS = "medgate_certificate_not_after_timestamp_seconds" ["setting", "user"]
         "When the first certificate of a file ends, seconds since 1970, by the setting that names the file and the part that uses it.";
     CERTIFICATES_TAKEN = "medgate_certificates_taken_total" ["user", "result"]

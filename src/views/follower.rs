@@ -1,8 +1,9 @@
 //! The thread that follows the journal. It reads what is durable, writes batches, and rests; nothing ever waits for it.
+//! What is derived from the journal is all written so: the views, the book of cases.
 //!
 //! Whatever fails here is counted, logged once and tried again: the line never hears of it.
 
-use std::path::PathBuf;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,11 +11,14 @@ use std::time::Duration;
 
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
-use crate::journal::Journal;
+use crate::domain::token::Token;
+use crate::journal::facts::Fact;
 use crate::journal::reader::FollowError;
+use crate::journal::record::Kind;
+use crate::journal::{Journal, Record};
 
 use super::settings::Settings;
-use super::store::{Store, Trouble};
+use super::store::Trouble;
 
 /// Records of one batch.
 const BATCH_RECORDS_MAX: u64 = 8_192;
@@ -22,6 +26,51 @@ const BATCH_RECORDS_MAX: u64 = 8_192;
 const BATCH_ROWS_MAX: usize = 4_096;
 /// How long a stop waits for the rest to be taken up; what is left then comes at the next start.
 const CATCH_UP_AT_STOP: Duration = Duration::from_secs(3);
+
+/// What is derived from the journal, on disk: where it stands, and how it begins anew.
+pub trait Derived: Send + 'static {
+    /// It, open for the one who writes it.
+    type Store: Taking;
+    /// What it is called in logs and of threads.
+    const NAME: &'static str;
+
+    /// Opens it over the journal that `identity` names and whose last durable record is `durable`; where there is nothing it
+    /// begins at the first record.
+    ///
+    /// # Errors
+    /// `Stale` when it must be wiped first; others when the disk says no.
+    fn open(&self, identity: Token, durable: Seq) -> Result<Self::Store, Trouble>;
+
+    /// Removes all of it; the journal stays.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    fn wipe(&self) -> io::Result<()>;
+}
+
+/// Records in, committed batches out.
+pub trait Taking {
+    /// Everything up to this record is committed.
+    fn position(&self) -> Seq;
+
+    /// Rows that wait for a commit.
+    fn touched(&self) -> usize;
+
+    /// Whether its files still stand where they were.
+    fn still_stands(&self) -> bool;
+
+    /// Takes a record up; it is written by the next commit.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    fn take(&mut self, record: &Record) -> Result<(), Trouble>;
+
+    /// Writes what was taken, and that everything up to `position` was.
+    ///
+    /// # Errors
+    /// When a file cannot be written; it must be opened again.
+    fn commit(&mut self, position: Seq) -> Result<(), Trouble>;
+}
 
 /// What the follower counts of itself.
 #[derive(Debug, Default)]
@@ -99,9 +148,9 @@ struct Shared {
     rebuild: AtomicBool,
 }
 
-struct Work {
+struct Work<D> {
+    derived: D,
     journal: Journal,
-    dir: PathBuf,
     settings: Settings,
     clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
@@ -114,28 +163,30 @@ struct Work {
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error(transparent)]
-    Views(#[from] Trouble),
+    Derived(#[from] Trouble),
     #[error("the journal cannot be followed: {0}")]
     Journal(#[from] FollowError),
-    #[error("asked to build the views anew")]
+    #[error("asked to build it anew")]
     Asked,
+    #[error("the journal was trimmed, and they hold what is not in it any more")]
+    Trimmed,
 }
 
 impl Follower {
-    /// Starts the thread over an open journal; `dir` is the folder of the views.
+    /// Starts the thread over an open journal.
     ///
     /// # Errors
     /// When the machine gives no thread.
-    pub fn start(
+    pub fn start<D: Derived>(
+        derived: D,
         journal: Journal,
-        dir: PathBuf,
         settings: Settings,
         clock: Arc<dyn Clock>,
-    ) -> std::io::Result<Follower> {
+    ) -> io::Result<Follower> {
         let shared = Arc::new(Shared::default());
         let work =
-            Work { journal, dir, settings, clock, shared: Arc::clone(&shared), failing: false, anew_until: None };
-        let thread = thread::Builder::new().name("views".to_owned()).spawn(move || work.run())?;
+            Work { derived, journal, settings, clock, shared: Arc::clone(&shared), failing: false, anew_until: None };
+        let thread = thread::Builder::new().name(D::NAME.to_owned()).spawn(move || work.run())?;
         Ok(Follower { shared, thread: Mutex::new(Some(thread)) })
     }
 
@@ -150,7 +201,7 @@ impl Follower {
         if asked { State::Rebuilding } else { self.shared.gauges.state() }
     }
 
-    /// Has the views built anew from the first record.
+    /// Has it built anew from the first record.
     pub fn rebuild(&self) {
         self.shared.rebuild.store(true, Ordering::SeqCst);
         self.wake();
@@ -164,7 +215,7 @@ impl Follower {
         if let Some(thread) = thread
             && thread.join().is_err()
         {
-            tracing::error!("the follower of the views panicked");
+            tracing::error!("a follower of the journal panicked");
         }
     }
 
@@ -182,7 +233,7 @@ impl Drop for Follower {
     }
 }
 
-impl Work {
+impl<D: Derived> Work<D> {
     fn run(mut self) {
         loop {
             match self.follow() {
@@ -199,36 +250,42 @@ impl Work {
     /// Wipes what cannot be used, and rests after a failure.
     fn recover(&mut self, ended: &Ended) {
         let anew = match ended {
-            Ended::Asked => true,
-            Ended::Views(trouble) => trouble.asks_for_rebuild(),
+            Ended::Asked | Ended::Trimmed => true,
+            Ended::Derived(trouble) => trouble.asks_for_rebuild(),
             Ended::Journal(_) => false,
         };
         if anew {
-            tracing::warn!(reason = %ended, "the views are built anew from the journal");
+            tracing::warn!(what = D::NAME, reason = %ended, "what is derived is built anew from the journal");
             self.shared.gauges.set(State::Rebuilding);
             self.shared.gauges.position.store(0, Ordering::Relaxed);
             self.shared.gauges.rebuilds.fetch_add(1, Ordering::Relaxed);
             self.anew_until = Some(self.durable());
-            match Store::wipe(&self.dir) {
+            match self.derived.wipe() {
                 Ok(()) => return,
-                Err(error) => tracing::error!(%error, "the old views cannot be removed"),
+                Err(error) => tracing::error!(what = D::NAME, %error, "what is there cannot be removed"),
             }
         }
         self.shared.gauges.failures.fetch_add(1, Ordering::Relaxed);
         self.shared.gauges.set(State::Failing);
         if !std::mem::replace(&mut self.failing, true) {
-            tracing::error!(error = %ended, "the views do not follow the journal; calls go on, and it is tried again");
+            tracing::error!(what = D::NAME, error = %ended, "the journal is not followed; calls go on, and it is tried again");
         }
         thread::park_timeout(Duration::from_millis(self.settings.retry_ms));
     }
 
     /// Follows until told to stop, or until something fails.
     fn follow(&mut self) -> Result<(), Ended> {
-        let mut store = Store::open(&self.dir, self.journal.tokens().identity(), self.durable())?;
+        let mut store = self.derived.open(self.journal.tokens().identity(), self.durable())?;
         if store.position() == Seq::NONE && self.anew_until.is_none() {
             self.anew_until = Some(self.durable());
         }
-        let mut reader = self.journal.records(Seq(store.position().0 + 1));
+        let trimmed_to = self.journal.trimmed_to();
+        // Segments that a trim has yet to take away are not taken up again.
+        let built_from = if store.position() == Seq::NONE { trimmed_to } else { Seq::NONE };
+        if store.position() != Seq::NONE && store.position().0 + 1 < trimmed_to.0 {
+            return Err(Trouble::Stale("behind the front of a journal that was trimmed").into());
+        }
+        let mut reader = self.journal.records(Seq(store.position().0 + 1).max(built_from));
         let mut stop_by = None;
         loop {
             if self.shared.rebuild.load(Ordering::SeqCst) {
@@ -243,6 +300,9 @@ impl Work {
             let (mut taken, mut last) = (0, reader.from().0.saturating_sub(1));
             while taken < BATCH_RECORDS_MAX && store.touched() < BATCH_ROWS_MAX {
                 let Some(record) = reader.next_record()? else { break };
+                if trimmed_by(&record).is_some_and(|to| built_from < to) {
+                    return Err(Ended::Trimmed);
+                }
                 store.take(&record)?;
                 (taken, last) = (taken + 1, record.header.seq.0);
             }
@@ -271,7 +331,7 @@ impl Work {
         self.anew_until = self.anew_until.filter(|until| last < until.0);
         gauges.set(if self.anew_until.is_some() { State::Rebuilding } else { State::Following });
         if std::mem::take(&mut self.failing) {
-            tracing::info!(position = last, "the views follow the journal again");
+            tracing::info!(what = D::NAME, position = last, "the journal is followed again");
         }
     }
 
@@ -293,4 +353,10 @@ impl Work {
     fn told_to_stop(&self) -> bool {
         self.shared.stop.load(Ordering::SeqCst)
     }
+}
+
+/// The first record that a trim left, when this record is one.
+fn trimmed_by(record: &Record) -> Option<Seq> {
+    let act = record.header.known_kind() == Some(Kind::OperatorAct);
+    record.facts.number_of(Fact::TrimmedTo).filter(|_| act).map(Seq)
 }

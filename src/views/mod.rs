@@ -4,7 +4,6 @@
 //! here: of persons keyed tokens, never a number or a name. The cursor moves in the transaction that holds the rows.
 
 pub mod columns; // The table of columns: schema, filters, API and commands come from it.
-pub mod money; // Exact amounts as whole numbers.
 pub mod month; // Months and days, and what file an exchange stands in.
 pub mod row; // One exchange, folded from its records.
 

@@ -19,6 +19,7 @@ use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 
 use super::file::{File, months_in, write_row};
+use super::follower::{Derived, Taking};
 use super::month::{Month, day_at};
 use super::row::Row;
 use super::tally::Tally;
@@ -85,6 +86,22 @@ struct Look {
     reason: String,
 }
 
+/// The views of a folder, for the follower.
+pub struct Folder(pub PathBuf);
+
+impl Derived for Folder {
+    type Store = Store;
+    const NAME: &'static str = "views";
+
+    fn open(&self, identity: Token, durable: Seq) -> Result<Store, Trouble> {
+        Store::open(&self.0, identity, durable)
+    }
+
+    fn wipe(&self) -> io::Result<()> {
+        Store::wipe(&self.0)
+    }
+}
+
 impl Store {
     /// Opens the views of the journal that `identity` names and whose last durable record is `durable`; an empty folder
     /// begins at the first record.
@@ -135,89 +152,6 @@ impl Store {
                 fs::remove_file(&path)?;
             }
         }
-        Ok(())
-    }
-
-    /// Everything up to this record is committed.
-    pub fn position(&self) -> Seq {
-        self.position
-    }
-
-    /// Rows that wait for a commit.
-    pub fn touched(&self) -> usize {
-        self.touched
-    }
-
-    /// Whether the files that are open still stand where they were.
-    pub fn still_stands(&self) -> bool {
-        self.open.values().all(File::still_stands)
-    }
-
-    /// Takes a record up; it is written by the next [`Store::commit`].
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn take(&mut self, record: &Record) -> Result<(), Trouble> {
-        let id = record.header.exchange_id;
-        match record.header.known_kind() {
-            Some(Kind::Intent) => {
-                self.change(record, Month::of(id), |change| {
-                    let row = Row::of_intent(record);
-                    change.rows.insert(id, Changed { before: None, row });
-                })?;
-            }
-            Some(Kind::Outcome) => self.fold(record, id, |row| row.end(record))?,
-            // A repeat has an id of its own, and belongs to the first one.
-            Some(Kind::Note) if record.facts.text_of(Fact::Alias).is_some() => {
-                self.fold(record, record.header.parent_id, |row| row.repeat(record))?;
-            }
-            Some(Kind::Note) => self.fold(record, id, |row| row.touched(record))?,
-            Some(Kind::Deliveries) => {
-                for delivery in Delivery::all(&record.facts) {
-                    self.fold(record, delivery.exchange_id, |row| row.hand_over(&delivery, record))?;
-                }
-            }
-            Some(Kind::Refusals) => {
-                for call in RefusedCall::all(&record.facts) {
-                    let key = (day_at(call.at_unix_ns), call.infno, call.class as u8, call.rule);
-                    let count = |change: &mut Change| *change.refusals.entry(key).or_default() += call.count;
-                    self.change(record, Month::at(call.at_unix_ns), count)?;
-                }
-            }
-            Some(Kind::Erasure) => {
-                for id in erased(&record.facts) {
-                    self.fold(record, id, |row| row.erased(record))?;
-                }
-            }
-            Some(Kind::OperatorAct) if id != ExchangeId::NONE => {
-                let text = |fact| record.facts.text_of(fact).unwrap_or_default().to_owned();
-                let (seq, at_unix_ns) = (record.header.seq, record.header.at_unix_ns);
-                let look = Look { seq, id, at_unix_ns, who: text(Fact::Who), reason: text(Fact::Reason) };
-                self.change(record, Month::of(id), |change| change.looks.push(look))?;
-                self.fold(record, id, |row| row.touched(record))?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Writes what was taken; from here on everything up to `position` is in the views. Nothing taken, nothing written.
-    ///
-    /// # Errors
-    /// When a file cannot be written; the store must be opened again.
-    pub fn commit(&mut self, position: Seq) -> Result<(), Trouble> {
-        let mut pending = std::mem::take(&mut self.pending);
-        self.touched = 0;
-        if pending.is_empty() {
-            return Ok(());
-        }
-        let newest = *self.months.last().expect("a change made its month");
-        pending.entry(newest).or_default();
-        for (month, change) in pending {
-            // What an older month holds must be on the disk before the position says so.
-            self.file(month)?.commit(position, month != newest, |batch| write(batch, change))?;
-        }
-        self.position = position;
         Ok(())
     }
 
@@ -278,6 +212,80 @@ impl Store {
             let oldest = self.open.keys().copied().find(|other| *other != month);
             oldest.and_then(|oldest| self.open.remove(&oldest));
         }
+    }
+}
+
+impl Taking for Store {
+    fn position(&self) -> Seq {
+        self.position
+    }
+
+    fn touched(&self) -> usize {
+        self.touched
+    }
+
+    fn still_stands(&self) -> bool {
+        self.open.values().all(File::still_stands)
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), Trouble> {
+        let id = record.header.exchange_id;
+        match record.header.known_kind() {
+            Some(Kind::Intent) => {
+                self.change(record, Month::of(id), |change| {
+                    let row = Row::of_intent(record);
+                    change.rows.insert(id, Changed { before: None, row });
+                })?;
+            }
+            Some(Kind::Outcome) => self.fold(record, id, |row| row.end(record))?,
+            // A repeat has an id of its own, and belongs to the first one.
+            Some(Kind::Note) if record.facts.text_of(Fact::Alias).is_some() => {
+                self.fold(record, record.header.parent_id, |row| row.repeat(record))?;
+            }
+            Some(Kind::Note) => self.fold(record, id, |row| row.touched(record))?,
+            Some(Kind::Deliveries) => {
+                for delivery in Delivery::all(&record.facts) {
+                    self.fold(record, delivery.exchange_id, |row| row.hand_over(&delivery, record))?;
+                }
+            }
+            Some(Kind::Refusals) => {
+                for call in RefusedCall::all(&record.facts) {
+                    let key = (day_at(call.at_unix_ns), call.infno, call.class as u8, call.rule);
+                    let count = |change: &mut Change| *change.refusals.entry(key).or_default() += call.count;
+                    self.change(record, Month::at(call.at_unix_ns), count)?;
+                }
+            }
+            Some(Kind::Erasure) => {
+                for id in erased(&record.facts) {
+                    self.fold(record, id, |row| row.erased(record))?;
+                }
+            }
+            Some(Kind::OperatorAct) if id != ExchangeId::NONE => {
+                let text = |fact| record.facts.text_of(fact).unwrap_or_default().to_owned();
+                let (seq, at_unix_ns) = (record.header.seq, record.header.at_unix_ns);
+                let look = Look { seq, id, at_unix_ns, who: text(Fact::Who), reason: text(Fact::Reason) };
+                self.change(record, Month::of(id), |change| change.looks.push(look))?;
+                self.fold(record, id, |row| row.touched(record))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, position: Seq) -> Result<(), Trouble> {
+        let mut pending = std::mem::take(&mut self.pending);
+        self.touched = 0;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let newest = *self.months.last().expect("a change made its month");
+        pending.entry(newest).or_default();
+        for (month, change) in pending {
+            // What an older month holds must be on the disk before the position says so.
+            self.file(month)?.commit(position, month != newest, |batch| write(batch, change))?;
+        }
+        self.position = position;
+        Ok(())
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::money;
 use super::month::day_at;
 use super::row::{PLACES, Row};
+use crate::domain::money;
 
 /// One line of `total`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::follower::Taking;
 use super::query::{LOOKED_AT_MAX, Page, Wanted};
 use super::read::{ReadTrouble, Views, json_of};
 use super::totals::Summed;

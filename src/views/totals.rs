@@ -7,9 +7,9 @@ use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, json};
 
 use super::columns::{COLUMNS, place_of};
-use super::money;
 use super::month::{Month, day_at, moment_in, written_day};
 use super::read::{ReadTrouble, Views};
+use crate::domain::money;
 
 /// Lines of one answer.
 const LINES_MAX: usize = 5_000;

@@ -24,7 +24,8 @@ const INSTITUTION: &str = "H99000000001";
 
 /// A 2207 as a HIS sends it; a repeat has another msgid, another scanned voucher and another invoice number.
 pub fn settlement(msgid: &str, mdtrt_id: &str, sending: u32) -> Vec<u8> {
-    let input = json!({"data": {"psn_no": "99000000000000000001", "mdtrt_id": mdtrt_id, "chrg_bchno": "b1",
+    let psn_no = format!("99{:018}", crc32c::crc32c(mdtrt_id.as_bytes())); // A person each: no fence holds them.
+    let input = json!({"data": {"psn_no": psn_no, "mdtrt_id": mdtrt_id, "chrg_bchno": "b1",
         "mdtrt_cert_type": "01", "mdtrt_cert_no": format!("voucher-token-{sending}"), "med_type": "11",
         "medfee_sumamt": "300.00", "psn_setlway": "01", "insutype": "310", "acct_used_flag": "1",
         "invono": format!("invoice-{sending}")}});

@@ -137,7 +137,8 @@ fn letters(seed: &str, count: usize) -> String {
 /// A call of its own visit.
 fn call(infno: &str, name: &str, filler: usize) -> (String, Vec<u8>) {
     let msgid = format!("{INSTITUTION}{name}");
-    let input = json!({"data": {"psn_no": "99000000000000000001", "mdtrt_id": name, "chrg_bchno": "b1", "med_type": "11",
+    let psn_no = format!("99{:018}", crc32c::crc32c(name.as_bytes())); // A person each: no fence holds them.
+    let input = json!({"data": {"psn_no": psn_no, "mdtrt_id": name, "chrg_bchno": "b1", "med_type": "11",
         "medfee_sumamt": "300.00", "insutype": "310", "acct_used_flag": "1", "exp_content": letters(name, filler)}});
     let envelope = json!({"infno": infno, "msgid": msgid, "mdtrtarea_admvs": "990100", "insuplc_admdvs": "990100",
         "fixmedins_code": INSTITUTION, "input": input});

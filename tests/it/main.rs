@@ -3,6 +3,7 @@
 
 mod callbacks; // The platform calls the hospital.
 mod callbacks_tls; // TLS of the platform's door.
+mod cases; // Cases open and close, as a person sees them.
 mod commands; // What users meet on the command line.
 
 mod crash_damage; // Damage told from a torn tail.
@@ -44,11 +45,15 @@ mod provinces_refused; // What a province's platform refuses.
 
 mod replay; // The journal decided again.
 
+mod backup; // Copies while calls run, and a gateway on one.
+mod retention; // Archives, and a front that leaves.
+
 mod reload; // Settings and profile read anew while calls run.
 mod rig; // A whole gateway in this process.
 
 mod visit_erased; // Keys destroyed, everything else whole.
 
+mod money_fence; // What looks like a lost settlement is held back.
 mod money_generations; // What frees a key.
 mod money_his; // A cashier's envelopes.
 mod money_once; // One key is performed once.

@@ -58,20 +58,34 @@ pub async fn granted(gate: &TestGateway, infno: &str, input: &Value) -> Value {
 
 /// A person of the stand-in with money on the account.
 pub fn somebody() -> Person {
+    persons().swap_remove(0)
+}
+
+/// All persons of the stand-in with money on the account.
+pub fn persons() -> Vec<Person> {
     let people = Population::from_seed(1);
-    people.all().iter().find(|person| person.balc > Decimal::ONE_HUNDRED).unwrap().clone()
+    let insured = |person: &&Person| (person.insu_stas, person.insutype) == ("1", "310");
+    let first = people.all().iter().find(insured).unwrap().insuplc_admdvs;
+    let alike = |person: &&Person| person.balc > Decimal::ONE_HUNDRED && person.insuplc_admdvs == first;
+    people.all().iter().filter(insured).filter(alike).cloned().collect()
 }
 
 impl Bill {
-    /// Registers an outpatient and charges 300.00 in batch `b1`.
+    /// Registers an outpatient and charges 300.00 in batch `b1`; each time somebody else, whom no fence holds.
     pub async fn charged(gate: &TestGateway) -> Bill {
-        let person = somebody();
+        let persons = persons();
+        let nth = SENT.fetch_add(1, Ordering::Relaxed) as usize;
+        Bill::charged_of(gate, &persons[nth % persons.len()]).await
+    }
+
+    /// The same for a person of the test's choice.
+    pub async fn charged_of(gate: &TestGateway, person: &Person) -> Bill {
         let nth = SENT.fetch_add(1, Ordering::Relaxed);
         let visit = json!({"data": {"psn_no": person.psn_no, "insutype": "310", "ipt_otp_no": format!("O{nth}"),
             "begntime": "2024-01-02 03:00:00"}});
         let registered = granted(gate, "2201", &visit).await;
         let mdtrt_id = registered["output"]["data"]["mdtrt_id"].as_str().unwrap().to_owned();
-        let bill = Bill { data: outpatient(&person, &mdtrt_id), mdtrt_id };
+        let bill = Bill { data: outpatient(person, &mdtrt_id), mdtrt_id };
         bill.charge(gate, "b1").await;
         bill
     }

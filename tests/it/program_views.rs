@@ -129,7 +129,9 @@ async fn every_filter_page_and_total_of_a_day_is_right() {
     for path in document["paths"].as_object().unwrap().keys() {
         let target = path.replace("{id}", all[0]["id"].as_str().unwrap());
         let method = if document["paths"][path]["get"].is_object() { "GET" } else { "POST" };
-        assert_ne!(ask(&program, "admin.token", method, &target).await.0, 404, "{path}");
+        let (status, text) = ask(&program, "admin.token", method, &target).await;
+        // An exchange on which both sides agree is no case.
+        assert!(status != 404 || text.contains("is no case"), "{path}: {status} {text}");
     }
 }
 

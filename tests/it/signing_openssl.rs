@@ -114,6 +114,13 @@ fn key_files_are_read_and_written_both_ways() {
         assert_eq!(read.public(), expected, "{how:?}");
         assert_eq!(SoftKey::from_encrypted_pem(&text, b"another").unwrap_err(), KeyError::Passphrase, "{how:?}");
     }
+    // Of so many wrong passphrases some give a good padding by chance.
+    let quick = ["pkcs8", "-topk8", "-in", &plain, "-passout", &pass, "-v2", "aes-256-cbc", "-iter", "1"];
+    let text = String::from_utf8(openssl(&quick, b"")).unwrap();
+    for wrong in 0..2_000 {
+        let opened = SoftKey::from_encrypted_pem(&text, format!("wrong {wrong}").as_bytes());
+        assert_eq!(opened.unwrap_err(), KeyError::Passphrase, "wrong {wrong}");
+    }
     let text = std::fs::read_to_string(&plain).unwrap();
     assert_eq!(SoftKey::from_plain_pem(&text).unwrap().public(), expected);
     assert_eq!(SoftKey::from_encrypted_pem(&text, b"").unwrap_err(), KeyError::NotEncrypted);

@@ -1,8 +1,11 @@
 //! Damage of what was once durable is refused and named; a torn tail is not.
 
+use medgate::domain::token::Token;
+use medgate::journal::entry::EntryKind;
 use medgate::journal::open::OpenError;
 use medgate::journal::recovery::RecoverError;
 use medgate::journal::segment;
+use medgate::journal::shelf::Store;
 use medgate::journal::verify::{End, verify_disk};
 use medgate::sandbox::disk::{Faults, SimDisk};
 use medgate::sandbox::draw::Draw;
@@ -64,8 +67,8 @@ fn a_flipped_bit_in_a_sealed_segment_is_found_by_verify_and_by_a_rebuild() {
         let bad = verify_disk(&disk).unwrap().bad.expect("verify notices");
         assert_eq!(bad.file, name, "seed {seed}");
         let run = "index/0000000002.run";
-        if disk.files().contains_key(run) {
-            disk.flip(run, 3, 1);
+        if let Some(stored) = disk.files().get(run) {
+            disk.flip(run, stored.len() - 1, 1);
         }
         assert_eq!(damaged_file(&disk, tally), Some(name), "seed {seed}");
     }
@@ -77,11 +80,52 @@ fn a_bad_or_missing_run_is_made_again() {
     Life::open(&disk, 2, tally.clone()).unwrap().core.writer.close();
     let runs: Vec<String> = disk.files().into_keys().filter(|name| name.starts_with("index/")).collect();
     assert!(runs.len() >= 2, "{runs:?}");
-    disk.flip(&runs[0], 40, 0);
+    disk.flip(&runs[0], disk.files()[&runs[0]].len() - 1, 0);
     medgate::journal::disk::Disk::remove(&disk, &runs[1]).unwrap();
     let life = Life::open(&disk, 3, tally).unwrap();
     assert!(life.opening.runs_rebuilt.len() >= 2);
     life.audit().unwrap();
+}
+
+#[test]
+fn a_run_that_spoils_while_the_journal_is_open_is_made_again_by_whoever_looks() {
+    let (disk, tally, _, _) = grown(2);
+    let mut life = Life::open(&disk, 2, tally).unwrap();
+    assert!(life.chores());
+    let run = "index/0000000002.run";
+    let whole = disk.files()[run].clone();
+    let mut healed = 0;
+    for byte in (0..whole.len()).step_by(11) {
+        disk.flip(run, byte, (byte % 8) as u8);
+        life.audit().unwrap_or_else(|why| panic!("byte {byte}: {why}"));
+        // What stands behind the entries is read at the opening alone.
+        if disk.files()[run] == whole { healed += 1 } else { disk.flip(run, byte, (byte % 8) as u8) }
+    }
+    assert!(healed > 20, "{healed} of {} bytes: the test tests nothing", whole.len() / 11);
+    medgate::journal::disk::Disk::remove(&disk, run).unwrap();
+    life.audit().unwrap();
+    assert_eq!(disk.files()[run], whole);
+}
+
+#[test]
+fn a_spoiled_run_over_a_spoiled_segment_never_says_not_there() {
+    let (disk, tally, _, _) = grown(3);
+    let mut life = Life::open(&disk, 2, tally).unwrap();
+    assert!(life.chores());
+    let find = |token| life.core.shelf.lookup(EntryKind::Key, token);
+    let wanted: Vec<Token> = (1..=7).map(|byte| Token([byte; 16])).collect();
+    let before: Vec<_> = wanted.iter().map(|token| find(*token).unwrap()).collect();
+    disk.flip("index/0000000002.run", 5, 1);
+    disk.flip(&segment::path(2), 5_000, 1);
+    for (token, before) in wanted.iter().zip(&before) {
+        if before.iter().any(|place| place.segment_no == 2) {
+            assert!(find(*token).is_err(), "{token}");
+            assert!(find(*token).unwrap_err().to_string().contains("0000000002.run"), "{token}");
+        }
+    }
+    // The disk recovers: nobody tries again before the next start, and nobody is told a wrong thing.
+    disk.flip(&segment::path(2), 5_000, 1);
+    assert!(wanted.iter().any(|token| find(*token).is_err()));
 }
 
 #[test]

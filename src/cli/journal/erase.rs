@@ -54,7 +54,7 @@ impl Args {
     }
 }
 
-pub(super) fn reason(text: &str) -> Result<String, String> {
+pub(in crate::cli) fn reason(text: &str) -> Result<String, String> {
     let fits = !text.trim().is_empty() && text.chars().count() <= 200;
     if fits { Ok(text.to_owned()) } else { Err("say why, in 200 characters or fewer".to_owned()) }
 }

@@ -72,6 +72,11 @@ impl Folder {
         self.segments.iter().map(|segment| segment.first_seq).collect()
     }
 
+    /// The first record that stands here.
+    pub(in crate::cli) fn first(&self) -> Seq {
+        self.segments.first().map_or(Seq::NONE, |segment| segment.first_seq)
+    }
+
     /// A record number at or before the first record of an exchange, by the time in its id.
     pub(in crate::cli) fn start_of(&self, exchange: ExchangeId) -> Seq {
         let id = exchange.0;

@@ -1,13 +1,15 @@
 //! `medgate journal`: reads the journal folder, also while the gateway writes it; erases a visit.
 
+mod backup; // medgate journal backup and restore
 mod detail; // Facts and, when asked for, the sealed part of one exchange.
-mod erase; // medgate journal erase
+pub(super) mod erase; // medgate journal erase
 mod facts; // How each fact is written.
 pub(super) mod folder; // The records of a data folder.
 mod gather; // Records with their way up to a checkpoint.
 mod pack; // medgate journal prove and pack
 mod page; // One exchange as a page for a browser.
 mod replay; // medgate journal replay
+mod retention; // medgate journal archive and trim
 mod row; // One record on one line.
 mod show; // medgate journal show
 mod tail; // medgate journal tail
@@ -47,6 +49,14 @@ pub(super) enum Command {
     Replay(replay::Args),
     /// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
     Erase(erase::Args),
+    /// Archive every sealed segment. 归档账本
+    Archive(retention::ArchiveArgs),
+    /// Let segments leave the journal that are old enough. 清理到期的账本
+    Trim(retention::TrimArgs),
+    /// Copy the journal with its keys to another folder while the gateway runs. 备份账本
+    Backup(backup::BackupArgs),
+    /// Lay a backup into a new data folder and verify it. 恢复账本
+    Restore(backup::RestoreArgs),
 }
 
 /// Which journal.
@@ -169,5 +179,9 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Pack(args) => pack::pack(args, out, err),
         Command::Replay(args) => replay::run(args, out, err),
         Command::Erase(args) => erase::run(args, out, err),
+        Command::Archive(args) => retention::archive(args, out, err),
+        Command::Trim(args) => retention::trim(args, out, err),
+        Command::Backup(args) => backup::backup_to(args, out, err),
+        Command::Restore(args) => backup::restore_from(args, out, err),
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
 }
 
 /// An older copy of the keys folder brings keys back that were destroyed.
-fn revived(keys: &Path, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn revived(keys: &Path, report: &Report, out: &mut dyn Write) -> io::Result<()> {
     match standing(keys, report.erased_slots.iter().copied()) {
         0 => Ok(()),
         count => writeln!(

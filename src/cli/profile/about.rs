@@ -65,6 +65,7 @@ fn decided(profile: &Profile, one: &Transaction) -> Vec<(&'static str, String)> 
         ("by 2601", format!("{}{}", yes(one.reversible_by_2601), as_number(one))),
         ("key", one.key.as_ref().map_or("none: always forwarded".to_owned(), key_text)),
         ("fenced", yes(one.fenced)),
+        ("acknowledges", yes(one.acknowledges)),
         ("success", if one.success_fields.is_empty() { "infcode 0".to_owned() } else { list(&one.success_fields) }),
         ("reply says", one.reply.word().to_owned()),
         ("route", route_text(profile, &one.infno)),

@@ -14,6 +14,7 @@ use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::journal::table::Table;
 use crate::journal::tree::{Frontier, Hash};
+use crate::views::follower::Taking;
 use crate::views::read::Views;
 use crate::views::{FOLDER, Store};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
+use crate::domain::money::units_of;
 use crate::exchange::rejudge::Difference;
 use crate::journal::Record;
 use crate::journal::facts::Fact;
-use crate::views::money::units_of;
 
 /// Differences and reasons that are listed one by one; more are counted.
 const LISTED_MAX: usize = 500;

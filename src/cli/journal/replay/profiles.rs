@@ -1,6 +1,7 @@
 //! The profiles that decided, read back from their Snapshots; and one to compare with.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::config::profiles;
 use crate::domain::exchange::Seq;
 use crate::journal::Record;
 use crate::journal::facts::Fact;
+use crate::journal::record::Kind;
 use crate::profile::Profile;
 
 /// Profiles kept at a time. Every start writes a Snapshot, and most hold the same text.
@@ -21,6 +23,8 @@ type Read = Result<Arc<Profile>, String>;
 #[derive(Default)]
 pub(super) struct Profiles {
     kept: BTreeMap<Seq, Read>,
+    /// Snapshots whose segment was trimmed, as they were journaled again, by the number that they had; looked for once.
+    copies: Option<BTreeMap<Seq, Record>>,
 }
 
 impl Profiles {
@@ -39,11 +43,31 @@ impl Profiles {
         }
         let read = match folder.record(seq) {
             Ok(Some(snapshot)) if seq != Seq::NONE => self.read(&snapshot),
+            Ok(_) if seq < folder.first() => match self.copy_of(seq, folder) {
+                Ok(Some(copy)) => self.read(&copy),
+                Ok(None) => Err(format!("its profile, record {seq}, was trimmed and not journaled again")),
+                Err(why) => Err(why),
+            },
             Ok(_) => Err(format!("its profile, record {seq}, is not in the journal")),
             Err(why) => Err(why),
         };
         self.keep(seq, read.clone());
         read
+    }
+
+    fn copy_of(&mut self, seq: Seq, folder: &Folder) -> Result<Option<Record>, String> {
+        if self.copies.is_none() {
+            let mut copies = BTreeMap::new();
+            folder.each(Seq::NONE, Seq(u64::MAX), &mut |record| {
+                let was = record.facts.number_of(Fact::SnapshotWas);
+                if let Some(was) = was.filter(|_| record.header.known_kind() == Some(Kind::Snapshot)) {
+                    copies.insert(Seq(was), record);
+                }
+                ControlFlow::Continue(())
+            })?;
+            self.copies = Some(copies);
+        }
+        Ok(self.copies.as_ref().and_then(|copies| copies.get(&seq).cloned()))
     }
 
     fn read(&self, snapshot: &Record) -> Read {

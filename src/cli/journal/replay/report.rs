@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::derived::{Compared, Verdict};
 use super::found::{Differences, Found};
 use crate::cli::exit::Exit;
-use crate::views::money::written;
+use crate::domain::money::written;
 
 pub(super) fn print(found: &Found, derived: Option<&Compared>, as_json: bool, out: &mut dyn Write) -> io::Result<Exit> {
     let otherwise = found.other.as_ref().is_some_and(|(_, differences)| differences.count > 0);

@@ -1,0 +1,227 @@
+//! The fence of a person (`money.md` §5): after an answer that it did not get, a HIS often registers anew and settles the same
+//! sum under another visit. Such a call is held back until the first one is known to the HIS, undone, or let pass by a person.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::exchange::{Origin, Seq};
+use crate::domain::moment::china_time;
+use crate::domain::money::{units_of, written};
+use crate::domain::outcome::Outcome;
+use crate::domain::token::Token;
+use crate::journal::Record;
+use crate::journal::composite::Delivery;
+use crate::journal::entry::EntryKind;
+use crate::journal::facts::Fact;
+use crate::journal::record::Kind;
+use crate::profile::Profile;
+
+use super::Line;
+use super::held::{Claim, Claimed};
+use super::history::HistoryError;
+use super::identify::Identified;
+use super::refusal::Refusal;
+use super::side::{AT_STAKE, Side};
+use super::stand::{Cause, Platform, Stand};
+
+/// How long a call waits for a similar one that is under way.
+const UNDER_WAY_WAIT: Duration = Duration::from_secs(3);
+/// How often, and after which rests, the journal is looked at before a call is refused: a second in all.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const DAY_NS: i64 = 86_400_000_000_000;
+/// The step of a Decision by which a person takes the fence of an exchange away.
+pub const LIFT: &str = "lift_fence";
+/// Who pays what, as a cashier reads it.
+const SHARES: [(&str, &str); 3] = [("fund_pay_sumamt", "统筹"), ("acct_pay", "个人账户"), ("psn_cash_pay", "现金")];
+
+/// The settlement that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Existing {
+    /// msgid as sent.
+    pub msgid: String,
+    /// When it came, unix ns.
+    pub at_unix_ns: i64,
+    /// 结算ID, once it is known to be done.
+    pub setl_id: Option<String>,
+    /// Sum and shares in Chinese, once known; never of a person.
+    pub amounts: String,
+    /// Nothing was heard of it yet.
+    pub under_way: bool,
+}
+
+impl Existing {
+    /// What the cashier reads.
+    pub(super) fn text(&self) -> String {
+        let at = china_time(self.at_unix_ns);
+        let at = at.get(5..16).unwrap_or_default().replace('T', " ");
+        let Existing { msgid, amounts, .. } = self;
+        match &self.setl_id {
+            _ if self.under_way => format!("此人有一笔同额结算正在办理（报文{msgid}，{at}），勿重收，请待其结束"),
+            Some(setl_id) => format!(
+                "此人{at}已结算同额一笔（结算ID {setl_id}，{amounts}），HIS未收到结果，勿重收；请重试原业务取回结果，或撤销该结算"
+            ),
+            None => format!("此人{at}有一笔同额结算结果未知（报文{msgid}），勿重收、勿转自费，请待核实"),
+        }
+    }
+}
+
+impl Line {
+    /// Holds the call back when a similar settlement of its person is not known to the HIS. Other persons are not touched.
+    pub(super) async fn fence(&self, call: &mut Identified) -> Result<(), Refusal> {
+        let arrival = &call.arrival;
+        let fenced = arrival.policy.profile.transaction(&call.identity.infno).fenced;
+        if !fenced || self.settings.fence_days == 0 || arrival.origin != Origin::His || call.tokens.person.is_none() {
+            return Ok(());
+        }
+        let said = call.envelope.amounts.iter().find(|(name, _)| name == AT_STAKE);
+        let Some(sum) = said.and_then(|(_, value)| units_of(value)) else { return Ok(()) };
+        call.fence_claim = self.claim_fence(call, sum).await;
+        // That an answer was handed over becomes durable a moment later; a late answer may come meanwhile, too.
+        for _ in 0..LOOKS {
+            if self.unknown_to_his(call, sum).map_err(|_| Refusal::HistoryUnread)?.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        match self.unknown_to_his(call, sum) {
+            Ok(None) => Ok(()),
+            Ok(Some(existing)) => Err(Refusal::Fenced(Box::new(existing))),
+            Err(_) => Err(Refusal::HistoryUnread),
+        }
+    }
+
+    /// The right to settle this sum for this person now; waits a moment for another one that is under way.
+    async fn claim_fence(&self, call: &Identified, sum: i64) -> Option<Claim> {
+        let token = self.journal.tokens().of("fence", &format!("{}\n{sum}", call.tokens.person));
+        let taken = async {
+            loop {
+                match self.held.claim(token, &call.called) {
+                    Claimed::Mine(claim) => return claim,
+                    // Settled and still listening, it keeps the claim: what came of it the journal tells.
+                    Claimed::Others(other) => _ = other.end().await,
+                }
+            }
+        };
+        tokio::time::timeout(UNDER_WAY_WAIT, taken).await.ok()
+    }
+
+    /// The newest settlement of the person with this sum that the HIS may not know of.
+    fn unknown_to_his(&self, call: &Identified, sum: i64) -> Result<Option<Existing>, HistoryError> {
+        let profile = &call.arrival.policy.profile;
+        let since =
+            call.arrival.at_unix_ns - i64::try_from(self.settings.fence_days).unwrap_or(i64::MAX / DAY_NS) * DAY_NS;
+        for place in self.journal.lookup(EntryKind::Charge, call.tokens.person)?.into_iter().rev() {
+            let intent = self.journal.read(place)?;
+            if intent.header.at_unix_ns < since {
+                return Ok(None);
+            }
+            let infno = intent.facts.text_of(Fact::Infno).unwrap_or_default();
+            let is_other = call.tokens.key.is_none() || intent.header.key_token != call.tokens.key;
+            let is_similar =
+                profile.transaction(infno).fenced && amount(&intent, AT_STAKE).and_then(units_of) == Some(sum);
+            if !is_similar || !is_other {
+                continue;
+            }
+            if let Some(existing) = self.existing(profile, &intent)? {
+                return Ok(Some(existing));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is to be told of a settlement, if the HIS may not know of it.
+    fn existing(&self, profile: &Profile, intent: &Record) -> Result<Option<Existing>, HistoryError> {
+        let records = self.records_of(intent)?;
+        if records.values().any(|record| record.facts.text_of(Fact::Step) == Some(LIFT)) {
+            return Ok(None);
+        }
+        let mut side = Side::begin(intent);
+        let mut undos = Vec::new();
+        for record in records.values() {
+            weigh(&mut side, record, &mut undos);
+        }
+        let by_his = |record: &Record| record.header.origin == Origin::His as u8;
+        for place in self.journal.lookup(EntryKind::Settlement, made(&side))? {
+            let later = self.journal.read(place)?;
+            let names_it = later.header.known_kind() == Some(Kind::Intent) && intent.header.seq < later.header.seq;
+            let infno = later.facts.text_of(Fact::Infno).unwrap_or_default();
+            if names_it && by_his(&later) && profile.transaction(infno).acknowledges {
+                side.booked();
+            }
+        }
+        if side.evidence <= self.journal.opened_after() {
+            side.reopened();
+        }
+        let unknown_to_his = side.platform == Platform::UnderWay
+            || matches!(side.stand(), Stand::Case(Cause::UnknownOutcome | Cause::NotDelivered));
+        Ok(unknown_to_his.then(|| Existing {
+            under_way: side.platform == Platform::UnderWay,
+            setl_id: (side.platform != Platform::Perhaps && !side.setl_id.is_empty()).then(|| side.setl_id.clone()),
+            amounts: amounts(&side, records.values()),
+            msgid: side.msgid,
+            at_unix_ns: side.at_unix_ns,
+        }))
+    }
+
+    /// The records that say something of an exchange, in the order of their numbers.
+    fn records_of(&self, intent: &Record) -> Result<BTreeMap<Seq, Arc<Record>>, HistoryError> {
+        let mut places = self.journal.lookup(EntryKind::Exchange, Token(intent.header.exchange_id.0))?;
+        if !intent.header.key_token.is_none() {
+            places.extend(self.journal.lookup(EntryKind::Key, intent.header.key_token)?);
+        }
+        let mut records = BTreeMap::new();
+        for place in places.into_iter().filter(|place| intent.header.seq < place.seq) {
+            records.insert(place.seq, Arc::new(self.journal.read(place)?));
+        }
+        Ok(records)
+    }
+}
+
+/// The settlement that an exchange made; none as long as nothing says that it is done.
+fn made(side: &Side) -> Token {
+    if side.setl_id.is_empty() { Token::NONE } else { side.settlement }
+}
+
+/// Lets one later record say what it says of the exchange.
+fn weigh(side: &mut Side, record: &Record, undos: &mut Vec<Seq>) {
+    let (header, facts) = (&record.header, &record.facts);
+    match header.known_kind() {
+        Some(Kind::Intent) if facts.number_of(Fact::UndoesSeq) == Some(side.intent.0) => {
+            undos.push(header.seq);
+            side.undo_begins();
+        }
+        Some(Kind::Outcome) if header.ref_seq == side.intent => {
+            side.end(record);
+            side.evidence = header.seq;
+        }
+        Some(Kind::Outcome) if facts.number_of(Fact::FreesSeq) == Some(side.intent.0) => {
+            side.undone(header.origin == Origin::His as u8);
+        }
+        Some(Kind::Outcome) if undos.contains(&header.ref_seq) && header.outcome == Outcome::Refused as u8 => {
+            side.undo_refused();
+        }
+        Some(Kind::Deliveries) => {
+            let id = side.id;
+            Delivery::all(facts).filter(|of| of.exchange_id == id).for_each(|of| side.hand_over(of.told));
+        }
+        _ => {}
+    }
+}
+
+fn amount<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
+    let (_, value) = record.facts.all_named(Fact::Amount).find(|(found, _)| *found == name)?;
+    std::str::from_utf8(value).ok()
+}
+
+/// `总额300.00，统筹210.00，…` of what the answer says.
+fn amounts<'a>(side: &Side, records: impl Iterator<Item = &'a Arc<Record>>) -> String {
+    let mut parts = vec![format!("总额{}", side.at_stake.map(written).unwrap_or_default())];
+    let answers: Vec<_> = records.filter(|record| record.header.ref_seq == side.intent).collect();
+    for (name, chinese) in SHARES {
+        let said = answers.iter().rev().find_map(|record| amount(record, name)).and_then(units_of);
+        parts.extend(said.map(|units| format!("{chinese}{}", written(units))));
+    }
+    parts.join("，")
+}

@@ -1,0 +1,55 @@
+//! Takes the fence of one settlement away: a person answers for it that a similar one may be charged (`money.md` §5).
+
+use crate::domain::class::Class;
+use crate::domain::exchange::{ExchangeId, Origin, Seq};
+use crate::domain::token::Token;
+use crate::exchange::fence::LIFT;
+use crate::journal::draft::Draft;
+use crate::journal::entry::EntryKind;
+use crate::journal::facts::Fact;
+use crate::journal::record::Kind;
+use crate::journal::{AppendError, Journal, ReadError};
+
+use super::act::short;
+
+/// Why no fence was taken away.
+#[derive(Debug, thiserror::Error)]
+pub enum LiftError {
+    /// There is no such settlement.
+    #[error("{0} is no settlement of this journal")]
+    NoSettlement(ExchangeId),
+    /// The index.
+    #[error("the index cannot be read: {0}")]
+    Index(#[from] std::io::Error),
+    /// A record.
+    #[error("a record cannot be read: {0}")]
+    Read(#[from] ReadError),
+    /// The journal.
+    #[error("nothing was done, because it cannot be journaled: {0}")]
+    Append(#[from] AppendError),
+}
+
+/// Journals a Decision after which the settlement `id` holds nothing back any more; returns its number once it is durable.
+///
+/// # Errors
+/// When there is no such settlement, or the journal cannot be read or written.
+pub async fn lift(journal: &Journal, id: ExchangeId, who: &str, why: &str, at_unix_ns: i64) -> Result<Seq, LiftError> {
+    let mut intent = None;
+    for place in journal.lookup(EntryKind::Exchange, Token(id.0))? {
+        let record = journal.read(place)?;
+        let is_it = record.header.known_kind() == Some(Kind::Intent) && record.header.class == Class::Money as u8;
+        intent = intent.or(Some(record).filter(|_| is_it));
+    }
+    let intent = intent.ok_or(LiftError::NoSettlement(id))?.header;
+    let mut draft = Draft::new(Kind::Decision);
+    draft.header.exchange_id = id;
+    draft.header.ref_seq = intent.seq;
+    draft.header.key_token = intent.key_token;
+    draft.header.class = intent.class;
+    draft.header.origin = Origin::Operator as u8;
+    draft.header.at_unix_ns = at_unix_ns;
+    draft.facts.text(Fact::Step, LIFT);
+    draft.facts.text(Fact::Who, who);
+    draft.facts.text(Fact::Reason, short(why));
+    Ok(journal.append(draft).await?)
+}

@@ -1,0 +1,313 @@
+//! The book of cases: records in, sides and cases out. One SQLite file, derived from the journal and deletable.
+//!
+//! A batch is one transaction with the position in it, so that a record counts once or, after a crash, is taken again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+
+use crate::domain::class::Class;
+use crate::domain::exchange::{ExchangeId, Origin, Seq};
+use crate::domain::outcome::{Outcome, Told};
+use crate::domain::token::Token;
+use crate::journal::Record;
+use crate::journal::composite::Delivery;
+use crate::journal::facts::Fact;
+use crate::journal::record::Kind;
+use crate::views::Trouble;
+use crate::views::follower::{Derived, Taking};
+
+use crate::exchange::side::{Case, Side, is_watched};
+use crate::exchange::stand::{Cause, Platform, Shown};
+
+/// Name of the file in its folder.
+pub(super) const FILE: &str = "cases.sqlite";
+/// Moves when tables or folding change.
+pub(super) const VERSION: i32 = 1;
+/// Sides that never were a case are let go after this time: a settlement year and a month.
+const KEPT_DAYS: i64 = 400;
+const DAY_NS: i64 = 86_400_000_000_000;
+
+const SCHEMA: &str = "
+CREATE TABLE follower (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL, identity TEXT NOT NULL) STRICT;
+CREATE TABLE side (intent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, class INTEGER NOT NULL, infno TEXT NOT NULL,
+  msgid TEXT NOT NULL, fixmedins_code TEXT NOT NULL, mdtrt_id TEXT NOT NULL, setl_id TEXT NOT NULL, at_stake INTEGER, key BLOB NOT NULL,
+  settlement BLOB NOT NULL, undoes INTEGER NOT NULL, platform INTEGER NOT NULL, why INTEGER NOT NULL, told INTEGER NOT NULL,
+  shown INTEGER NOT NULL, evidence INTEGER NOT NULL, cause INTEGER, opened INTEGER, closed INTEGER, closing INTEGER) STRICT;
+CREATE INDEX side_by_key ON side (key) WHERE key <> x'00000000000000000000000000000000';
+CREATE INDEX side_by_settlement ON side (settlement) WHERE settlement <> x'00000000000000000000000000000000';
+CREATE INDEX side_untold ON side (intent) WHERE told = 0;
+CREATE INDEX side_by_case ON side (closed, opened) WHERE cause IS NOT NULL;
+";
+/// All columns of a side, in the order in which they are read and written.
+pub(super) const COLUMNS: &str = "intent, id, at, class, infno, msgid, fixmedins_code, mdtrt_id, setl_id, at_stake, key, settlement, \
+    undoes, platform, why, told, shown, evidence, cause, opened, closed, closing";
+
+/// Where the book stands, and whose words prove that the HIS has booked something.
+pub struct Folder {
+    /// The folder.
+    pub dir: PathBuf,
+    /// The transactions by which, naming a settlement, the HIS proves that it has booked it (`money.md` §6).
+    pub acknowledging: BTreeSet<String>,
+}
+
+impl Derived for Folder {
+    type Store = Book;
+    const NAME: &'static str = "cases";
+
+    fn open(&self, identity: Token, durable: Seq) -> Result<Book, Trouble> {
+        Book::open(&self.dir, self.acknowledging.clone(), identity, durable)
+    }
+
+    fn wipe(&self) -> io::Result<()> {
+        for name in [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")] {
+            match fs::remove_file(self.dir.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The book, open for the one who writes it.
+pub struct Book {
+    path: PathBuf,
+    inode: u64,
+    connection: Connection,
+    acknowledging: BTreeSet<String>,
+    position: Seq,
+    touched: usize,
+    /// A transaction is open.
+    writing: bool,
+}
+
+impl Book {
+    /// Opens the book of a journal, or makes it.
+    ///
+    /// # Errors
+    /// `Stale` when it must be wiped first; others when the disk says no.
+    pub fn open(dir: &Path, acknowledging: BTreeSet<String>, identity: Token, durable: Seq) -> Result<Book, Trouble> {
+        fs::create_dir_all(dir)?;
+        let (path, identity) = (dir.join(FILE), identity_of(identity, &acknowledging));
+        let connection = Connection::open(&path)?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables == 0 {
+            connection.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION};"))?;
+            connection.execute("INSERT INTO follower VALUES (1, 0, ?1)", params![identity])?;
+            connection.execute_batch("COMMIT")?;
+        }
+        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version != VERSION {
+            return Err(Trouble::Stale("made by another version"));
+        }
+        let of = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+        let (cursor, of) = connection
+            .query_row("SELECT cursor, identity FROM follower", [], of)
+            .optional()?
+            .ok_or(Trouble::Stale("never begun"))?;
+        let position = Seq(cursor.cast_unsigned());
+        if of != identity {
+            return Err(Trouble::Stale("made from another journal, or under another profile"));
+        }
+        if durable < position {
+            return Err(Trouble::Stale("ahead of the journal"));
+        }
+        connection.set_prepared_statement_cache_capacity(32);
+        let inode = fs::metadata(&path)?.ino();
+        Ok(Book { path, inode, connection, acknowledging, position, touched: 0, writing: false })
+    }
+
+    fn intended(&self, record: &Record) -> Result<(), Trouble> {
+        if is_watched(record) {
+            self.save(&Side::begin(record))?;
+        }
+        if let Some(undone) = record.facts.number_of(Fact::UndoesSeq) {
+            self.change("intent", &undone.cast_signed(), record, Side::undo_begins)?;
+        }
+        let infno = record.facts.text_of(Fact::Infno).unwrap_or_default();
+        let settlement = record.header.settlement_token;
+        let by_his = record.header.origin == Origin::His as u8;
+        if by_his && !settlement.is_none() && self.acknowledging.contains(infno) {
+            self.change("settlement", &settlement.0, record, Side::booked)?;
+        }
+        Ok(())
+    }
+
+    fn ended(&self, record: &Record) -> Result<(), Trouble> {
+        let (mut undid, mut undoes) = (false, Seq::NONE);
+        self.change("intent", &record.header.ref_seq.0.cast_signed(), record, |side| {
+            side.end(record);
+            undid = side.class == Class::Reversal && side.platform == Platform::Did;
+            undoes = side.undoes;
+        })?;
+        if undid && !record.header.key_token.is_none() {
+            // A cancel is asked again until it is answered: what this one says holds for those before.
+            self.change("key", &record.header.key_token.0, record, |side| {
+                if side.platform == Platform::Perhaps {
+                    (side.platform, side.shown) = (Platform::Did, Shown::Booked);
+                }
+            })?;
+        }
+        let by_his = record.header.origin == Origin::His as u8;
+        if let Some(undone) = record.facts.number_of(Fact::FreesSeq) {
+            self.change("intent", &undone.cast_signed(), record, |side| side.undone(by_his))?;
+        } else if record.header.outcome == Outcome::Refused as u8 && undoes != Seq::NONE && !undid {
+            self.change("intent", &undoes.0.cast_signed(), record, Side::undo_refused)?;
+        }
+        Ok(())
+    }
+
+    /// Changes the sides whose `column` holds a value, in order, and judges them anew.
+    fn change(
+        &self,
+        column: &str,
+        value: &dyn ToSql,
+        record: &Record,
+        mut change: impl FnMut(&mut Side),
+    ) -> Result<(), Trouble> {
+        let mut found = self
+            .connection
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM side WHERE {column} = ?1 ORDER BY intent"))?;
+        let sides: Vec<Side> = found.query_map([value], read_side)?.collect::<Result<_, _>>()?;
+        for before in sides {
+            let mut side = before.clone();
+            change(&mut side);
+            if side == before {
+                continue;
+            }
+            side.judge(record.header.seq, record.header.at_unix_ns);
+            if side.is_over() {
+                self.connection
+                    .prepare_cached("DELETE FROM side WHERE intent = ?1")?
+                    .execute([as_stored(side.intent)])?;
+            } else {
+                self.save(&side)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&self, side: &Side) -> Result<(), Trouble> {
+        let holes = vec!["?"; COLUMNS.split(',').count()].join(", ");
+        let case = side.case.as_ref();
+        let closed = case.and_then(|case| case.closed);
+        self.connection.prepare_cached(&format!("INSERT OR REPLACE INTO side ({COLUMNS}) VALUES ({holes})"))?.execute(
+            params![
+                as_stored(side.intent),
+                side.id.0,
+                side.at_unix_ns,
+                side.class as u8,
+                side.infno,
+                side.msgid,
+                side.fixmedins_code,
+                side.mdtrt_id,
+                side.setl_id,
+                side.at_stake,
+                side.key.0,
+                side.settlement.0,
+                as_stored(side.undoes),
+                side.platform as u8,
+                side.why,
+                side.told.map_or(0, |told| told as u8),
+                side.shown as u8,
+                as_stored(side.evidence),
+                case.map(|case| case.cause as u8),
+                case.map(|case| case.opened_unix_ns),
+                closed.map(|(at, _)| at),
+                closed.map(|(_, seq)| as_stored(seq)),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+impl Taking for Book {
+    fn position(&self) -> Seq {
+        self.position
+    }
+
+    fn touched(&self) -> usize {
+        self.touched
+    }
+
+    fn still_stands(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|found| found.ino() == self.inode)
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), Trouble> {
+        if !self.writing {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.writing = true;
+        }
+        self.touched += 1;
+        match record.header.known_kind() {
+            Some(Kind::Intent) => self.intended(record),
+            Some(Kind::Outcome) => self.ended(record),
+            Some(Kind::Deliveries) => Delivery::all(&record.facts).try_for_each(|delivery| {
+                self.change("id", &delivery.exchange_id.0, record, |side| side.hand_over(delivery.told))
+            }),
+            Some(Kind::Opened) => self.change("told", &0, record, Side::reopened),
+            Some(Kind::SegmentOpen) => {
+                let before = record.header.at_unix_ns - KEPT_DAYS * DAY_NS;
+                self.connection.execute("DELETE FROM side WHERE cause IS NULL AND at < ?1", [before])?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn commit(&mut self, position: Seq) -> Result<(), Trouble> {
+        if self.writing {
+            self.connection.prepare_cached("UPDATE follower SET cursor = ?1")?.execute([as_stored(position)])?;
+            self.connection.execute_batch("COMMIT")?;
+        }
+        (self.position, self.touched, self.writing) = (position, 0, false);
+        Ok(())
+    }
+}
+
+fn as_stored(seq: Seq) -> i64 {
+    seq.0.cast_signed()
+}
+
+/// The journal, and the calls by which the HIS proves that it has booked: under another list the book is another one.
+fn identity_of(journal: Token, acknowledging: &BTreeSet<String>) -> String {
+    acknowledging.iter().fold(journal.to_string(), |identity, infno| format!("{identity} {infno}"))
+}
+
+/// Reads a row of `SELECT COLUMNS`.
+pub(super) fn read_side(row: &Row<'_>) -> rusqlite::Result<Side> {
+    let seq = |place| row.get::<_, i64>(place).map(|seq| Seq(seq.cast_unsigned()));
+    let platform: u8 = row.get(13)?;
+    let shown: u8 = row.get(16)?;
+    let closed = row.get::<_, Option<i64>>(20)?.map(|at| Ok::<_, rusqlite::Error>((at, seq(21)?))).transpose()?;
+    let cause = row.get::<_, Option<u8>>(18)?.and_then(Cause::from_code);
+    let opened_unix_ns = row.get::<_, Option<i64>>(19)?.unwrap_or_default();
+    Ok(Side {
+        intent: seq(0)?,
+        id: ExchangeId(row.get(1)?),
+        at_unix_ns: row.get(2)?,
+        class: Class::from_code(row.get(3)?).unwrap_or(Class::Unclassified),
+        infno: row.get(4)?,
+        msgid: row.get(5)?,
+        fixmedins_code: row.get(6)?,
+        mdtrt_id: row.get(7)?,
+        setl_id: row.get(8)?,
+        at_stake: row.get(9)?,
+        key: Token(row.get(10)?),
+        settlement: Token(row.get(11)?),
+        undoes: seq(12)?,
+        platform: Platform::ALL.into_iter().find(|one| *one as u8 == platform).unwrap_or(Platform::Perhaps),
+        why: row.get(14)?,
+        told: Told::from_code(row.get(15)?),
+        shown: Shown::ALL.into_iter().find(|one| *one as u8 == shown).unwrap_or(Shown::Nothing),
+        evidence: seq(17)?,
+        case: cause.map(|cause| Case { cause, opened_unix_ns, closed }),
+    })
+}
