@@ -27,6 +27,8 @@ use super::stand::{Cause, Platform, Stand};
 
 /// How long a call waits for a similar one that is under way.
 const UNDER_WAY_WAIT: Duration = Duration::from_secs(3);
+/// A call gives up waiting for the right after so many others came and went; the journal is asked all the same.
+const CLAIMS_MAX: usize = 8;
 /// How often, and after which rests, the journal is looked at before a call is refused: a second in all.
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
@@ -96,15 +98,16 @@ impl Line {
     async fn claim_fence(&self, call: &Identified, sum: i64) -> Option<Claim> {
         let token = self.journal.tokens().of("fence", &format!("{}\n{sum}", call.tokens.person));
         let taken = async {
-            loop {
+            for _ in 0..CLAIMS_MAX {
                 match self.held.claim(token, &call.called) {
-                    Claimed::Mine(claim) => return claim,
-                    // Settled and still listening, it keeps the claim: what came of it the journal tells.
+                    Claimed::Mine(claim) => return Some(claim),
+                    // One that still listens for a late answer keeps the claim: what came of it the journal tells.
                     Claimed::Others(other) => _ = other.end().await,
                 }
             }
+            None
         };
-        tokio::time::timeout(UNDER_WAY_WAIT, taken).await.ok()
+        tokio::time::timeout(UNDER_WAY_WAIT, taken).await.ok().flatten()
     }
 
     /// The newest settlement of the person with this sum that the HIS may not know of.
