@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::settings::RetentionSettings;
 use crate::console::insight::Check;
 use crate::domain::clock::Clock;
+use crate::domain::moment::days_ns;
 use crate::exchange::Line;
 use crate::journal::disk::{Disk, RealDisk};
 use crate::journal::segment::{self, read_header};
@@ -20,8 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Looks between two countings of what the journal grew by.
 const COUNT_EVERY: u64 = 60;
 /// Growth is that of so many days.
-const DAYS: i64 = 7;
-const DAY_NS: i64 = 86_400_000_000_000;
+const DAYS: u64 = 7;
 /// Stands for "longer than anybody plans".
 const DAYS_MAX: u64 = 36_500;
 const MIB: u64 = 1 << 20;
@@ -83,7 +83,7 @@ impl DiskWatch {
         };
         self.free.store(free, Ordering::Relaxed);
         if counts {
-            self.per_day.store(self.grown() / DAYS.unsigned_abs(), Ordering::Relaxed);
+            self.per_day.store(self.grown() / DAYS, Ordering::Relaxed);
         }
         self.seen.store(true, Ordering::Relaxed);
         let low = free < self.free_min || self.days_left() < self.days_min;
@@ -103,7 +103,7 @@ impl DiskWatch {
 
     /// Bytes of segments and bodies that came in the last days.
     fn grown(&self) -> u64 {
-        let since = self.clock.unix_ns() - DAYS * DAY_NS;
+        let since = self.clock.unix_ns() - days_ns(DAYS);
         let disk = RealDisk::reading(&self.data);
         let young = |number: u32| {
             let header = disk.open(&segment::path(number)).and_then(|file| read_header(&file));

@@ -2,6 +2,11 @@
 
 const OFFSET_SECONDS: i64 = 8 * 3600;
 
+/// Nanoseconds of so many days; more than can be counted is as much as can be.
+pub fn days_ns(days: u64) -> i64 {
+    i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(86_400_000_000_000)
+}
+
 /// `2026-11-21T21:37:05.123+08:00` for nanoseconds since 1970-01-01 UTC.
 pub fn china_time(unix_ns: i64) -> String {
     let local_ms = unix_ns.div_euclid(1_000_000) + OFFSET_SECONDS * 1000;

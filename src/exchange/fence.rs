@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::exchange::{Origin, Seq};
-use crate::domain::moment::china_time;
+use crate::domain::moment::{china_time, days_ns};
 use crate::domain::money::{units_of, written};
 use crate::domain::outcome::Outcome;
 use crate::domain::token::Token;
@@ -32,7 +32,6 @@ const CLAIMS_MAX: usize = 8;
 /// How often, and after which rests, the journal is looked at before a call is refused: a second in all.
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-const DAY_NS: i64 = 86_400_000_000_000;
 /// The step of a Decision by which a person takes the fence of an exchange away.
 pub const LIFT: &str = "lift_fence";
 /// Who pays what, as a cashier reads it.
@@ -113,8 +112,7 @@ impl Line {
     /// The newest settlement of the person with this sum that the HIS may not know of.
     fn unknown_to_his(&self, call: &Identified, sum: i64) -> Result<Option<Existing>, HistoryError> {
         let profile = &call.arrival.policy.profile;
-        let since =
-            call.arrival.at_unix_ns - i64::try_from(self.settings.fence_days).unwrap_or(i64::MAX / DAY_NS) * DAY_NS;
+        let since = call.arrival.at_unix_ns.saturating_sub(days_ns(self.settings.fence_days));
         for place in self.journal.lookup(EntryKind::Charge, call.tokens.person)?.into_iter().rev() {
             let intent = self.journal.read(place)?;
             if intent.header.at_unix_ns < since {

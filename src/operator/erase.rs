@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
-use crate::domain::moment::china_time;
+use crate::domain::moment::{china_time, days_ns};
 use crate::domain::outcome::Outcome;
 use crate::exchange::history::{self, HistoryError};
 use crate::journal::draft::Draft;
@@ -18,8 +18,6 @@ use crate::profile::Profile;
 
 use super::act::{Act, short};
 use super::visit::{self, Exchange, FindError, Visit};
-
-const DAY_NS: i64 = 86_400_000_000_000;
 
 /// What is to be erased, and by what rules.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +104,7 @@ fn live_key(
     exchange: &Exchange,
 ) -> Result<Option<Needed>, EraseError> {
     let money = Class::from_code(exchange.class) == Some(Class::Money);
-    let live_ns = i64::try_from(asked.key_live_days).unwrap_or(i64::MAX).saturating_mul(DAY_NS);
+    let live_ns = days_ns(asked.key_live_days);
     let until_unix_ns = exchange.at_unix_ns.saturating_add(live_ns);
     let young = asked.now_unix_ns < until_unix_ns;
     if !money || !young || exchange.outcome != Some(Outcome::Confirmed) || exchange.key_token.is_none() {

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use crate::domain::exchange::Seq;
-use crate::domain::moment::china_time;
+use crate::domain::moment::{china_time, days_ns};
 use crate::evidence::archive::{NotArchived, archive};
 use crate::journal::disk::{Disk, RealDisk};
 use crate::journal::draft::Draft;
@@ -21,8 +21,6 @@ use crate::journal::{AppendError, Journal, Record};
 use crate::signing::sm2::Verifier;
 
 use super::act::Act;
-
-const DAY_NS: i64 = 86_400_000_000_000;
 
 /// What is asked.
 pub struct Asked<'a> {
@@ -165,10 +163,6 @@ fn stays(
         Ok(_) => Ok(None),
         Err(why) => Ok(Some(Stays::NotArchived { segment_no, why: why.to_string() })),
     }
-}
-
-fn days_ns(days: u64) -> i64 {
-    i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY_NS)
 }
 
 /// When a segment was begun: every record before it is older.

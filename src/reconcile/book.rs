@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
+use crate::domain::moment::days_ns;
 use crate::domain::outcome::{Outcome, Told};
 use crate::domain::token::Token;
 use crate::journal::Record;
@@ -29,8 +30,7 @@ pub(super) const FILE: &str = "cases.sqlite";
 /// Moves when tables or folding change.
 pub(super) const VERSION: i32 = 1;
 /// Sides that never were a case are let go after this time: a settlement year and a month.
-const KEPT_DAYS: i64 = 400;
-const DAY_NS: i64 = 86_400_000_000_000;
+const KEPT_DAYS: u64 = 400;
 
 const SCHEMA: &str = "
 CREATE TABLE follower (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL, identity TEXT NOT NULL) STRICT;
@@ -254,7 +254,7 @@ impl Taking for Book {
             }),
             Some(Kind::Opened) => self.change("told", &0, record, Side::reopened),
             Some(Kind::SegmentOpen) => {
-                let before = record.header.at_unix_ns - KEPT_DAYS * DAY_NS;
+                let before = record.header.at_unix_ns - days_ns(KEPT_DAYS);
                 self.connection.execute("DELETE FROM side WHERE cause IS NULL AND at < ?1", [before])?;
                 Ok(())
             }
