@@ -138,10 +138,8 @@ impl Sealed {
         let segment = sums_of(&mut io::Read::take(File::open(&path).map_err(&io)?, part.len)).map_err(&io)?;
         let mut files = vec![(archive_text::segment_name(number), segment)];
         for body in gathering.bodies.all() {
-            check_body(data, body).map_err(|why| damaged(0, format!("a record names a body: {why}")))?;
-            let name = format!("{BODIES}/{}", body.name);
-            let sums = File::open(data.join(&name)).and_then(|mut file| sums_of(&mut file));
-            files.push((name.clone(), sums.map_err(NotArchived::io(&data.join(&name)))?));
+            let sums = check_body(data, body).map_err(|why| damaged(0, format!("a record names a body: {why}")))?;
+            files.push((format!("{BODIES}/{}", body.name), sums));
         }
         for (name, text) in
             [(archive_text::checkpoint_name(number), note.as_bytes()), (archive_text::key_name(number), key.as_bytes())]

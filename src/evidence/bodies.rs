@@ -13,22 +13,22 @@ use crate::journal::facts::Facts;
 
 const READ_BYTES: usize = 1024 * 1024;
 
-/// Checks length and digest of a body file of a data folder.
+/// Checks length and digest of a body file of a data folder; gives what it comes to.
 ///
 /// # Errors
 /// What is wrong, with the file's name.
-pub fn check_body(data: &Path, body: &StoredBody) -> Result<(), String> {
+pub fn check_body(data: &Path, body: &StoredBody) -> Result<Sums, String> {
     let shown = format!("{BODIES}/{}", body.name);
     if body.name.is_empty() || body.name.contains(['/', '\0']) || body.name.starts_with('.') {
         return Err("it names no body file".to_owned());
     }
-    let Sums { len, digest, .. } = match File::open(data.join(&shown)).and_then(|mut file| sums_of(&mut file)) {
+    let sums = match File::open(data.join(&shown)).and_then(|mut file| sums_of(&mut file)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(format!("its body {shown} is missing")),
         read => read.map_err(|error| format!("its body {shown} cannot be read: {error}"))?,
     };
-    match (len == body.stored_len, digest == body.digest) {
-        (true, true) => Ok(()),
-        (false, _) => Err(format!("its body {shown} has {len} bytes instead of {}", body.stored_len)),
+    match (sums.len == body.stored_len, sums.digest == body.digest) {
+        (true, true) => Ok(sums),
+        (false, _) => Err(format!("its body {shown} has {} bytes instead of {}", sums.len, body.stored_len)),
         (true, false) => Err(format!("its body {shown} is not what was written")),
     }
 }
