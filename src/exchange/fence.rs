@@ -2,7 +2,6 @@
 //! sum under another visit. Such a call is held back until the first one is known to the HIS, undone, or let pass by a person.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::exchange::{Origin, Seq};
@@ -80,17 +79,15 @@ impl Line {
         let Some(sum) = said.and_then(|(_, value)| units_of(value)) else { return Ok(()) };
         call.fence_claim = self.claim_fence(call, sum).await;
         // That an answer was handed over becomes durable a moment later; a late answer may come meanwhile, too.
-        for _ in 0..LOOKS {
-            if self.unknown_to_his(call, sum).map_err(|_| Refusal::HistoryUnread)?.is_none() {
-                return Ok(());
+        let mut left = LOOKS;
+        while let Some(existing) = self.unknown_to_his(call, sum).map_err(|_| Refusal::HistoryUnread)? {
+            if left == 0 {
+                return Err(Refusal::Fenced(Box::new(existing)));
             }
+            left -= 1;
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
-        match self.unknown_to_his(call, sum) {
-            Ok(None) => Ok(()),
-            Ok(Some(existing)) => Err(Refusal::Fenced(Box::new(existing))),
-            Err(_) => Err(Refusal::HistoryUnread),
-        }
+        Ok(())
     }
 
     /// The right to settle this sum for this person now; waits a moment for another one that is under way.
@@ -167,14 +164,14 @@ impl Line {
     }
 
     /// The records that say something of an exchange, in the order of their numbers.
-    fn records_of(&self, intent: &Record) -> Result<BTreeMap<Seq, Arc<Record>>, HistoryError> {
+    fn records_of(&self, intent: &Record) -> Result<BTreeMap<Seq, Record>, HistoryError> {
         let mut places = self.journal.lookup(EntryKind::Exchange, Token(intent.header.exchange_id.0))?;
         if !intent.header.key_token.is_none() {
             places.extend(self.journal.lookup(EntryKind::Key, intent.header.key_token)?);
         }
         let mut records = BTreeMap::new();
         for place in places.into_iter().filter(|place| intent.header.seq < place.seq) {
-            records.insert(place.seq, Arc::new(self.journal.read(place)?));
+            records.insert(place.seq, self.journal.read(place)?);
         }
         Ok(records)
     }
@@ -217,7 +214,7 @@ fn amount<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
 }
 
 /// `总额300.00，统筹210.00，…` of what the answer says.
-fn amounts<'a>(side: &Side, records: impl Iterator<Item = &'a Arc<Record>>) -> String {
+fn amounts<'a>(side: &Side, records: impl Iterator<Item = &'a Record>) -> String {
     let mut parts = vec![format!("总额{}", side.at_stake.map(written).unwrap_or_default())];
     let answers: Vec<_> = records.filter(|record| record.header.ref_seq == side.intent).collect();
     for (name, chinese) in SHARES {
