@@ -42,6 +42,12 @@ impl Call<'_> {
     }
 }
 
+/// What is wrong, of the body of an answer that is no success; the body itself where it does not say.
+pub(super) fn said(body: &str) -> String {
+    let wrong = serde_json::from_str::<serde_json::Value>(body).ok();
+    wrong.and_then(|wrong| wrong["error"].as_str().map(str::to_owned)).unwrap_or_else(|| body.to_owned())
+}
+
 /// Says that the gateway which holds a folder cannot be asked.
 pub(super) fn silent(listen: &str, error: &io::Error) -> String {
     format!("a gateway runs on this folder and does not answer at {listen}: {error}; name its admin port with --admin")

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Place;
-use crate::cli::admin_port::{Call, silent, token};
+use crate::cli::admin_port::{Call, said, silent, token};
 use crate::cli::exit::Exit;
 use crate::cli::own::with_journal;
 use crate::cli::person::person;
@@ -149,10 +149,6 @@ fn by_gateway(args: &Args, settings: &Settings) -> Ended {
         token: Some(&token),
         body: &body.to_string(),
         patience: PATIENCE,
-    };
-    let said = |body: &str| {
-        let wrong = serde_json::from_str::<Value>(body).ok();
-        wrong.and_then(|wrong| wrong["error"].as_str().map(str::to_owned)).unwrap_or_else(|| body.to_owned())
     };
     match call.ask() {
         Ok((200, body)) => match serde_json::from_str(&body) {

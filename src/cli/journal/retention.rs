@@ -3,12 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::Place;
 use super::erase::reason;
 use crate::app::retention::{CASES, Keeping};
-use crate::cli::admin_port::{Call, silent, token};
+use crate::cli::admin_port::{Call, said, silent, token};
 use crate::cli::exit::Exit;
 use crate::cli::own::with_journal;
 use crate::cli::person::person;
@@ -179,10 +177,6 @@ fn by_gateway(asked: &Keep, settings: &Settings) -> Ended {
     };
     let target = "/api/v1/retention";
     let call = Call { listen, method: "POST", target, token: Some(&token), body: &body, patience: PATIENCE };
-    let said = |body: &str| {
-        let wrong = serde_json::from_str::<Value>(body).ok();
-        wrong.and_then(|wrong| wrong["error"].as_str().map(str::to_owned)).unwrap_or_else(|| body.to_owned())
-    };
     match call.ask() {
         Ok((200, body)) => match serde_json::from_str(&body) {
             Ok(kept) => Ended::Done(kept),
