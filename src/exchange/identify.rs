@@ -324,7 +324,7 @@ impl Line {
     }
 
     /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
-    pub(super) fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+    fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
         let profile = &call.arrival.policy.profile;
         match self.reverses(call)? {
             Some(Sent::AsAlias { first }) => return Err(Refusal::ReversesAlias { first_msgid: first }),
