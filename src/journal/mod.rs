@@ -57,6 +57,7 @@ pub mod room; // Room on disk that is promised to outcomes.
 pub mod settings; // The `[journal]` section, and bounds.
 pub mod shelf; // What is durable and so may be seen.
 pub mod worker; // The two threads.
+pub mod here; // In their place: a task of the caller's own thread.
 pub mod writer; // One write, one sync, then tell.
 
 pub mod open; // From a folder to an open journal.
