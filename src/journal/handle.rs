@@ -11,8 +11,8 @@ use crate::domain::exchange::Seq;
 use crate::domain::token::Token;
 
 use super::bodies::Bodies;
-use super::draft::{Draft, Sealed};
 use super::disk::Disk;
+use super::draft::{Draft, Sealed};
 use super::entropy::{Entropy, SystemEntropy};
 use super::entry::{EntryKind, index_entries};
 use super::facts::Fact;

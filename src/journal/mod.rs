@@ -50,6 +50,7 @@ pub mod run; // The index of a sealed segment on disk.
 
 pub mod batch; // Which records go to disk together.
 pub mod gauges; // What the journal counts of itself.
+pub mod here; // In their place: a task of the caller's own thread.
 pub mod pen; // The records it writes of itself.
 pub mod pending; // A record on its way to the writer.
 pub mod queue; // Admission, and what callers hear back.
@@ -57,7 +58,6 @@ pub mod room; // Room on disk that is promised to outcomes.
 pub mod settings; // The `[journal]` section, and bounds.
 pub mod shelf; // What is durable and so may be seen.
 pub mod worker; // The two threads.
-pub mod here; // In their place: a task of the caller's own thread.
 pub mod writer; // One write, one sync, then tell.
 
 pub mod open; // From a folder to an open journal.
