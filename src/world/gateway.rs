@@ -60,6 +60,11 @@ impl Fate {
         self.over.is_cancelled()
     }
 
+    /// From now on nothing goes wrong with its disk: what is looked at is looked at in peace.
+    pub(super) fn leave_alone(&self) {
+        self.disk.misbehave(Faults::default());
+    }
+
     /// Waits for its end.
     pub(super) async fn over(&self) {
         self.over.cancelled().await;
@@ -102,12 +107,13 @@ pub(super) async fn live(world: Arc<World>, folder: PathBuf) {
     let mut openings = 0;
     for (number, plan) in world.plan.lives.clone().into_iter().enumerate() {
         disk.misbehave(faults(&disk, plan, calm));
+        let mut fails = plan.sync_fails.is_some();
         let began = loop {
             openings += 1;
             match Life::open(&world, &disk, &folder, plan.kill, openings) {
                 Ok(began) => break began,
-                Err(_) if disk.is_off() => {
-                    world.tell("the power goes while the gateway opens".to_owned());
+                Err(why) if disk.is_off() || std::mem::take(&mut fails) => {
+                    world.tell(format!("the gateway does not open: {why}"));
                     world.witness().kills += 1;
                     disk.power_cycle(calm);
                     tokio::time::sleep(Duration::from_millis(plan.down_ms)).await;

@@ -120,6 +120,7 @@ impl World {
         world.tell("everybody has gone home".to_owned());
         if let Some(life) = world.life().filter(|life| !life.is_over()) {
             world.finish(&life).await;
+            life.fate.leave_alone();
             audit::audit(&world, &life, &hospital, folder).await?;
         } else {
             world.find(Invariant::OpensAgain, "no gateway runs at the end".to_owned());
