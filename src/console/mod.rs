@@ -10,6 +10,7 @@ pub mod insight; // What the gateway tells the admin port.
 mod listener; // A bounded number of connections.
 pub mod lookup; // What may be looked up of single exchanges.
 mod openapi; // The document of /api/v1.
+pub mod persons; // Whose token is it.
 mod probes; // /livez, /readyz, /metrics.
 pub mod retention; // Archiving and trimming.
 pub mod token; // The token files that open /api.
@@ -27,6 +28,7 @@ use crate::telemetry::metrics::Metrics;
 
 use insight::Insight;
 use lookup::Lookup;
+use persons::Persons;
 use token::AdminToken;
 
 /// Questions that wait for the disk at the same time; the next one waits its turn.
@@ -45,6 +47,8 @@ pub struct Console {
     pub token: Arc<AdminToken>,
     /// Opens /api and personal data.
     pub clear_token: Arc<AdminToken>,
+    /// Opens /api in the name of one person.
+    pub persons: Arc<Persons>,
     /// Questions that may wait for the disk: [`QUESTIONS_MAX`].
     pub turns: Arc<Semaphore>,
 }

@@ -16,7 +16,6 @@ use crate::journal::{IntendError, OutcomeRoom};
 
 use super::Line;
 use super::identify::Identified;
-use super::knew;
 use super::opening;
 use super::reading;
 use super::refusal::Refusal;
@@ -138,9 +137,6 @@ fn facts_of(signed: &Signed) -> Facts {
     if let Some(undone) = &call.undone {
         facts.number(Fact::UndoesSeq, undone.intent_seq.0);
         facts.token(Fact::FreesKey, undone.key_token);
-        if !undone.is_provable {
-            knew::add_unproven(&mut facts);
-        }
     }
     facts
 }

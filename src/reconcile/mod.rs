@@ -6,13 +6,24 @@
 pub mod book; // Records in, cases out: SQLite.
 pub mod cases; // The book as readers open it.
 
+pub mod finisher; // Ends what was left half done.
+pub mod plan; // What is next: tables.
+pub mod progress; // How far a case has come.
+pub mod settings; // What a site may set.
+
+pub mod deciding; // What a person decides about a case.
+
 mod advice; // What is to be done about a case: the table.
+mod proposing; // The exact bytes of a proposal, and its effect.
+mod reversal; // Takes a settlement back once persons agreed.
 
 #[cfg(test)]
 mod tests; // Real files: what opens a case and what closes it.
 
 pub use book::Book;
 pub use cases::Cases;
+pub use finisher::Finisher;
+pub use settings::Settings;
 
 /// Folder inside the data folder.
 pub const FOLDER: &str = "cases";

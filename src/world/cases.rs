@@ -12,9 +12,11 @@ use crate::journal::composite::Delivery;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::journal::{Journal, Record};
+use crate::profile::Transaction;
+use crate::reconcile::book::{Folder, Traits};
 use crate::reconcile::cases::{CaseShown, Wanted};
 use crate::reconcile::{Book, Cases};
-use crate::views::follower::Taking;
+use crate::views::follower::{Derived, Taking};
 
 impl World {
     /// Every record of the journal.
@@ -35,20 +37,44 @@ impl World {
         every: usize,
         dir: &Path,
     ) -> io::Result<Vec<CaseShown>> {
-        let acknowledging = profile(None).transactions().filter(|one| one.acknowledges).map(|one| one.infno.clone());
+        let folder = Folder { dir: dir.to_owned(), traits: traits() };
         let last = records.last().map_or(Seq::NONE, |record| record.header.seq);
-        let mut book =
-            Book::open(dir, acknowledging.collect(), journal.tokens().identity(), last).map_err(io::Error::other)?;
+        let mut book = folder.open(journal.tokens().identity(), last).map_err(io::Error::other)?;
         for (at, record) in records.iter().enumerate() {
-            if let Some(record) = self.shown(record) {
-                book.take(&record).map_err(io::Error::other)?;
-            }
+            self.take_up(&mut book, record)?;
             if (at + 1) % every == 0 || at + 1 == records.len() {
                 book.commit(record.header.seq).map_err(io::Error::other)?;
             }
         }
         drop(book);
         Cases::at(dir).list(&Wanted { closed: true, cause: None }).map_err(io::Error::other)
+    }
+
+    /// Takes up what is durable and not in the book yet.
+    pub(super) fn catch_up(&self, journal: &Journal, dir: &Path) -> io::Result<()> {
+        let folder = Folder { dir: dir.to_owned(), traits: traits() };
+        let (identity, durable) = (journal.tokens().identity(), *journal.durable().borrow());
+        let mut book = match folder.open(identity, durable) {
+            Err(trouble) if trouble.asks_for_rebuild() => {
+                folder.wipe()?;
+                folder.open(identity, durable).map_err(io::Error::other)?
+            }
+            opened => opened.map_err(io::Error::other)?,
+        };
+        let mut reader = journal.records(Seq(book.position().0 + 1));
+        let mut last = book.position();
+        while let Some(record) = reader.next_record().map_err(io::Error::other)? {
+            self.take_up(&mut book, &record)?;
+            last = record.header.seq;
+        }
+        book.commit(last).map_err(io::Error::other)
+    }
+
+    fn take_up(&self, book: &mut Book, record: &Record) -> io::Result<()> {
+        match self.shown(record) {
+            Some(record) => book.take(&record).map_err(io::Error::other),
+            None => Ok(()),
+        }
     }
 
     /// A record as the book of cases is shown it; a canary hides or changes some.
@@ -73,4 +99,12 @@ impl World {
             _ => Some(record.clone()),
         }
     }
+}
+
+/// What the profile says of the transactions by which a HIS shows what it has done.
+fn traits() -> Traits {
+    let infnos = |is: fn(&Transaction) -> bool| {
+        profile(None).transactions().filter(|one| is(one)).map(|one| one.infno.clone()).collect()
+    };
+    Traits { acknowledging: infnos(|one| one.acknowledges), self_paying: infnos(|one| one.self_pays) }
 }

@@ -8,6 +8,7 @@
 pub mod bill; // What a hospital believes of one bill.
 pub mod canary; // Deliberate bugs.
 pub mod invariant; // What must hold in every world.
+pub mod many; // A range of seeds, or one told.
 pub mod plan; // What a seed draws.
 pub mod story; // What happened, in words.
 
