@@ -19,7 +19,7 @@ use super::identify::Identified;
 use super::refusal::Refusal;
 use super::side::{AT_STAKE, Side};
 use super::stand::{Cause, Platform, Stand};
-use super::weigh::{Weighed, is_repeated, weighed};
+use super::weigh::{Weighed, weighed};
 
 /// How long a call waits for a similar one that is under way.
 const UNDER_WAY_WAIT: Duration = Duration::from_secs(3);
@@ -132,10 +132,11 @@ impl Line {
         if records.iter().any(|record| Step::of(record) == Some(Step::LiftFence)) {
             return Ok(None);
         }
-        // An answer that is being given again has not come through yet.
-        let is_given_again = side.platform == Platform::Did && side.told.is_none() && is_repeated(&records);
+        // An answer of which nobody has said yet that it was handed over has not come through, first or given again; after a
+        // failure of the disk nobody ever may.
+        let is_on_its_way = side.platform == Platform::Did && side.told.is_none();
         let unknown_to_his = side.platform == Platform::UnderWay
-            || is_given_again
+            || is_on_its_way
             || matches!(side.stand(), Stand::Case(Cause::UnknownOutcome | Cause::NotDelivered));
         Ok(unknown_to_his.then(|| Existing {
             under_way: side.platform == Platform::UnderWay,

@@ -333,7 +333,7 @@ impl Platform {
         }
     }
 
-    fn line_of(&self, request: &Request, call: &Call) -> Line {
+    pub(super) fn line_of(&self, request: &Request, call: &Call) -> Line {
         Line {
             infno: call.infno.clone(),
             msgid: call.msgid.clone(),
@@ -354,7 +354,7 @@ impl Platform {
         (number, fault)
     }
 
-    fn commit(&self, number: u64, call: &Call) -> Deed {
+    pub(super) fn commit(&self, number: u64, call: &Call) -> Deed {
         let now = self.now();
         let mut books = self.books();
         let deed = if self.settings.any_institution || is_sandbox_institution(&call.fixmedins_code) {
@@ -370,7 +370,7 @@ impl Platform {
         deed
     }
 
-    fn spare(&self, number: u64, err_msg: &str) -> Deed {
+    pub(super) fn spare(&self, number: u64, err_msg: &str) -> Deed {
         let deed = Deed::refused(err_msg);
         self.books().register.perform(number, &deed);
         self.performed.notify_waiters();
@@ -401,13 +401,13 @@ impl Platform {
         Reply { status: 200, headers, body: Content::Bytes(Bytes::from(body)), manner }
     }
 
-    fn envelope(&self, deed: &Deed, number: u64, arrived: Moment) -> Vec<u8> {
+    pub(super) fn envelope(&self, deed: &Deed, number: u64, arrived: Moment) -> Vec<u8> {
         let result = deed.result.as_ref().map_err(String::as_str);
         let saying = Saying { result, number, arrived, answered: self.now(), guard: self.guard() };
         self.settings.shape.envelope(&saying)
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         Moment::of(self.clock.unix_ns())
     }
 }
