@@ -101,7 +101,7 @@ impl Line {
         tokio::time::timeout(UNDER_WAY_WAIT, taken).await.ok().flatten()
     }
 
-    /// The newest settlement of the person with this sum that the HIS may not know of.
+    /// The newest settlement of the person with this sum, or these fee lines, that the HIS may not know of.
     fn unknown_to_his(&self, call: &Identified, sum: i64) -> Result<Option<Existing>, HistoryError> {
         let profile = &call.arrival.policy.profile;
         let since = call.arrival.at_unix_ns.saturating_sub(days_ns(self.settings.fence_days));
@@ -112,8 +112,10 @@ impl Line {
             }
             let infno = intent.facts.text_of(Fact::Infno).unwrap_or_default();
             let is_other = call.tokens.key.is_none() || intent.header.key_token != call.tokens.key;
-            let is_similar =
-                profile.transaction(infno).fenced && amount(&intent, AT_STAKE).and_then(units_of) == Some(sum);
+            let same_sum = amount(&intent, AT_STAKE).and_then(units_of) == Some(sum);
+            let lines = call.tokens.lines;
+            let same_lines = !lines.is_none() && intent.facts.token_of(Fact::LineSet) == Some(lines);
+            let is_similar = profile.transaction(infno).fenced && (same_sum || same_lines);
             if !is_similar || !is_other {
                 continue;
             }

@@ -203,7 +203,7 @@ impl Line {
         facts.text(Fact::ChrgBchno, call.envelope.chrg_bchno.as_deref().unwrap_or_default());
         if let Some(undone) = &call.undone {
             facts.token(Fact::FreesKey, undone.key_token);
-            if verdict.proves_done() {
+            if undone.is_provable && verdict.proves_done() {
                 facts.number(Fact::FreesSeq, undone.intent_seq.0);
             }
         }

@@ -181,8 +181,11 @@ impl Side {
         }
     }
 
-    /// Proof from outside the line.
-    pub fn proven(&mut self, evidence: Evidence) {
+    /// Proof from outside the line; it may name the settlement.
+    pub fn proven(&mut self, evidence: Evidence, setl_id: Option<&str>) {
+        if let Some(setl_id) = setl_id {
+            setl_id.clone_into(&mut self.setl_id);
+        }
         self.platform = evidence.platform.unwrap_or(self.platform);
         self.shown = evidence.his.unwrap_or(self.shown);
         if evidence.his_has_not {

@@ -107,7 +107,7 @@ fn weigh(side: &mut Side, record: &Record, undos: &mut Vec<Seq>) {
         }
         Some(Kind::Decision) if header.ref_seq == side.intent => {
             if let Some(evidence) = Evidence::of(record) {
-                side.proven(evidence);
+                side.proven(evidence, facts.text_of(Fact::SetlId));
             }
         }
         Some(Kind::Deliveries) => {

@@ -165,7 +165,7 @@ impl Finisher {
 /// Whether the sides agree once `evidence` is taken for proven.
 fn closes(case: &Case, evidence: Evidence) -> Result<(), NotDecided> {
     let mut side = case.side.clone();
-    side.proven(evidence);
+    side.proven(evidence, None);
     match side.stand() {
         Stand::Case(cause) => Err(NotDecided::StillOpen(cause.word())),
         Stand::Watched | Stand::Agreed | Stand::Unproven => Ok(()),

@@ -9,6 +9,7 @@ use crate::domain::outcome::{Cause as Why, Outcome, Told};
 use crate::domain::token::Token;
 use crate::exchange::decision::{Evidence, GATEWAY, Step};
 use crate::exchange::held::{Called, Claimed};
+use crate::exchange::history::Undone;
 use crate::exchange::own::{OwnRequest, Template};
 use crate::exchange::stand::Platform;
 use crate::journal::entry::EntryKind;
@@ -73,9 +74,16 @@ impl Finisher {
         let template = Template::of_intent(&self.line, &case.intent)?;
         let request = proposing::proposed(&self.line.journal, case, proposal.seq)?;
         let patience = template.upstream.listen_within;
-        let own = OwnRequest { id: begun.exchange, parent_id: case.side.id, request, acts: true, patience };
-        let report = self.line.perform(&template, own).await;
         let by_handle = self.is_by_handle(case, &proposal.infno);
+        // A 2601 proves nothing of what nobody knew to be done; its success leaves a doubt, and no more.
+        let undoes = Undone {
+            intent_seq: case.side.intent,
+            key_token: case.side.key,
+            is_provable: by_handle == Way::Handle,
+        };
+        let (id, parent_id) = (begun.exchange, case.side.id);
+        let own = OwnRequest { id, parent_id, request, acts: true, undoes: Some(undoes), patience };
+        let report = self.line.perform(&template, own).await;
         let attempt = match &report {
             Ok(report) => attempt_of(report.verdict.outcome, report.verdict.cause),
             Err(error) => {
