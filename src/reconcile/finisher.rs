@@ -162,7 +162,8 @@ impl Finisher {
         let Weighed { side, records } = weighed(&self.line.journal, profile, &intent)?;
         let Stand::Case(cause) = side.stand() else { return Ok(None) };
         let progress = Progress::of(&records);
-        Ok((!is_repeated(&records)).then_some(Case { intent, side, cause, progress, records }))
+        let is_answered = !is_repeated(&records, self.line.journal.opened_after());
+        Ok(is_answered.then_some(Case { intent, side, cause, progress, records }))
     }
 
     /// The proposal in force: of today, because its envelope was written today.

@@ -11,7 +11,7 @@ use super::gateway::Life;
 use super::his::Hospital;
 use super::{Canary, Invariant, World};
 use crate::domain::class::Class;
-use crate::domain::exchange::{Origin, Seq};
+use crate::domain::exchange::Seq;
 use crate::domain::outcome::{Cause as Why, Outcome};
 use crate::exchange::stand::Cause;
 use crate::journal::Record;
@@ -58,6 +58,9 @@ pub(super) async fn audit(world: &Arc<World>, life: &Life, hospital: &Hospital, 
     let mut audit = Audit { world, rows, lines, records, cases, explained: Paid::default() };
     audit.journal_and_platform();
     books.iter().for_each(|bill| audit.bill(bill));
+    if world.plan.office {
+        books.iter().for_each(|bill| audit.day_closed(bill));
+    }
     audit.every_fen(&books);
     audit.tell(&books);
     Ok(())
@@ -94,7 +97,7 @@ impl Audit<'_> {
     /// What is called refused was not done.
     fn refusals_of(&self, intent: &Record, infno: &str, msgid: &str) {
         let class = Class::from_code(intent.header.class);
-        let acts = matches!(class, Some(Class::Money | Class::Reversal)) && intent.header.origin == Origin::His as u8;
+        let acts = matches!(class, Some(Class::Money | Class::Reversal));
         let lines: Vec<&Line> =
             self.lines.iter().filter(|line| (line.infno.as_str(), line.msgid.as_str()) == (infno, msgid)).collect();
         let all_done = !lines.is_empty() && lines.iter().all(|line| line.committed == Some(true));
@@ -130,6 +133,18 @@ impl Audit<'_> {
                 self.explained = self.explained.plus(booked.paid.negated());
                 self.differ(bill, visit, &booked.setl_id, More::His);
             }
+        }
+    }
+
+    /// Persons with proof have closed what can be closed; a bill that was settled twice stays open until one is taken back.
+    fn day_closed(&self, bill: &Bill) {
+        let is_twice = 1 < bill.visits.iter().flat_map(|visit| self.live_of(visit)).count();
+        let calls = bill.visits.iter().flat_map(|visit| &visit.calls);
+        let ours = |case: &&CaseShown| calls.clone().any(|(infno, msgid)| *infno == "2207" && *msgid == case.msgid);
+        let open = self.cases.iter().filter(|case| case.open && case.infno == "2207").find(ours);
+        if let (Some(case), false) = (open, is_twice) {
+            let what = format!("bill {}: {} of {} is open, and nothing closed it", bill.number, case.cause, case.msgid);
+            self.world.find(Invariant::DayCloses, what);
         }
     }
 
@@ -237,7 +252,7 @@ fn is_right(more: More, infno: &str, cause: &str) -> bool {
     }
 }
 
-fn paid(row: &Settlement) -> Paid {
+pub(super) fn paid(row: &Settlement) -> Paid {
     Paid {
         medfee_sumamt: row.shares.scope.sum,
         fund_pay_sumamt: row.shares.fund(),

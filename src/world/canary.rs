@@ -24,6 +24,8 @@ pub enum Canary {
     FenceDown,
     /// The door says "handed over" to a hospital that has gone.
     HandsOverToNobody,
+    /// The door says "not handed over" of what was.
+    ForgetsHandedOver,
     /// The door changes an answer that was given before.
     AltersRepeat,
     /// Who reads the journal is not shown what stayed unknown.
@@ -38,7 +40,7 @@ pub enum Canary {
 
 impl Canary {
     /// All of them.
-    pub const ALL: [Canary; 14] = [
+    pub const ALL: [Canary; 15] = [
         Canary::SendsAgain,
         Canary::RefusesForSilence,
         Canary::InventsSuccess,
@@ -48,6 +50,7 @@ impl Canary {
         Canary::ForgetsSilence,
         Canary::FenceDown,
         Canary::HandsOverToNobody,
+        Canary::ForgetsHandedOver,
         Canary::AltersRepeat,
         Canary::HidesUnknown,
         Canary::HidesOpening,
@@ -66,6 +69,7 @@ impl Canary {
             Canary::ForgetsKeys => &[Invariant::OneKeyOnce],
             Canary::FenceDown => &[Invariant::OneActOnce],
             Canary::HandsOverToNobody | Canary::HidesUnknown | Canary::HidesOpening => &[Invariant::DisagreementIsCase],
+            Canary::ForgetsHandedOver => &[Invariant::ReversalNeedsEvidence],
             Canary::AltersRepeat => &[Invariant::SameAnswer],
             Canary::LosesOutcome => &[Invariant::EveryIntentEnds],
             Canary::BelievesDelivered => &[Invariant::NoSilentClose],

@@ -102,7 +102,10 @@ impl World {
             return Heard::Silence("the connection broke before the answer was through");
         }
         let Some(mut body) = whole(answer.body).await else { return Heard::Silence("the answer was cut") };
-        answer.receipt.handed(body.len() as u64);
+        match self.has(Canary::ForgetsHandedOver) {
+            true => drop(answer.receipt),
+            false => answer.receipt.handed(body.len() as u64),
+        }
         if self.has(Canary::AltersRepeat) && self.witness().is_said(&body) {
             body = [&body, &b" "[..]].concat().into();
         }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use super::office::Office;
 use super::plan::{Kill, LifePlan};
 use super::standin::Wire;
 use super::{Canary, Invariant, World};
@@ -123,6 +124,7 @@ pub(super) async fn live(world: Arc<World>, folder: PathBuf) {
         };
         let (life, mut writing) = began;
         world.open_gate(Some(Arc::clone(&life)));
+        let office = tokio::spawn(Office::new(&world, &life, folder.join(BOOK)).keep());
         let after = if let Kill::After(ms) = plan.kill { Duration::from_millis(ms) } else { Duration::MAX };
         tokio::select! {
             biased;
@@ -133,6 +135,7 @@ pub(super) async fn live(world: Arc<World>, folder: PathBuf) {
         life.fate.over.cancel();
         world.open_gate(None);
         writing.abort();
+        office.abort();
         world.witness().kills += 1;
         let how = if plan.power_cut { "loses its power" } else { "is killed" };
         world.tell(format!("the gateway {how} ({:?}, life {})", plan.kill, number + 1));
@@ -275,7 +278,7 @@ fn load(name: &str, text: &str) -> Profile {
     Profile::load(name, &Texts::with(own)).unwrap_or_else(|complaints| panic!("{name}: {complaints:?}"))
 }
 
-static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
+pub(super) static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
     config::look_at_all(&Told::default())
         .unwrap_or_else(|complaints| panic!("the defaults do not hold: {complaints:?}"))
 });
@@ -284,6 +287,9 @@ static METRICS: LazyLock<Arc<Metrics>> = LazyLock::new(|| {
     let known: Vec<&str> = profile(None).transactions().map(|transaction| transaction.infno.as_str()).collect();
     Arc::new(Metrics::new("baseline", known))
 });
+
+/// Folder of the book of cases that is kept while the world plays.
+pub(super) const BOOK: &str = "cases-kept";
 
 /// Small segments, so that a world sees several.
 const BOUNDS: Bounds = Bounds {

@@ -67,6 +67,7 @@ impl Hospital {
             let used = |visit: &Visit| visit.calls.iter().any(|(_, msgid)| *msgid == message.msgid);
             if !books.iter().flat_map(|bill| &bill.visits).any(used) {
                 books[bill].visits[visit].calls.push((infno, message.msgid.clone()));
+                self.world.witness().sent(&message.msgid);
                 return message;
             }
         }
@@ -189,11 +190,25 @@ impl Hospital {
             psn_cash_pay: amount("psn_cash_pay"),
             hosp_part_amt: amount("hosp_part_amt"),
         };
-        self.tell(bill, &format!("is booked as {setl_id}"));
-        let mut books = self.books();
-        books[bill].was_booked.insert(setl_id.clone());
-        books[bill].booked = Some(Booked { visit, setl_id, paid });
+        self.enter(bill, Booked { visit, setl_id, paid }, "is booked as");
         true
+    }
+
+    /// Enters a settlement in the books.
+    pub(super) fn enter(&self, bill: usize, booked: Booked, how: &str) {
+        self.tell(bill, &format!("{how} {}", booked.setl_id));
+        self.world.witness().booked(&booked.setl_id, true);
+        let mut books = self.books();
+        books[bill].was_booked.insert(booked.setl_id.clone());
+        books[bill].booked = Some(booked);
+    }
+
+    /// Takes what is booked out of the books.
+    pub(super) fn clear(&self, bill: usize, how: &str) {
+        let was = self.books()[bill].booked.take();
+        let setl_id = was.map_or_else(String::new, |booked| booked.setl_id);
+        self.tell(bill, &format!("{setl_id} {how}"));
+        self.world.witness().booked(&setl_id, false);
     }
 
     /// 2601 of a settlement that was not heard of.
@@ -222,15 +237,13 @@ impl Hospital {
                     self.books()[bill].undo_forgotten.insert(setl_id);
                     return false;
                 }
-                self.tell(bill, &format!("{setl_id} is taken back"));
-                self.books()[bill].booked = None;
+                self.clear(bill, "is taken back");
                 return true;
             }
             match heard {
                 Heard::Refused(_) => return false,
                 Heard::Unknown if conduct.careless => {
-                    self.tell(bill, &format!("{setl_id} is taken back, although nobody said so"));
-                    self.books()[bill].booked = None;
+                    self.clear(bill, "is taken back, although nobody said so");
                     return true;
                 }
                 _ => {}

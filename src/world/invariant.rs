@@ -25,6 +25,10 @@ pub enum Invariant {
     NoSilentClose,
     /// Every fen of difference between the two books is explained.
     EveryFen,
+    /// The gateway takes nothing back that the hospital has booked.
+    ReversalNeedsEvidence,
+    /// After the day's end no case of money is open but where a bill is settled twice.
+    DayCloses,
     /// The book of cases comes out the same when it is built anew.
     CasesRebuilt,
     /// After a kill at any moment the gateway opens again.
@@ -35,7 +39,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 13] = [
+    pub const ALL: [Invariant; 15] = [
         Invariant::IntentBeforeSend,
         Invariant::OneKeyOnce,
         Invariant::OneActOnce,
@@ -46,6 +50,8 @@ impl Invariant {
         Invariant::DisagreementIsCase,
         Invariant::NoSilentClose,
         Invariant::EveryFen,
+        Invariant::ReversalNeedsEvidence,
+        Invariant::DayCloses,
         Invariant::CasesRebuilt,
         Invariant::OpensAgain,
         Invariant::ComesToRest,
@@ -64,6 +70,8 @@ impl Invariant {
             Invariant::DisagreementIsCase => "every_disagreement_is_an_open_case_with_the_right_cause",
             Invariant::NoSilentClose => "no_case_is_closed_while_the_books_disagree",
             Invariant::EveryFen => "every_fen_is_explained",
+            Invariant::ReversalNeedsEvidence => "a_reversal_needs_its_evidence",
+            Invariant::DayCloses => "every_case_can_be_closed_with_proof",
             Invariant::CasesRebuilt => "the_book_of_cases_can_be_rebuilt",
             Invariant::OpensAgain => "the_gateway_opens_again",
             Invariant::ComesToRest => "everything_comes_to_rest",

@@ -22,6 +22,8 @@ mod gateway; // One life of the gateway, until it is killed.
 
 mod his; // The hospital and its habits.
 
+mod office; // The finisher, and the persons who decide.
+
 mod audit; // The three books beside each other.
 mod cases; // The book of cases over the journal.
 
@@ -30,8 +32,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::domain::clock::Clock;
 use crate::sandbox::draw::Draw;
 
@@ -39,6 +39,7 @@ pub use canary::Canary;
 use gateway::Life;
 use his::Hospital;
 pub use invariant::{Finding, Invariant};
+use office::Office;
 use plan::Plan;
 use standin::Standin;
 use story::Story;
@@ -60,7 +61,8 @@ pub(crate) struct World {
     witness: Mutex<Witness>,
     standin: Standin,
     gate: Mutex<Option<Arc<Life>>>,
-    opened: Notify,
+    /// One round of the finisher at a time; true once everybody has gone home.
+    rounds: tokio::sync::Mutex<bool>,
 }
 
 /// How a world went.
@@ -99,7 +101,7 @@ impl World {
             story: Story::new(),
             witness: Mutex::default(),
             gate: Mutex::new(None),
-            opened: Notify::new(),
+            rounds: tokio::sync::Mutex::new(false),
             seed,
             plan,
             canary,
@@ -120,19 +122,23 @@ impl World {
         tokio::time::sleep(REST).await;
         world.tell("everybody has gone home".to_owned());
         if let Some(life) = world.life().filter(|life| !life.is_over()) {
-            world.finish(&life).await;
             life.fate.leave_alone();
+            world.finish(&life, &hospital, folder).await?;
             audit::audit(&world, &life, &hospital, folder).await?;
         } else {
             world.find(Invariant::OpensAgain, "no gateway runs at the end".to_owned());
         }
         steps.abort();
         gateway.abort();
+        world.open_gate(None);
         Ok(world.played())
     }
 
-    /// Where the finisher is run to rest, before the audit: rounds of `reconcile` until it has nothing more to do.
-    async fn finish(&self, _life: &Arc<Life>) {}
+    /// The finisher is run to rest before the audit, and where the plan says so persons close the day with it.
+    async fn finish(self: &Arc<Self>, life: &Arc<Life>, hospital: &Hospital, folder: &Path) -> io::Result<()> {
+        *self.rounds.lock().await = true;
+        Office::new(self, life, folder.join(gateway::BOOK)).to_rest(hospital).await
+    }
 
     fn played(&self) -> Played {
         let mut witness = self.witness();
@@ -152,7 +158,6 @@ impl World {
 
     fn open_gate(&self, life: Option<Arc<Life>>) {
         *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = life;
-        self.opened.notify_waiters();
     }
 
     fn witness(&self) -> std::sync::MutexGuard<'_, Witness> {

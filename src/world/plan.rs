@@ -99,6 +99,12 @@ pub struct Plan {
     pub listen_ms: u64,
     /// What the hospital hears when the outcome is unknown.
     pub unknown: WhenUnknown,
+    /// Minutes before the finisher does anything about a case.
+    pub retry_minutes: u64,
+    /// Sum in yuan up to which it takes a settlement back without a person.
+    pub auto_yuan_max: &'static str,
+    /// At the day's end persons decide about what is open.
+    pub office: bool,
     /// Lives of the gateway; the last one is not killed.
     pub lives: Vec<LifePlan>,
     /// Seconds after the step before, and by how many seconds the clock is set.
@@ -129,6 +135,9 @@ impl Plan {
             answer_ms,
             listen_ms: answer_ms + 600_000,
             unknown,
+            retry_minutes: *draw.one(&[2, 10, 30]),
+            auto_yuan_max: ["0", "0", "100000"][draw.below(3) as usize],
+            office: draw.chance(50),
             lives: lives(&mut draw),
             clock_steps: (0..draw.below(3)).map(|_| (draw.below(900), step(&mut draw))).collect(),
         }
@@ -142,7 +151,11 @@ impl Plan {
              the gateway answers within {answer_ms} ms and says \"unknown\" by {unknown:?}",
             dialect.fixmedins_code, dialect.name, shape.name
         );
-        _ = write!(told, "; the gateway is killed up to {} times", self.lives.len() - 1);
+        let (kills, auto) = (self.lives.len() - 1, self.auto_yuan_max);
+        _ = write!(told, "; the gateway is killed up to {kills} times, and takes back by itself up to {auto} yuan");
+        if self.lives.iter().any(|life| life.sync_fails.is_some()) {
+            told.push_str("; a sync of its disk fails");
+        }
         told
     }
 }

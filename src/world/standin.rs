@@ -201,7 +201,8 @@ impl World {
             (None, None) => "answers".to_owned(),
         };
         self.tell(format!("platform: {} {}: {what}{how}", taken.call.infno, taken.call.msgid));
-        let found = platform.with_ledger(|ledger| self.witness().after_act(ledger, self.clock.mono_ns()));
+        let found =
+            platform.with_ledger(|ledger| self.witness().after_act(ledger, &taken.call.msgid, self.clock.mono_ns()));
         found.into_iter().for_each(|found| self.find(found.invariant, found.what));
         done.body
     }

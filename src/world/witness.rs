@@ -23,6 +23,10 @@ pub(super) struct Witness {
     undo_handed: BTreeSet<String>,
     /// What was said of a settlement first.
     said: BTreeMap<String, Bytes>,
+    /// Settlements in the hospital's books.
+    booked: BTreeSet<String>,
+    /// Messages of the hospital; all others are the gateway's own.
+    sent: BTreeSet<String>,
 }
 
 impl Witness {
@@ -36,15 +40,36 @@ impl Witness {
         self.bills.get(mdtrt_id).copied()
     }
 
-    /// The platform has acted: looks at its books.
-    pub(super) fn after_act(&mut self, ledger: &Ledger, now_ns: u64) -> Vec<Finding> {
+    /// The hospital enters a settlement in its books, or takes it out.
+    pub(super) fn booked(&mut self, setl_id: &str, is_booked: bool) {
+        if is_booked {
+            self.booked.insert(setl_id.to_owned());
+        } else {
+            self.booked.remove(setl_id);
+        }
+    }
+
+    /// The hospital has a message to send.
+    pub(super) fn sent(&mut self, msgid: &str) {
+        self.sent.insert(msgid.to_owned());
+    }
+
+    /// The platform has acted on a message: looks at its books.
+    pub(super) fn after_act(&mut self, ledger: &Ledger, msgid: &str, now_ns: u64) -> Vec<Finding> {
         let rows: Vec<&Settlement> = ledger.settlements().iter().filter(|row| row.undoes.is_none()).collect();
         let mut found = Vec::new();
         for row in &rows {
             let is_live = row.standing == Standing::Live;
             match self.seen.get_mut(&row.setl_id) {
                 Some(undone) if is_live => *undone = None,
-                Some(undone) => *undone = undone.or(Some(now_ns)),
+                Some(Some(_)) => {}
+                Some(undone) => {
+                    *undone = Some(now_ns);
+                    if self.booked.contains(&row.setl_id) && !self.sent.contains(msgid) {
+                        let what = format!("the gateway takes {} back, which the hospital has booked", row.setl_id);
+                        found.push(Finding { invariant: Invariant::ReversalNeedsEvidence, what });
+                    }
+                }
                 None => {
                     found.extend(self.of_new(row, &rows));
                     self.seen.insert(row.setl_id.clone(), None);
