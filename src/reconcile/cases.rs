@@ -203,6 +203,17 @@ impl CaseShown {
     }
 }
 
+/// Closed cases of one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Why they were cases.
+    pub cause: Cause,
+    /// How many.
+    pub closed: u64,
+    /// How long they were open, together, ns.
+    pub open_ns: i64,
+}
+
 /// Open cases of one cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -292,6 +303,32 @@ impl Cases {
             .query_row(&format!("SELECT {COLUMNS} FROM side WHERE id = ?1"), params![id.0], read_side)
             .optional()?;
         side.map_or(Ok(None), |side| shown(&connection, &side))
+    }
+
+    /// Closed cases by cause; a cause without any is not listed.
+    ///
+    /// # Errors
+    /// When there is no book, or it cannot be read.
+    pub fn closed(&self) -> Result<Vec<Closed>, CasesTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(
+            "SELECT cause, count(*), sum(closed - opened) FROM side WHERE closed IS NOT NULL AND cause IS NOT NULL GROUP BY cause",
+        )?;
+        let rows = found.query_map([], |row| {
+            let (code, closed): (u8, i64) = (row.get(0)?, row.get(1)?);
+            let open_ns = row.get(2)?;
+            Ok(Cause::from_code(code).map(|cause| Closed { cause, closed: closed.cast_unsigned(), open_ns }))
+        })?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// Open cases whose person paid in cash meanwhile.
+    ///
+    /// # Errors
+    /// When there is no book, or it cannot be read.
+    pub fn self_paid(&self) -> Result<u64, CasesTrouble> {
+        let count = "SELECT count(*) FROM side WHERE cause IS NOT NULL AND closed IS NULL AND self_paid <> 0";
+        Ok(self.open()?.query_row(count, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
     }
 
     /// Open cases by cause; a cause without any is not listed.

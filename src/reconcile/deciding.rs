@@ -105,6 +105,9 @@ impl Finisher {
             Decide::Close { evidence, proof } => {
                 closes(&case, *evidence)?;
                 evidence.add_to(&mut draft, case.side.intent);
+                if evidence.platform.is_some() {
+                    self.add_attempts(&mut draft, &case);
+                }
                 draft.facts.text(Fact::Text, proof);
             }
             Decide::Note | Decide::Propose { .. } => {}
