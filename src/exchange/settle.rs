@@ -18,6 +18,9 @@ use super::judge::{Asked, HeardFacts, judge};
 use super::reading;
 use super::understood::Understood;
 
+/// What a finding says in the place of a field where the law is proven to hold: it is a case.
+pub const BREAKS_PROVEN: &[u8] = b"proven";
+
 /// What the judge said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
@@ -193,6 +196,7 @@ impl Line {
         if let Some(said) = evidence.said {
             reading::add_reply_facts(&mut facts, said);
             reading::name_what_it_made(&mut header, self.journal.tokens(), &call.envelope, said);
+            add_broken_laws(&mut facts, call, verdict, said);
         }
         if !header.visit_token.is_none() {
             header.flags |= flag::ERASABLE;
@@ -213,5 +217,16 @@ impl Line {
         let (reply, own_answer) = (evidence.reply.cloned(), evidence.own_answer.cloned());
         let sealed = Sealed { reply, own_answer, edits: evidence.edits.to_vec(), ..Sealed::default() };
         Draft { header, facts, sealed: Some(sealed) }
+    }
+}
+
+/// A settlement whose amounts do not add up is done all the same; somebody must look at it (`money.md` §7).
+fn add_broken_laws(facts: &mut Facts, call: &Identified, verdict: Verdict, said: &ReplyView) {
+    if verdict.outcome != Outcome::Confirmed {
+        return;
+    }
+    for law in call.arrival.policy.profile.broken_laws(&call.identity.infno, &said.amounts) {
+        tracing::warn!(exchange = %call.arrival.id, rule = law.rule, "the amounts of an answer do not add up");
+        facts.named(Fact::Finding, &law.rule, if law.proven { BREAKS_PROVEN } else { law.whole.as_bytes() });
     }
 }

@@ -24,6 +24,7 @@ const SECTIONS: &[&str] = &[
     "key",
     "inquiry",
     "undo",
+    "law",
     "rows",
     "reply",
     "err",
@@ -49,6 +50,7 @@ impl Rules {
         self.apply_envelope(sheet, root);
         self.apply_lists(sheet, root);
         self.apply_keys(sheet, root);
+        self.apply_money(sheet, root);
         self.apply_reply(sheet, root);
         self.apply_texts(sheet, root);
         self.apply_wire(sheet, root);
@@ -174,15 +176,6 @@ impl Rules {
             set(&mut inquiry.stands, sheet.list(table, "stands"));
             set(&mut inquiry.undone, sheet.list(table, "undone"));
         }
-        for (name, table) in sheet.tables(root, "undo") {
-            sheet.only(table, &["infno", "fields", "quiet_minutes", "cross_region"]);
-            let (at, undo) = self.undos.entry(name.to_owned()).or_default();
-            *at = place(sheet, table, "infno");
-            set(&mut undo.infno, sheet.list(table, "infno"));
-            set(&mut undo.fields, sheet.list(table, "fields"));
-            set(&mut undo.quiet_minutes, sheet.count(table, "quiet_minutes"));
-            set(&mut undo.cross_region, sheet.flag(table, "cross_region"));
-        }
         for (name, table) in sheet.tables(root, "rows") {
             sheet.only(table, &["infno", "node", "parts", "max", "source"]);
             let rows = self.rows.entry(name.to_owned()).or_default();
@@ -192,6 +185,27 @@ impl Rules {
             set(&mut rows.parts, sheet.list(table, "parts"));
             set(&mut rows.max, sheet.count(table, "max"));
             set(&mut rows.source, source(sheet, table));
+        }
+    }
+
+    fn apply_money(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
+        for (name, table) in sheet.tables(root, "undo") {
+            sheet.only(table, &["infno", "fields", "quiet_minutes", "cross_region"]);
+            let (at, undo) = self.undos.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "infno");
+            set(&mut undo.infno, sheet.list(table, "infno"));
+            set(&mut undo.fields, sheet.list(table, "fields"));
+            set(&mut undo.quiet_minutes, sheet.count(table, "quiet_minutes"));
+            set(&mut undo.cross_region, sheet.flag(table, "cross_region"));
+        }
+        for (name, table) in sheet.tables(root, "law") {
+            sheet.only(table, &["whole", "parts", "infno", "proven"]);
+            let (at, law) = self.laws.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "whole");
+            set(&mut law.whole, sheet.words(table, "whole"));
+            set(&mut law.parts, sheet.list(table, "parts"));
+            set(&mut law.infno, sheet.list(table, "infno"));
+            set(&mut law.proven, sheet.flag(table, "proven"));
         }
     }
 

@@ -132,6 +132,10 @@ impl Finisher {
             let why = "the platform does not have it; it is to be taken back in the HIS. 平台没有这笔，请在院内撤销";
             return Err(NotDecided::NotReversible(why));
         }
+        if case.cause == Cause::MoneyLaw {
+            let why = "both sides hold it; look at its amounts. 两边都有这笔，请核对金额";
+            return Err(NotDecided::NotReversible(why));
+        }
         let told_done = matches!(case.side.told, Some(Told::Success | Told::UnknownWhatTold) | None);
         match way {
             Way::No => {

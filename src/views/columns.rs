@@ -109,7 +109,7 @@ pub const COLUMNS: &[Column] = {
         column("parent", Id, No, Intent(parent), "the exchange for whose sake it was made"),
         column("amounts", Json, No, Folded, "amounts in yuan by field name, the answer's before the request's, 金额"),
         column("dimensions", Json, No, Folded, "insurance type, clearing dimensions"),
-        column("findings", Json, No, Intent(findings), "broken rules: rule and place"),
+        column("findings", Json, No, Both(findings), "broken rules: rule and place; the answer's, where it breaks one"),
         column("erased_at", Moment, No, Folded, "when request and answers were erased by policy, 清除时间"),
         column("outcome_seq", Number, No, Folded, "record number of the outcome that counts"),
         column("last_seq", Number, No, Folded, "the last record about it"),

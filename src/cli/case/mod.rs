@@ -58,7 +58,7 @@ pub(super) enum Command {
     after_help = "EXAMPLES:\n  medgate case list\n  medgate case list --cause not_delivered --json\n  medgate case list --closed"
 )]
 pub(super) struct ListArgs {
-    /// Only cases of this cause: unknown_outcome, not_delivered, his_took_back, his_more.
+    /// Only cases of this cause: unknown_outcome, not_delivered, his_took_back, his_more, money_law.
     #[arg(long, value_name = "WORD", value_parser = cause)]
     cause: Option<Cause>,
     /// Closed cases, too.
