@@ -59,6 +59,8 @@ pub struct Side {
     pub person: Token,
     /// The call of the HIS which says that the person paid in cash while it was a case.
     pub self_paid: Seq,
+    /// What kind of refusal its last answer holds, as [`Fact::Saying`] has it.
+    pub saying: String,
     /// Its amounts break a law that is proven to hold, and nobody has looked at them yet.
     pub breaks_law: bool,
     /// Its case.
@@ -109,6 +111,7 @@ impl Side {
             person: intent.header.fence_token,
             self_paid: Seq::NONE,
             breaks_law: false,
+            saying: String::new(),
             case: None,
         }
     }
@@ -125,7 +128,9 @@ impl Side {
         if platform != Platform::Perhaps || self.platform == Platform::UnderWay {
             (self.platform, self.why) = (platform, outcome.header.cause);
         }
-        for (place, fact) in [(&mut self.mdtrt_id, Fact::MdtrtId), (&mut self.setl_id, Fact::SetlId)] {
+        let texts =
+            [(&mut self.mdtrt_id, Fact::MdtrtId), (&mut self.setl_id, Fact::SetlId), (&mut self.saying, Fact::Saying)];
+        for (place, fact) in texts {
             if let Some(said) = outcome.facts.text_of(fact) {
                 said.clone_into(place);
             }

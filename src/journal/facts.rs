@@ -120,6 +120,9 @@ pub enum Fact {
     SnapshotWas = 56,
     /// INTENT of an exchange whose unknown end is known by this record, u64; may stand several times (Decision).
     KnownSeq = 60,
+    /// What kind of refusal an answer holds: the name of an entry of the dictionary, or `#` and a token of the text without what differs
+    /// from call to call (OUTCOME).
+    Saying = 61,
     /// As it was before the act, text (OperatorAct).
     Before = 48,
     /// As it is after the act, text (OperatorAct).

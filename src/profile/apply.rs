@@ -25,6 +25,7 @@ const SECTIONS: &[&str] = &[
     "inquiry",
     "undo",
     "law",
+    "cure",
     "rows",
     "reply",
     "err",
@@ -210,6 +211,20 @@ impl Rules {
     }
 
     fn apply_reply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
+        for (name, table) in sheet.tables(root, "cure") {
+            sheet.only(table, &["infno", "contains", "cure", "by", "source"]);
+            let (at, cure) = self.cures.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "contains");
+            set(&mut cure.infno, sheet.list(table, "infno"));
+            set(&mut cure.contains, sheet.list(table, "contains"));
+            set(&mut cure.cure, sheet.words(table, "cure"));
+            set(&mut cure.by, sheet.words(table, "by"));
+            set(&mut cure.source, sheet.words(table, "source"));
+            if cure.cure.is_empty() || cure.by.is_empty() || cure.contains.is_empty() {
+                let text = format!("cure.{name} lacks `contains`, `cure` or `by`");
+                sheet.complain(span_of(table, "contains"), text, "say which text, what to do, and who says so");
+            }
+        }
         if let Some(reply) = sheet.table(root, "reply") {
             sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code", "by_success"]);
             set(&mut self.refusing_codes, sheet.list(reply, "refusing_codes"));

@@ -93,6 +93,9 @@ impl Builder<'_> {
         for (place, inquiry) in self.rules.inquiries.values() {
             self.each(all, place, std::slice::from_ref(&inquiry.infno), |_| {});
         }
+        for (place, cure) in self.rules.cures.values() {
+            self.each(all, place, &cure.infno, |_| {});
+        }
         for (place, law) in self.rules.laws.values() {
             self.each(all, place, &law.infno, |_| {});
             let names = self.rules.names.get("amounts");

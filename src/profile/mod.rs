@@ -18,6 +18,7 @@ mod apply_wire; // Its sections of paths, hosts, answers and tables.
 mod build; // Sections to transactions.
 mod check_wire; // What they say of paths, routes and results.
 
+pub mod cure; // The dictionary of refusals.
 pub mod dicts; // What codes mean.
 pub mod envelope; // What a request and a reply say of themselves.
 pub mod fields; // Which fields a message has.
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use crate::domain::scan::Wanted;
 
 pub use complaint::Complaint;
+pub use cure::Cure;
 pub use envelope::{Envelope, ReplyView};
 pub use identity::Identity;
 pub use inquiry::{Inquiry, Stands};

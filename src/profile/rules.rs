@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::class::Class;
 
+use super::cure::Cure;
 use super::inquiry::Inquiry;
 use super::law::Law;
 use super::transaction::{ErrClass, RowLimit};
@@ -40,6 +41,7 @@ pub(super) struct Rules {
     pub(super) inquiries: BTreeMap<String, (Place, Inquiry)>,
     pub(super) undos: BTreeMap<String, (Place, Undo)>,
     pub(super) laws: BTreeMap<String, (Place, Law)>,
+    pub(super) cures: BTreeMap<String, (Place, Cure)>,
     pub(super) rows: BTreeMap<String, Rows>,
     pub(super) refusing_codes: Vec<String>,
     pub(super) refusing_statuses: Vec<u16>,

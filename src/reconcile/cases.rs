@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
-use crate::domain::moment::china_time;
+use crate::domain::moment::{china_time, days_ns};
 use crate::domain::money::written;
 use crate::domain::outcome::{Cause as Why, Told};
 
@@ -143,6 +143,10 @@ pub struct CaseShown {
     pub evidence_record: u64,
     /// Number of the call by which the HIS said, while this was open, that the person paid in cash: look at it first.
     pub self_paid_record: Option<u64>,
+    /// What kind of refusal its last answer holds: an entry of the dictionary, or `#` and a token of its text.
+    pub saying: String,
+    /// When it is to be closed, China's time: a day after it was opened.
+    pub due_at: String,
     /// What is to be done.
     pub next_step: &'static str,
     /// Who takes care of it; empty when nobody does.
@@ -195,6 +199,8 @@ impl CaseShown {
             shown: side.shown.word(),
             evidence_record: side.evidence.0,
             self_paid_record: Some(side.self_paid.0).filter(|seq| *seq != 0),
+            saying: side.saying.clone(),
+            due_at: china_time(case.opened_unix_ns.saturating_add(days_ns(1))),
             owner: assigned
                 .map_or_else(String::new, |assign| assign.says.split('；').next().unwrap_or_default().to_owned()),
             next_step: if case.closed.is_some() { "" } else { next_step(side.class, case.cause) },

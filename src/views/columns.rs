@@ -101,6 +101,7 @@ pub const COLUMNS: &[Column] = {
         column("peer", Text, No, Intent(|r| text(r, Fact::Peer)), "address of the HIS client"),
         column("http_status", Number, No, Ended(|r| fact(r, Fact::HttpStatus)), "HTTP status of the platform's reply"),
         column("infcode", Text, No, Ended(|r| text(r, Fact::Infcode)), "交易状态码"),
+        column("saying", Text, Index, Ended(|r| text(r, Fact::Saying)), "kind of refusal: an entry of the dictionary, or #token of its text, 错误类别"),
         column("heard_at", Moment, No, Ended(|r| fact(r, Fact::HeardAt)), "when the outcome was known"),
         column("delivered_at", Moment, No, Folded, "when an answer was last handed over"),
         column("late", Flag, No, Ended(|r| number(i64::from(r.header.has(flag::LATE)))), "the answer came after the HIS was told \"unknown\""),
