@@ -123,7 +123,10 @@ impl World {
         world.tell("everybody has gone home".to_owned());
         if let Some(life) = world.life().filter(|life| !life.is_over()) {
             life.fate.leave_alone();
-            world.finish(&life, &hospital, folder).await?;
+            match tokio::time::timeout(LONGEST, world.finish(&life, &hospital, folder)).await {
+                Ok(finished) => finished?,
+                Err(_) => world.find(Invariant::ComesToRest, "the finisher still waits after six hours".to_owned()),
+            }
             audit::audit(&world, &life, &hospital, folder).await?;
         } else {
             world.find(Invariant::OpensAgain, "no gateway runs at the end".to_owned());
