@@ -33,8 +33,9 @@ pub(super) struct Finishing {
 }
 
 impl Finishing {
-    /// Begins to keep the book. It is not a view: it is kept whatever `views.follow` says, in the same measure.
-    pub(super) fn start(settings: &Settings, line: &Arc<Line>) -> io::Result<Arc<Finishing>> {
+    /// Begins to keep the book, and to go rounds until `stop`. It is not a view: it is kept whatever `views.follow` says, in the
+    /// same measure.
+    pub(super) fn start(settings: &Settings, line: &Arc<Line>, stop: &CancellationToken) -> io::Result<Arc<Finishing>> {
         let policy = line.policy.load();
         let infnos = |is: fn(&Transaction) -> bool| {
             let named = policy.profile.transactions().filter(|one| is(one));
@@ -48,11 +49,14 @@ impl Finishing {
             .map(Arc::new)?;
         let finisher = Finisher::new(Arc::clone(line), cases.clone(), settings.finisher.clone());
         let every = Duration::from_secs(settings.finisher.every_seconds);
-        Ok(Arc::new(Finishing { follower, cases, finisher, line: Arc::clone(line), every, agreed: Notify::new() }))
+        let line = Arc::clone(line);
+        let finishing = Arc::new(Finishing { follower, cases, finisher, line, every, agreed: Notify::new() });
+        tokio::spawn(Arc::clone(&finishing).keep(stop.clone()));
+        Ok(finishing)
     }
 
     /// Goes its rounds until `stop`; a round that is under way then ends as the line ends.
-    pub(super) async fn keep(self: Arc<Finishing>, stop: CancellationToken) {
+    async fn keep(self: Arc<Finishing>, stop: CancellationToken) {
         loop {
             let waited = async {
                 match self.every.is_zero() {

@@ -112,13 +112,12 @@ impl Gateway {
         let (sets, parts) = (built.sets(), (built.identities, built.platforms));
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
-        let (follower, finishing) = (follower(&settings, &line)?, Finishing::start(&settings, &line)?);
+        let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let (follower, finishing) = (follower(&settings, &line)?, Finishing::start(&settings, &line, &stop_doors)?);
         let notary = notary(&settings.seal, &data, &line).await?;
 
-        let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
-        let certificates = Certificates::new(tls.named(), sets, line.journal.clone(), Arc::clone(&clock));
-        let certificates = Arc::new(certificates);
+        let certificates = Arc::new(Certificates::new(tls.named(), sets, line.journal.clone(), Arc::clone(&clock)));
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
         let reload = Arc::new(Reload::new(Arc::clone(&line), Arc::clone(&certificates), (loaded, told), parts));
         tokio::spawn(Arc::clone(&reload).watch(stop_doors.clone()));
@@ -145,7 +144,6 @@ impl Gateway {
         let kept = (settings.retention.key_live_days, retention);
         let books = Books::new(&line, follower.clone(), &data, kept, finishing.clone());
         let console = console(inside, books, tokens, &settings.person);
-        tokio::spawn(finishing.clone().keep(stop_doors.clone()));
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
         let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));
         tracing::info!(%listen, %admin, data = %data.display(), "medgate takes calls");

@@ -73,9 +73,11 @@ impl Line {
         let id = self.own_id();
         let input = input_data(inquiry.fields.iter().map(String::as_str).zip(values.iter().map(String::as_str)));
         let request = self.compose(template, id, (&inquiry.infno, &input), anew)?;
-        let report = self.perform(template, OwnRequest { id, parent_id, request, acts: false, undoes: None, patience }).await?;
+        let report =
+            self.perform(template, OwnRequest { id, parent_id, request, acts: false, undoes: None, patience }).await?;
         let profile = &template.policy.profile;
-        let is_ours = |view| ours.is_none_or(|msgid| profile.envelope_of_reply(view).medins_setl_id.as_deref() == Some(msgid));
+        let is_ours =
+            |view| ours.is_none_or(|msgid| profile.envelope_of_reply(view).medins_setl_id.as_deref() == Some(msgid));
         let stands = report.proof().filter(|(view, _)| is_ours(view));
         let stands = stands.map_or(Stands::Unproven, |(view, _)| profile.stands(view, inquiry, values));
         Ok((stands, report.outcome_seq))

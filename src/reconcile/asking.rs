@@ -131,7 +131,8 @@ impl Finisher {
     fn is_made_here(&self, call: &Record) -> Result<bool, Trouble> {
         for place in self.line.journal.lookup(EntryKind::Settlement, call.header.settlement_token)? {
             let record = self.line.journal.read(place)?;
-            let confirmed = record.header.outcome == Outcome::Confirmed as u8 && record.header.class == Class::Money as u8;
+            let confirmed =
+                record.header.outcome == Outcome::Confirmed as u8 && record.header.class == Class::Money as u8;
             if confirmed && record.header.known_kind() == Some(Kind::Outcome) {
                 return Ok(true);
             }

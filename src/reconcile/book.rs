@@ -200,7 +200,9 @@ impl Book {
         let who = text(Fact::Who);
         save.execute(params![seq, intent, record.header.at_unix_ns, step.word(), who, says.join("；"), evidence])?;
         match Evidence::of(record) {
-            Some(evidence) => self.change("intent", &intent, record, |side| side.proven(evidence, record.facts.text_of(Fact::SetlId))),
+            Some(evidence) => {
+                self.change("intent", &intent, record, |side| side.proven(evidence, record.facts.text_of(Fact::SetlId)))
+            }
             None => Ok(()),
         }
     }

@@ -76,11 +76,8 @@ impl Finisher {
         let patience = template.upstream.listen_within;
         let by_handle = self.is_by_handle(case, &proposal.infno);
         // A 2601 proves nothing of what nobody knew to be done; its success leaves a doubt, and no more.
-        let undoes = Undone {
-            intent_seq: case.side.intent,
-            key_token: case.side.key,
-            is_provable: by_handle == Way::Handle,
-        };
+        let undoes =
+            Undone { intent_seq: case.side.intent, key_token: case.side.key, is_provable: by_handle == Way::Handle };
         let (id, parent_id) = (begun.exchange, case.side.id);
         let own = OwnRequest { id, parent_id, request, acts: true, undoes: Some(undoes), patience };
         let report = self.line.perform(&template, own).await;
