@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(super) struct Fate {
     over: CancellationToken,
     disk: SimDisk,
     reached: [AtomicU64; 4],
+    /// From now on nobody is killed.
+    peace: Arc<AtomicBool>,
 }
 
 /// A moment at which a kill may strike.
@@ -61,8 +63,8 @@ impl Fate {
         self.over.is_cancelled()
     }
 
-    /// From now on nothing goes wrong with its disk: what is looked at is looked at in peace.
-    pub(super) fn leave_alone(&self) {
+    /// From now on nothing goes wrong with its disk.
+    pub(super) fn calm_disk(&self) {
         self.disk.misbehave(Faults::default());
     }
 
@@ -81,7 +83,7 @@ impl Fate {
             (Kill::AfterAnswer(at), Point::AfterAnswer) => at == nth,
             _ => false,
         };
-        if strikes {
+        if strikes && !self.peace.load(Ordering::Relaxed) {
             self.over.cancel();
         }
         self.is_over()
@@ -107,7 +109,8 @@ pub(super) async fn live(world: Arc<World>, folder: PathBuf) {
     let disk = SimDisk::new(world.draw(7).bits(), calm);
     let mut openings = 0;
     for (number, plan) in world.plan.lives.clone().into_iter().enumerate() {
-        disk.misbehave(faults(&disk, plan, calm));
+        let is_peace = world.peace.load(Ordering::Relaxed);
+        disk.misbehave(if is_peace { calm } else { faults(&disk, plan, calm) });
         let mut fails = plan.sync_fails.is_some();
         let began = loop {
             openings += 1;
@@ -130,7 +133,7 @@ pub(super) async fn live(world: Arc<World>, folder: PathBuf) {
             biased;
             () = life.fate.over() => {}
             _ = &mut writing => {}
-            () = tokio::time::sleep(after) => {}
+            () = world.killed_after(after) => {}
         }
         life.fate.over.cancel();
         world.open_gate(None);
@@ -146,6 +149,15 @@ pub(super) async fn live(world: Arc<World>, folder: PathBuf) {
             disk.kill(calm);
         }
         tokio::time::sleep(Duration::from_millis(plan.down_ms)).await;
+    }
+}
+
+impl World {
+    async fn killed_after(&self, after: Duration) {
+        tokio::time::sleep(after).await;
+        if self.peace.load(Ordering::Relaxed) {
+            std::future::pending().await
+        }
     }
 }
 
@@ -173,8 +185,13 @@ impl Life {
         let settings = (&SETTINGS.journal, BOUNDS);
         let opened = Journal::open_here(Arc::new(disk.clone()), settings, folder, &master, fresh, clock, entropy);
         let (journal, opening, here) = opened.map_err(|error| chain(&error))?;
-        let fate =
-            Arc::new(Fate { kill, over: CancellationToken::new(), disk: disk.clone(), reached: Default::default() });
+        let fate = Arc::new(Fate {
+            kill,
+            over: CancellationToken::new(),
+            disk: disk.clone(),
+            reached: Default::default(),
+            peace: Arc::clone(&world.peace),
+        });
         let watched = Arc::clone(&fate);
         let writing = tokio::spawn(here.run(move || watched.is_over()));
         let line = line(world, journal, &fate, draw.bits());

@@ -29,6 +29,7 @@ mod cases; // The book of cases over the journal.
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +40,6 @@ pub use canary::Canary;
 use gateway::Life;
 use his::Hospital;
 pub use invariant::{Finding, Invariant};
-use office::Office;
 use plan::Plan;
 use standin::Standin;
 use story::Story;
@@ -63,6 +63,8 @@ pub(crate) struct World {
     gate: Mutex<Option<Arc<Life>>>,
     /// One round of the finisher at a time; true once everybody has gone home.
     rounds: tokio::sync::Mutex<bool>,
+    /// From now on nobody is killed.
+    peace: Arc<AtomicBool>,
 }
 
 /// How a world went.
@@ -102,6 +104,7 @@ impl World {
             witness: Mutex::default(),
             gate: Mutex::new(None),
             rounds: tokio::sync::Mutex::new(false),
+            peace: Arc::default(),
             seed,
             plan,
             canary,
@@ -121,23 +124,18 @@ impl World {
         }
         tokio::time::sleep(REST).await;
         world.tell("everybody has gone home".to_owned());
-        if let Some(life) = world.life().filter(|life| !life.is_over()) {
-            life.fate.leave_alone();
-            world.finish(&life, &hospital, folder).await?;
-            audit::audit(&world, &life, &hospital, folder).await?;
-        } else {
-            world.find(Invariant::OpensAgain, "no gateway runs at the end".to_owned());
+        match tokio::time::timeout(LONGEST, office::to_rest(&world, &hospital, folder)).await {
+            Err(_) => world.find(Invariant::ComesToRest, "the finisher still waits after six hours".to_owned()),
+            Ok(None) => world.find(Invariant::OpensAgain, "no gateway runs at the end".to_owned()),
+            Ok(Some(life)) => {
+                let life = life?;
+                audit::audit(&world, &life, &hospital, folder).await?;
+            }
         }
         steps.abort();
         gateway.abort();
         world.open_gate(None);
         Ok(world.played())
-    }
-
-    /// The finisher is run to rest before the audit, and where the plan says so persons close the day with it.
-    async fn finish(self: &Arc<Self>, life: &Arc<Life>, hospital: &Hospital, folder: &Path) -> io::Result<()> {
-        *self.rounds.lock().await = true;
-        Office::new(self, life, folder.join(gateway::BOOK)).to_rest(hospital).await
     }
 
     fn played(&self) -> Played {

@@ -3,13 +3,14 @@
 //! platform's statement in its hands.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::World;
 use super::bill::Booked;
-use super::gateway::{Life, SETTINGS};
+use super::gateway::{BOOK, Life, SETTINGS};
 use super::his::Hospital;
 use crate::domain::exchange::ExchangeId;
 use crate::exchange::decision::Evidence;
@@ -78,23 +79,11 @@ impl Office {
         Ok(round)
     }
 
-    /// Everything that can be ended is ended.
-    pub(super) async fn to_rest(&self, hospital: &Hospital) -> io::Result<()> {
-        let mut idle = 0;
-        for _ in 0..ROUNDS_MAX {
-            let round = self.round().await?;
-            let decided = self.world.plan.office && self.decide(hospital).await?;
-            let did = decided || round.asked + round.proposed + round.reversed + round.failed > 0;
-            idle = if did { 0 } else { idle + 1 };
-            if IDLE_ROUNDS <= idle {
-                break;
-            }
-            tokio::time::sleep(EVERY).await;
-        }
-        if self.world.plan.office {
-            self.close_the_day(hospital).await?;
-        }
-        Ok(())
+    /// A round, and what persons decide after it; true when something was done.
+    async fn turn(&self, hospital: &Hospital) -> io::Result<bool> {
+        let round = self.round().await?;
+        let decided = self.world.plan.office && self.decide(hospital).await?;
+        Ok(decided || round.asked + round.proposed + round.reversed + round.failed > 0)
     }
 
     fn open(&self) -> io::Result<Vec<(ExchangeId, CaseShown)>> {
@@ -177,6 +166,44 @@ impl Office {
         }
         said.is_ok()
     }
+}
+
+/// Runs the finisher until nothing is left that it can do, through whatever kills are still to come; then, in peace, persons close
+/// the day where the plan says so. The gateway that runs at the end; none when none does.
+pub(super) async fn to_rest(world: &Arc<World>, hospital: &Hospital, folder: &Path) -> Option<io::Result<Arc<Life>>> {
+    *world.rounds.lock().await = true;
+    let mut idle = 0;
+    for _ in 0..ROUNDS_MAX {
+        if let Some(life) = world.life().filter(|life| !life.is_over()) {
+            let office = Office::new(world, &life, folder.join(BOOK));
+            let turn = tokio::select! {
+                biased;
+                () = life.fate.over() => None,
+                turn = office.turn(hospital) => Some(turn),
+            };
+            idle = match turn {
+                Some(Ok(false)) => idle + 1,
+                Some(Err(error)) if !life.is_over() => return Some(Err(error)),
+                _ => 0,
+            };
+        }
+        if IDLE_ROUNDS <= idle {
+            break;
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+    world.peace.store(true, Ordering::Relaxed);
+    // Longer than any gateway is down.
+    tokio::time::sleep(10 * EVERY).await;
+    let life = world.life().filter(|life| !life.is_over())?;
+    life.fate.calm_disk();
+    let office = Office::new(world, &life, folder.join(BOOK));
+    if world.plan.office
+        && let Err(error) = office.close_the_day(hospital).await
+    {
+        return Some(Err(error));
+    }
+    Some(Ok(life))
 }
 
 impl World {
