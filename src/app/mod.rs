@@ -6,6 +6,7 @@ mod certificates; // Looks after the files of certificates.
 mod disk; // How full the journal's disk is.
 mod erasure; // A visit erased through the admin port.
 mod insight; // What the admin port is told.
+mod ledgers; // Who keeps the ledgers.
 mod lookup; // What it may look up of single exchanges.
 mod reload; // Settings, keys and profile, read anew.
 pub mod retention; // Archives and trims.
@@ -109,6 +110,7 @@ impl Gateway {
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
         let (follower, finder) = (follower(&settings, &line)?, finder(&settings, &line)?);
+        let keeper = ledgers::keeper(&settings, &line)?;
         let notary = notary(&settings.seal, &data, &line).await?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
@@ -120,7 +122,7 @@ impl Gateway {
         tokio::spawn(Arc::clone(&reload).watch(stop_doors.clone()));
         let sealing = tokio::spawn(Arc::clone(&notary).keep(stop_doors.clone()));
         let nightly = nightly(&settings.seal, &data, &line, &notary)?;
-        let retention = Retention::of(&settings, &line, (&notary, &nightly), follower.clone())?;
+        let retention = Retention::of(&settings, &line, (&notary, &nightly), (follower.clone(), &keeper))?;
         tokio::spawn(Arc::clone(&nightly).keep(retention.nightly(), stop_doors.clone()));
         let disk = DiskWatch::start(&data, &line, &settings.retention, &stop_doors);
         let (listen, admin, callback) = ports.addresses()?;
@@ -147,7 +149,7 @@ impl Gateway {
         #[rustfmt::skip]
         let gateway = Gateway {
             listen, admin, callback, line, drain_within: Duration::from_secs(settings.gateway.drain_seconds), stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
-            followers: follower.into_iter().chain([finder]).collect(), reload, notary, sealing,
+            followers: follower.into_iter().chain([finder, keeper]).collect(), reload, notary, sealing,
         };
         Ok(gateway)
     }

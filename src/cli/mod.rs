@@ -14,6 +14,7 @@ mod manual; // medgate completions, medgate man
 mod own; // A command that opens the journal itself.
 mod person; // Who is at the command line.
 mod profile; // medgate profile list | show | check | diff
+mod reconcile; // medgate reconcile show
 mod serve; // medgate serve
 mod sign; // medgate sign
 mod told; // Arguments that say where settings come from.
@@ -57,6 +58,9 @@ enum Command {
     /// List and show cases: what platform and HIS may not hold alike. 单边账案件
     #[command(subcommand)]
     Case(case::Command),
+    /// The ledgers of platform, gateway and HIS, by day. 对账
+    #[command(subcommand)]
+    Reconcile(reconcile::Command),
     /// Read the journal, also while the gateway runs; erase a visit. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
@@ -91,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
         Command::Case(command) => case::run(command, &mut out, &mut err),
+        Command::Reconcile(command) => reconcile::run(command, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
         Command::Profile(command) => profile::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),
