@@ -48,6 +48,7 @@ use build::{Built, Platforms};
 use certificates::Certificates;
 use disk::DiskWatch;
 use insight::Inside;
+use ledgers::LedgerDesk;
 use lookup::Books;
 use reload::Reload;
 use retention::Retention;
@@ -110,7 +111,7 @@ impl Gateway {
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
         let (follower, finder) = (follower(&settings, &line)?, finder(&settings, &line)?);
-        let keeper = ledgers::keeper(&settings, &line)?;
+        let (keeper, desk) = (ledgers::keeper(&settings, &line)?, LedgerDesk::new(&settings, &line));
         let notary = notary(&settings.seal, &data, &line).await?;
 
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
@@ -141,7 +142,7 @@ impl Gateway {
             disk,
         };
         let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days, retention);
-        let console = console(inside, books, tokens);
+        let console = console(inside, books, desk, tokens);
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
         let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));
         tracing::info!(%listen, %admin, data = %data.display(), "medgate takes calls");
@@ -199,11 +200,17 @@ impl Gateway {
     }
 }
 
-fn console(inside: Inside, books: Books, (token, clear_token): (AdminToken, AdminToken)) -> Console {
+fn console(
+    inside: Inside,
+    books: Books,
+    desk: Arc<LedgerDesk>,
+    (token, clear_token): (AdminToken, AdminToken),
+) -> Console {
     Console {
         metrics: Arc::clone(&inside.line.metrics),
         insight: Arc::new(inside),
         lookup: Arc::new(books),
+        desk,
         token: Arc::new(token),
         clear_token: Arc::new(clear_token),
         turns: Arc::new(Semaphore::new(QUESTIONS_MAX)),

@@ -7,6 +7,7 @@ mod demo; // medgate demo
 mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
+mod his_ledger; // medgate his-ledger import
 mod journal; // medgate journal show | tail | verify | replay | erase
 mod keys; // medgate keys new | import | show-public | rotate | master
 mod look; // A look at personal data, journaled before it is taken.
@@ -61,6 +62,9 @@ enum Command {
     /// The ledgers of platform, gateway and HIS, by day. 对账
     #[command(subcommand)]
     Reconcile(reconcile::Command),
+    /// Import the HIS's own ledger of a day. 院内账
+    #[command(subcommand)]
+    HisLedger(his_ledger::Command),
     /// Read the journal, also while the gateway runs; erase a visit. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
@@ -96,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
         Command::Case(command) => case::run(command, &mut out, &mut err),
         Command::Reconcile(command) => reconcile::run(command, &mut out, &mut err),
+        Command::HisLedger(command) => his_ledger::run(command, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
         Command::Profile(command) => profile::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),

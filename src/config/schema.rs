@@ -61,6 +61,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("callback.unknown", &["hold", "close", "native"]),
     ("client.verify", &["off", "warn", "refuse"]),
     ("upstream.sign", &["pass", "sign"]),
+    ("his_ledger.encoding", &["auto", "utf-8", "gbk"]),
     ("log.format", &["text", "json"]),
 ];
 

@@ -6,6 +6,7 @@
 pub mod book; // Records in, cases out: SQLite.
 pub mod cases; // The book as readers open it.
 
+pub mod his; // The HIS's ledger as a file: read, checked, imported.
 pub mod ledger; // Settlements and refunds by day: the own rows and the HIS's.
 
 mod advice; // What is to be done about a case: the table.

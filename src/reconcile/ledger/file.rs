@@ -48,7 +48,8 @@ impl DerivedFile {
         let path = dir.join(form.name);
         let connection = Connection::open(&path)?;
         connection.busy_timeout(LOCK_WAIT)?;
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;")?;
         let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if tables == 0 {
             let Form { schema, version, .. } = form;

@@ -11,8 +11,9 @@ use crate::domain::exchange::Seq;
 use super::amounts::{Amounts, Shown};
 use super::day::Day;
 use super::file::{ReadTrouble, open_to_read};
+use super::imported::Import;
 use super::own::{Own, Place};
-use super::store::{COLUMNS, FORM, read_own};
+use super::store::{COLUMNS, FORM, day_of, read_own};
 
 /// Lines of one answer: more combinations of institution and dimensions than any hospital has.
 const LINES_MAX: u32 = 10_000;
@@ -86,6 +87,32 @@ impl Ledgers {
             })
         })?;
         Ok(sums.collect::<Result<_, _>>()?)
+    }
+
+    /// Files that were imported for some days, with those that were replaced since.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn imports(&self, (first, last): (Day, Day)) -> Result<Vec<Import>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(&format!(
+            "SELECT record, day, institution, name, rows, at, who, in_force, unread FROM import WHERE day BETWEEN ?1 AND ?2 \
+             ORDER BY day, record LIMIT {LINES_MAX}"
+        ))?;
+        let imports = found.query_map(params![first.number(), last.number()], |row| {
+            Ok(Import {
+                record: row.get::<_, i64>(0)?.cast_unsigned(),
+                day: day_of(row, 1)?,
+                institution: row.get(2)?,
+                name: row.get(3)?,
+                rows: row.get::<_, i64>(4)?.cast_unsigned(),
+                at_unix_ns: row.get(5)?,
+                who: row.get(6)?,
+                in_force: row.get(7)?,
+                unread: row.get(8)?,
+            })
+        })?;
+        Ok(imports.collect::<Result<_, _>>()?)
     }
 
     /// The own rows of a settlement: itself and what takes it back, by either 结算ID.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -15,9 +16,11 @@ use crate::journal::record::Kind;
 use crate::views::Trouble;
 use crate::views::follower::{Derived, Taking};
 
+use super::super::his::import::Files;
 use super::amounts::Amounts;
 use super::day::Day;
 use super::file::{DerivedFile, Form};
+use super::imported::imported;
 use super::own::{Ended, Own, Place};
 
 /// An exchange whose outcome stays open is let go after this time: a settlement year and a month.
@@ -39,6 +42,14 @@ CREATE INDEX own_by_original ON own (original) WHERE original <> '';
 CREATE INDEX own_by_msgid ON own (msgid);
 CREATE INDEX own_open ON own (intent) WHERE outcome = 0;
 CREATE TABLE alias (msgid TEXT PRIMARY KEY, intent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE import (record INTEGER PRIMARY KEY, day INTEGER NOT NULL, institution TEXT NOT NULL, name TEXT NOT NULL, rows INTEGER NOT NULL,
+  at INTEGER NOT NULL, who TEXT NOT NULL, in_force INTEGER NOT NULL, unread TEXT NOT NULL) STRICT;
+CREATE INDEX import_by_day ON import (day);
+CREATE TABLE his (setl_id TEXT NOT NULL, record INTEGER NOT NULL, line INTEGER NOT NULL, day INTEGER NOT NULL, refund INTEGER NOT NULL,
+  msgid TEXT NOT NULL, mdtrt_id TEXT NOT NULL, bill_no TEXT NOT NULL, medfee INTEGER, fund INTEGER, acct INTEGER, cash INTEGER,
+  PRIMARY KEY (day, setl_id, record, line)) STRICT, WITHOUT ROWID;
+CREATE INDEX his_by_setl_id ON his (setl_id);
+CREATE INDEX his_by_msgid ON his (msgid) WHERE msgid <> '';
 ",
 };
 
@@ -50,6 +61,8 @@ pub(super) const COLUMNS: &str = "intent, id, refund, infno, msgid, institution,
 pub struct Folder {
     /// The folder.
     pub dir: PathBuf,
+    /// Where the files of imported ledgers are read again.
+    pub files: Arc<dyn Files>,
     /// Leading digits by which two areas name one pooling area (`cross_region_digits` of the profile).
     pub local_digits: usize,
 }
@@ -60,11 +73,8 @@ impl Derived for Folder {
 
     fn open(&self, identity: Token, durable: Seq) -> Result<Store, Trouble> {
         let identity = format!("{identity} {}", self.local_digits);
-        Ok(Store {
-            file: DerivedFile::open(&self.dir, FORM, &identity, durable)?,
-            local_digits: self.local_digits,
-            touched: 0,
-        })
+        let file = DerivedFile::open(&self.dir, FORM, &identity, durable)?;
+        Ok(Store { file, files: Arc::clone(&self.files), local_digits: self.local_digits, touched: 0 })
     }
 
     fn wipe(&self) -> io::Result<()> {
@@ -75,6 +85,7 @@ impl Derived for Folder {
 /// The ledgers, open for the one who writes them.
 pub struct Store {
     file: DerivedFile,
+    files: Arc<dyn Files>,
     local_digits: usize,
     touched: usize,
 }
@@ -148,6 +159,10 @@ impl Taking for Store {
                 }
                 None => Ok(()),
             },
+            Some(Kind::Ledger) => {
+                self.touched += 1;
+                imported(self.file.batch()?, record, &*self.files)
+            }
             Some(Kind::SegmentOpen) => self.let_go(record.header.at_unix_ns),
             _ => Ok(()),
         }
@@ -214,10 +229,15 @@ fn save(batch: &Connection, own: &Own) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// A day as it is stored.
+pub(in crate::reconcile) fn day_of(row: &Row<'_>, place: usize) -> rusqlite::Result<Day> {
+    let number = row.get(place)?;
+    Day::of_number(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(place, number))
+}
+
 /// Reads a row of `SELECT COLUMNS`.
 pub(super) fn read_own(row: &Row<'_>) -> rusqlite::Result<Own> {
     let seq = |place| row.get::<_, i64>(place).map(|seq| Seq(seq.cast_unsigned()));
-    let day: i64 = row.get(12)?;
     Ok(Own {
         intent: seq(0)?,
         id: ExchangeId(row.get(1)?),
@@ -231,7 +251,7 @@ pub(super) fn read_own(row: &Row<'_>) -> rusqlite::Result<Own> {
         undoes: seq(9)?,
         outcome: seq(10)?,
         undone: seq(11)?,
-        day: Day::of_number(day).ok_or(rusqlite::Error::IntegralValueOutOfRange(12, day))?,
+        day: day_of(row, 12)?,
         setl_time: row.get(13)?,
         dimensions: [row.get(14)?, row.get(15)?, row.get(16)?, row.get(17)?],
         place: Place::from_code(row.get(18)?),

@@ -1,7 +1,10 @@
 //! Real files: what makes a row, of which day and with which sign, and that the ledger comes out the same however it is built.
 
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::super::his::import::Files;
 use super::day::Day;
 use super::own::Own;
 use super::read::Ledgers;
@@ -23,6 +26,15 @@ const MINUTE_NS: i64 = 60_000_000_000;
 /// A journal that is written line by line; a record a minute.
 #[derive(Default)]
 pub(in crate::reconcile) struct Story(pub(in crate::reconcile) Vec<Record>);
+
+/// Imported files stand in the payload, in clear.
+struct InPayload;
+
+impl Files for InPayload {
+    fn open(&self, record: &Record) -> Result<Box<dyn Read>, String> {
+        Ok(Box::new(std::io::Cursor::new(record.payload.clone())))
+    }
+}
 
 impl Story {
     pub(in crate::reconcile) fn add(&mut self, kind: Kind, change: impl FnOnce(&mut Record)) -> Seq {
@@ -94,7 +106,7 @@ impl Story {
 
     /// The ledgers over all records, taken in batches, the file closed and opened between them.
     pub(in crate::reconcile) fn ledgers(&self, dir: &Path, batch: usize) -> Ledgers {
-        let folder = Folder { dir: dir.to_owned(), local_digits: 4 };
+        let folder = Folder { dir: dir.to_owned(), files: Arc::new(InPayload), local_digits: 4 };
         loop {
             let mut store = folder.open(IDENTITY, Seq(self.0.len() as u64)).unwrap();
             let rest = &self.0[store.position().0 as usize..];
@@ -222,4 +234,57 @@ fn where_a_person_is_insured_is_told_by_the_areas() {
     for (care, insured, place) in rows {
         assert_eq!(super::own::Place::of(care, insured, 4), place, "{care} {insured}");
     }
+}
+
+#[test]
+fn an_imported_file_is_rows_of_the_day_and_a_corrected_one_replaces_it() {
+    let mapping =
+        "form = csv\ndelimiter = 44\nencoding = utf-8\nsetl_id = id\nmedfee_sumamt = total\nfund_pay_sumamt = fund\n";
+    let mut story = Story::default();
+    let mut import = |day: &str, institution: &str, file: &str| {
+        story.add(Kind::Ledger, |record| {
+            record.facts.text(Fact::Name, "a.csv");
+            record.facts.text(Fact::LedgerDay, day);
+            record.facts.text(Fact::FixmedinsCode, institution);
+            record.facts.text(Fact::Text, mapping);
+            record.payload = format!("id,total,fund\n{file}").into_bytes();
+        })
+    };
+    import("2026-11-21", "H1", "S1,300,200\nS1,20,0\nS2,-5,-1\n");
+    let other = import("2026-11-21", "H2", "S9,1,1\n");
+    let neighbour = import("2026-11-22", "H1", "S3,7,7\n");
+    let corrected = import("2026-11-21", "H1", "S1,320,200\n");
+    let broken = import("2026-11-23", "H1", "S1,a lot,200\n");
+    let shown = |batch| {
+        let dir = tempfile::tempdir().unwrap();
+        let ledgers = story.ledgers(dir.path(), batch);
+        let connection = ledgers.open().unwrap();
+        let mut rows =
+            connection.prepare("SELECT day, setl_id, record, line, medfee FROM his ORDER BY 1, 2, 3").unwrap();
+        let rows =
+            rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).unwrap();
+        let rows: Vec<(i64, String, u32, u32, i64)> = rows.map(|row: rusqlite::Result<_>| row.unwrap()).collect();
+        (rows, ledgers.imports((day("2026-11-21"), day("2026-11-23"))).unwrap())
+    };
+    let (rows, imports) = shown(1000);
+    let expected = [
+        (20_261_121, "S1".to_owned(), corrected.0 as u32, 2, 3_200_000),
+        (20_261_121, "S9".to_owned(), other.0 as u32, 2, 10_000),
+        (20_261_122, "S3".to_owned(), neighbour.0 as u32, 2, 70_000),
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(shown(1), (rows, imports.clone()));
+    let state =
+        |import: &super::imported::Import| (import.record, import.rows, import.in_force, import.unread.is_empty());
+    let states: Vec<_> = imports.iter().map(state).collect();
+    assert_eq!(
+        states,
+        [
+            (1, 3, false, true),
+            (other.0, 1, true, true),
+            (corrected.0, 1, true, true),
+            (neighbour.0, 1, true, true),
+            (broken.0, 0, true, false)
+        ]
+    );
 }
