@@ -9,6 +9,8 @@ pub mod cases; // The book as readers open it.
 pub mod his; // The HIS's ledger as a file: read, checked, imported.
 pub mod ledger; // Settlements and refunds by day: the own rows and the HIS's.
 
+pub mod matching; // Three ledgers laid beside each other: differences. Pure.
+
 mod advice; // What is to be done about a case: the table.
 
 #[cfg(test)]
