@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::certificates::Certificates;
 use super::disk::DiskWatch;
+use super::finishing::Finishing;
 use super::reload::Reload;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
@@ -18,7 +19,6 @@ use crate::journal::facts::Fact;
 use crate::journal::gauges::Gauges;
 use crate::journal::record::Kind;
 use crate::journal::{Health, OpenExchange};
-use crate::reconcile::Cases;
 use crate::telemetry::metrics::{JournalMetrics, Metrics, SealMetrics, ViewsMetrics};
 use crate::telemetry::sampled::follow;
 use crate::views::follower::{self, Follower, State};
@@ -36,8 +36,7 @@ pub(super) struct Inside {
     pub(super) line: Arc<Line>,
     pub(super) door: Arc<Door<Arc<Line>>>,
     pub(super) follower: Option<Arc<Follower>>,
-    /// Who keeps the book of cases, and the book.
-    pub(super) finder: (Arc<Follower>, Cases),
+    pub(super) finishing: Arc<Finishing>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) notary: Arc<Notary>,
     pub(super) nightly: Arc<Nightly>,
@@ -195,7 +194,7 @@ impl Insight for Inside {
         if let Some(follower) = &self.follower {
             sample_views(&metrics.views, follower.gauges(), journal.durable().borrow().0);
         }
-        let position = self.finder.0.gauges().position.load(Ordering::Relaxed);
+        let position = self.finishing.follower.gauges().position.load(Ordering::Relaxed);
         let lag = journal.durable().borrow().0.saturating_sub(position);
         metrics.cases.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
         self.sample_cases(metrics);
@@ -204,7 +203,7 @@ impl Insight for Inside {
 
 impl Inside {
     fn sample_cases(&self, metrics: &Metrics) {
-        let counts = match self.finder.1.count() {
+        let counts = match self.finishing.cases.count() {
             Ok(counts) => counts,
             Err(error) => return tracing::warn!(%error, "the book of cases cannot be counted"),
         };

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::console::cases::Lift;
+use crate::console::cases::{Decision, Lift, Preview};
 use crate::console::erasure::{Erase, Erased};
 use crate::console::lookup::{Cases, Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
 use crate::console::retention::{Keep, Kept};
@@ -23,7 +23,6 @@ use crate::journal::entry::EntryKind;
 use crate::journal::record::Kind;
 use crate::journal::{Journal, Place, Record, Unopened};
 use crate::operator::lift::{LiftError, lift};
-use crate::reconcile;
 use crate::reconcile::cases::{self, CaseShown, CasesTrouble};
 use crate::views::columns::filters;
 use crate::views::query::{self, Wanted};
@@ -32,6 +31,7 @@ use crate::views::shown::{self, Opener, PREVIEW_BYTES, Shown};
 use crate::views::totals::{ASKED, Summed};
 use crate::views::{self, Follower, look};
 
+use super::finishing::Finishing;
 use super::retention::Retention;
 
 /// Records of one exchange that are read.
@@ -42,7 +42,7 @@ pub(super) struct Books {
     pub(super) journal: Journal,
     pub(super) line: Arc<Line>,
     pub(super) views: Views,
-    pub(super) cases: reconcile::Cases,
+    pub(super) finishing: Arc<Finishing>,
     pub(super) follower: Option<Arc<Follower>>,
     pub(super) data: PathBuf,
     pub(super) key_live_days: u64,
@@ -56,14 +56,14 @@ impl Books {
         line: &Arc<Line>,
         follower: Option<Arc<Follower>>,
         data: &Path,
-        key_live_days: u64,
-        retention: Arc<Retention>,
+        (key_live_days, retention): (u64, Arc<Retention>),
+        finishing: Arc<Finishing>,
     ) -> Books {
         Books {
             journal: line.journal.clone(),
             line: Arc::clone(line),
             views: Views::at(&data.join(views::FOLDER)),
-            cases: reconcile::Cases::at(&data.join(reconcile::FOLDER)),
+            finishing,
             follower,
             data: data.to_owned(),
             key_live_days,
@@ -166,13 +166,13 @@ impl Lookup for Books {
 
     fn cases(&self, asked: &[(String, String)]) -> Result<Cases, Trouble> {
         let wanted = cases::Wanted::read(pairs(asked)).map_err(case_trouble)?;
-        let position = self.cases.position().map_err(case_trouble)?.0;
-        let listed = self.cases.list(&wanted).map_err(case_trouble)?;
+        let position = self.finishing.cases.position().map_err(case_trouble)?.0;
+        let listed = self.finishing.cases.list(&wanted).map_err(case_trouble)?;
         Ok(Cases { cases: listed.iter().map(|case| json!(case)).collect(), position })
     }
 
     fn case(&self, id: &str) -> Result<Value, Trouble> {
-        let found = self.cases.one(id_in(id)?).map_err(case_trouble)?;
+        let found = self.finishing.cases.one(id_in(id)?).map_err(case_trouble)?;
         found.map(|case| json!(case)).ok_or_else(|| Trouble::NotFound(format!("{id} is no case")))
     }
 
@@ -183,6 +183,16 @@ impl Lookup for Books {
             LiftError::NoSettlement(_) => Trouble::NotFound(error.to_string()),
             other => Trouble::NotNow(other.to_string()),
         })
+    }
+
+    fn decide(&self, id: &str, asked: &Decision, who: &str) -> Result<u64, Trouble> {
+        self.finishing.decide(id_in(id)?, asked, who)
+    }
+
+    fn preview(&self, id: &str, looker: &Looker) -> Result<Preview, Trouble> {
+        let id = id_in(id)?;
+        self.journal_look(id, looker)?;
+        self.finishing.preview(id)
     }
 
     fn keep(&self, asked: &Keep) -> Result<Kept, Trouble> {

@@ -5,12 +5,14 @@ mod build; // From settings to policy and line.
 mod certificates; // Looks after the files of certificates.
 mod disk; // How full the journal's disk is.
 mod erasure; // A visit erased through the admin port.
+mod finishing; // The book of cases and the finisher.
 mod insight; // What the admin port is told.
 mod ledgers; // Who keeps the ledgers.
 mod lookup; // What it may look up of single exchanges.
 mod reload; // Settings, keys and profile, read anew.
 pub mod retention; // Archives and trims.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +26,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::settings::PersonSettings;
 use crate::config::{Loaded, Settings, Told};
+use crate::console::persons::Persons;
 use crate::console::token::{self, AdminToken, TokenError};
 use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
@@ -39,7 +43,6 @@ use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::keys::{self, Sources};
 use crate::outbound;
 use crate::outbound::tls::files::Trouble;
-use crate::reconcile;
 use crate::signing::sm2::Verifier;
 use crate::views::store::Folder;
 use crate::views::{self, Follower};
@@ -47,6 +50,7 @@ use crate::views::{self, Follower};
 use build::{Built, Platforms};
 use certificates::Certificates;
 use disk::DiskWatch;
+use finishing::Finishing;
 use insight::Inside;
 use ledgers::LedgerDesk;
 use lookup::Books;
@@ -110,7 +114,7 @@ impl Gateway {
         let (sets, parts) = (built.sets(), (built.identities, built.platforms));
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
-        let (follower, finder) = (follower(&settings, &line)?, finder(&settings, &line)?);
+        let (follower, finishing) = (follower(&settings, &line)?, Finishing::start(&settings, &line)?);
         let (keeper, desk) = (ledgers::keeper(&settings, &line)?, LedgerDesk::new(&settings, &line));
         let notary = notary(&settings.seal, &data, &line).await?;
 
@@ -134,15 +138,17 @@ impl Gateway {
             line: Arc::clone(&line),
             door: Arc::clone(&door),
             follower: follower.clone(),
-            finder: (finder.clone(), reconcile::Cases::at(&data.join(reconcile::FOLDER))),
+            finishing: Arc::clone(&finishing),
             certificates,
             notary: Arc::clone(&notary),
             nightly,
             reload: Arc::clone(&reload),
             disk,
         };
-        let books = Books::new(&line, follower.clone(), &data, settings.retention.key_live_days, retention);
-        let console = console(inside, books, desk, tokens);
+        let kept = (settings.retention.key_live_days, retention);
+        let books = Books::new(&line, follower.clone(), &data, kept, finishing.clone());
+        let console = console((inside, books, desk), tokens, &settings.person);
+        tokio::spawn(finishing.clone().keep(stop_doors.clone()));
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
         let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));
         tracing::info!(%listen, %admin, data = %data.display(), "medgate takes calls");
@@ -150,7 +156,7 @@ impl Gateway {
         #[rustfmt::skip]
         let gateway = Gateway {
             listen, admin, callback, line, drain_within: Duration::from_secs(settings.gateway.drain_seconds), stop_doors, stop_admin, inbound, callbacks, admin_task, deliveries,
-            followers: follower.into_iter().chain([finder, keeper]).collect(), reload, notary, sealing,
+            followers: follower.into_iter().chain([Arc::clone(&finishing.follower), keeper]).collect(), reload, notary, sealing,
         };
         Ok(gateway)
     }
@@ -201,11 +207,11 @@ impl Gateway {
 }
 
 fn console(
-    inside: Inside,
-    books: Books,
-    desk: Arc<LedgerDesk>,
+    (inside, books, desk): (Inside, Books, Arc<LedgerDesk>),
     (token, clear_token): (AdminToken, AdminToken),
+    persons: &BTreeMap<String, PersonSettings>,
 ) -> Console {
+    let written = persons.iter().map(|(name, person)| (name.as_str(), person.token_sm3.as_str()));
     Console {
         metrics: Arc::clone(&inside.line.metrics),
         insight: Arc::new(inside),
@@ -213,6 +219,7 @@ fn console(
         desk,
         token: Arc::new(token),
         clear_token: Arc::new(clear_token),
+        persons: Arc::new(Persons::of(written)),
         turns: Arc::new(Semaphore::new(QUESTIONS_MAX)),
     }
 }
@@ -243,18 +250,6 @@ fn follower(settings: &Settings, line: &Line) -> io::Result<Option<Arc<Follower>
     let clock = Arc::clone(&line.clock);
     Follower::start(Folder(dir), line.journal.clone(), settings.views.clone(), clock)
         .map(|follower| Some(Arc::new(follower)))
-}
-
-/// Who keeps the book of cases. It is not a view: it is kept whatever `views.follow` says, in the same measure.
-fn finder(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
-    let policy = line.policy.load();
-    let acknowledging = policy.profile.transactions().filter(|one| one.acknowledges);
-    let folder = reconcile::book::Folder {
-        dir: settings.gateway.data.join(reconcile::FOLDER),
-        acknowledging: acknowledging.map(|one| one.infno.clone()).collect(),
-    };
-    let clock = Arc::clone(&line.clock);
-    Follower::start(folder, line.journal.clone(), settings.views.clone(), clock).map(Arc::new)
 }
 
 /// What is made here, nobody else on the machine may read; a folder that is there keeps its rights.

@@ -1,7 +1,7 @@
 //! The commands of `medgate`: arguments in, one exit code out. What people read is printed here and nowhere else.
 
 mod admin_port; // Asks a running gateway.
-mod case; // medgate case list | show
+mod case; // medgate case list | show | assign | note | propose | preview | approve | close | lift-fence
 mod check; // medgate check
 mod demo; // medgate demo
 mod exchange; // medgate exchange find | show | diff
@@ -12,6 +12,7 @@ mod journal; // medgate journal show | tail | verify | replay | erase
 mod keys; // medgate keys new | import | show-public | rotate | master
 mod look; // A look at personal data, journaled before it is taken.
 mod manual; // medgate completions, medgate man
+mod new_person; // medgate person new
 mod own; // A command that opens the journal itself.
 mod person; // Who is at the command line.
 mod profile; // medgate profile list | show | check | diff
@@ -56,7 +57,7 @@ enum Command {
     /// Find and show exchanges. 查询与查看交易
     #[command(subcommand)]
     Exchange(exchange::Command),
-    /// List and show cases: what platform and HIS may not hold alike. 单边账案件
+    /// List, show and decide cases: what platform and HIS may not hold alike. 单边账案件
     #[command(subcommand)]
     Case(case::Command),
     /// The ledgers of platform, gateway and HIS, by day. 对账
@@ -65,6 +66,9 @@ enum Command {
     /// Import the HIS's own ledger of a day. 院内账
     #[command(subcommand)]
     HisLedger(his_ledger::Command),
+    /// Make tokens for persons who decide about cases. 案件处理人员
+    #[command(subcommand)]
+    Person(new_person::Command),
     /// Read the journal, also while the gateway runs; erase a visit. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
@@ -98,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args, &mut out),
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
+        Command::Person(command) => new_person::run(command, &mut out, &mut err),
         Command::Case(command) => case::run(command, &mut out, &mut err),
         Command::Reconcile(command) => reconcile::run(command, &mut out, &mut err),
         Command::HisLedger(command) => his_ledger::run(command, &mut out, &mut err),

@@ -34,6 +34,7 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.retention();
     checker.certificates();
     checker.identities();
+    checker.finisher();
     checker.found
 }
 

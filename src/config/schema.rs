@@ -7,8 +7,8 @@ use toml::{Table, Value};
 use super::DEFAULTS;
 use super::complaint::nearest;
 
-/// Sections that stand once per name: `[upstream.NAME]`, `[client.NAME]`, `[identity.NAME]`.
-pub(super) const NAMED: &[&str] = &["upstream", "client", "identity"];
+/// Sections that stand once per name: `[upstream.NAME]`, `[client.NAME]`, `[identity.NAME]`, `[person.NAME]`.
+pub(super) const NAMED: &[&str] = &["upstream", "client", "identity", "person"];
 
 /// Whole numbers and their bounds. The lower ones keep the gateway working, the upper ones catch a wrong unit.
 #[rustfmt::skip]
@@ -43,6 +43,11 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("line.replay_fresh_seconds", 0, 86_400),
     ("line.fence_days", 0, 400),
     ("line.refusals_per_second_max", 1, 1_000_000),
+    ("finisher.every_seconds", 0, 86_400),
+    ("finisher.retry_minutes", 0, 10_080),
+    ("finisher.ask_minutes", 0, 10_080),
+    ("finisher.asks_max", 0, 1_000),
+    ("finisher.attempts_max", 1, 100),
     ("upstream.connect_ms", 10, 600_000),
     ("upstream.answer_ms", 10, 3_600_000),
     ("upstream.listen_ms", 10, 86_400_000),

@@ -10,7 +10,7 @@ use crate::exchange::settings::{Route, WhenUnknown};
 use crate::inbound::tls;
 use crate::reconcile::his;
 use crate::telemetry::log;
-use crate::{evidence, exchange, inbound, journal, keys, outbound, views};
+use crate::{evidence, exchange, inbound, journal, keys, outbound, reconcile, views};
 
 /// All settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +36,8 @@ pub struct Settings {
     pub his_ledger: his::Settings,
     /// `[line]`
     pub line: exchange::settings::Settings,
+    /// `[finisher]`
+    pub finisher: reconcile::Settings,
     /// `[log]`
     pub log: log::Settings,
     /// `[upstream.*]`, each complete: what a section leaves out it has from `default`.
@@ -44,6 +46,8 @@ pub struct Settings {
     pub client: BTreeMap<String, ClientSettings>,
     /// `[identity.*]`, each complete likewise.
     pub identity: BTreeMap<String, keys::Settings>,
+    /// `[person.*]`, each complete likewise.
+    pub person: BTreeMap<String, PersonSettings>,
     /// `[[route]]`, in the order they are tried.
     pub route: Vec<Route>,
 }
@@ -115,6 +119,14 @@ pub struct RetentionSettings {
 pub struct AdminSettings {
     /// HOST:PORT of /livez, /readyz, /metrics and /api.
     pub listen: String,
+}
+
+/// `[person.*]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonSettings {
+    /// SM3 of the person's token, in hex; empty: the person has none.
+    pub token_sm3: String,
 }
 
 /// `[client.*]`

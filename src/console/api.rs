@@ -1,5 +1,7 @@
 //! /api/v1: every call carries a token, as `Authorization: Bearer …`. The table of calls makes the routes and the document.
 
+use std::sync::Arc;
+
 use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
@@ -14,18 +16,17 @@ use utoipa::openapi::HttpMethod;
 use crate::domain::moment::china_time;
 
 use super::answer::Failed;
-use super::cases::{case, cases, lift};
+use super::cases::{case, cases, decide, lift, preview};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
 use super::ledgers::{import, sums};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
+use super::persons::is_plain_name;
 use super::retention::keep;
 use super::{Console, openapi};
 
-/// Longest name of who looks.
 /// Longest reason of a look, in characters.
 const WHY_CHARS_MAX: usize = 200;
-const WHO_MAX: usize = 60;
 
 /// One call of the API.
 pub(super) struct Call {
@@ -50,6 +51,7 @@ pub(super) enum Asks {
     Look,
     Erase,
     Lift,
+    Decide,
     Keep,
     Days,
     File,
@@ -80,6 +82,10 @@ pub(super) const CALLS: &[Call] = &[
         about: "What was settled and refunded on a day or in a month, by clearing dimensions; 结算汇总" },
     Call { method: HttpMethod::Post, path: "/his-ledgers", asks: Asks::File, answers: "Imported", route: || post(import),
         about: "Hand in the HIS's own ledger of a day, a CSV or XLSX file as it is: all of it is taken, or nothing; 导入院内账" },
+    Call { method: HttpMethod::Post, path: "/cases/{id}/decisions", asks: Asks::Decide, answers: "Noted", route: || post(decide),
+        about: "Assign, remark, propose, approve or close with proof; needs the token of a person; 案件处理" },
+    Call { method: HttpMethod::Get, path: "/cases/{id}/proposal", asks: Asks::Nothing, answers: "Preview", route: || get(preview),
+        about: "What is proposed: the bytes that would leave, and what it does to both books; needs the token of a person, and the look is journaled; 提案预览" },
     Call { method: HttpMethod::Get, path: "/views", asks: Asks::Nothing, answers: "ViewsState", route: || get(views),
         about: "How far the views follow the journal" },
     Call { method: HttpMethod::Post, path: "/views/rebuild", asks: Asks::Nothing, answers: "ViewsState", route: || post(rebuild),
@@ -99,20 +105,25 @@ pub(super) fn router(console: Console) -> Router<Console> {
 }
 
 /// What the token of a call may do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Bearer {
-    pub(super) name: &'static str,
+    /// `admin`, `admin-clear`, or the person's own name.
+    pub(super) name: Arc<str>,
+    /// May see personal data.
     clear: bool,
+    /// A token that one person has.
+    pub(super) is_person: bool,
 }
 
 async fn guard(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let said = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
     let token = said.and_then(|said| said.strip_prefix(b"Bearer ".as_slice())).unwrap_or_default();
     // Both are compared, so that the time tells nothing.
-    let bearer = match (console.token.opens(token), console.clear_token.opens(token)) {
-        (_, true) => Bearer { name: "admin-clear", clear: true },
-        (true, false) => Bearer { name: "admin", clear: false },
-        (false, false) => {
+    let bearer = match (console.token.opens(token), console.clear_token.opens(token), console.persons.named(token)) {
+        (_, true, _) => Bearer { name: Arc::from("admin-clear"), clear: true, is_person: false },
+        (true, false, _) => Bearer { name: Arc::from("admin"), clear: false, is_person: false },
+        (false, false, Some(name)) => Bearer { name, clear: false, is_person: true },
+        (false, false, None) => {
             let cure = "send the token of DATA/admin.token as Authorization: Bearer TOKEN";
             return Failed::new(StatusCode::UNAUTHORIZED, "header Authorization", "this call needs a token", cure)
                 .into_response();
@@ -127,7 +138,7 @@ pub(super) async fn off<T: Send + 'static>(
     console: &Console,
     question: impl FnOnce(&dyn Lookup) -> Result<T, Trouble> + Send + 'static,
 ) -> Result<T, Failed> {
-    let lookup = std::sync::Arc::clone(&console.lookup);
+    let lookup = Arc::clone(&console.lookup);
     in_turn(console, move || question(&*lookup)).await
 }
 
@@ -137,7 +148,7 @@ pub(super) async fn in_turn<T: Send + 'static>(
     question: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
 ) -> Result<T, Failed> {
     let panicked = || Failed::from(Trouble::NotNow("the question could not be answered".to_owned()));
-    let turn = std::sync::Arc::clone(&console.turns).acquire_owned().await.map_err(|_| panicked())?;
+    let turn = Arc::clone(&console.turns).acquire_owned().await.map_err(|_| panicked())?;
     let answered = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         question()
@@ -201,12 +212,12 @@ async fn exchange(
             "reveal=true",
         ));
     };
-    may_reveal(bearer, reveal)?;
-    let looker = Looker { who: bearer.name.to_owned(), reveal, why: String::new() };
+    may_reveal(&bearer, reveal)?;
+    let looker = Looker { who: bearer.name.to_string(), reveal, why: String::new() };
     off(&console, move |lookup| lookup.exchange(&id, &looker)).await.map(Json)
 }
 
-pub(super) fn may_reveal(bearer: Bearer, reveal: bool) -> Result<(), Failed> {
+pub(super) fn may_reveal(bearer: &Bearer, reveal: bool) -> Result<(), Failed> {
     let cure = "use the token of DATA/admin-clear.token; each use is journaled";
     match reveal && !bearer.clear {
         true => Err(Failed::new(StatusCode::FORBIDDEN, "reveal", "this token may not see personal data", cure)),
@@ -237,7 +248,7 @@ async fn look(
     Path(id): Path<String>,
     asked: Result<Json<Look>, axum::extract::rejection::JsonRejection>,
 ) -> Result<Json<Noted>, Failed> {
-    may_reveal(bearer, true)?;
+    may_reveal(&bearer, true)?;
     let fits = |look: &Look| is_plain_name(&look.who) && look.why.chars().count() <= WHY_CHARS_MAX;
     let Some(Json(Look { who, why })) = asked.ok().filter(|Json(look)| fits(look)) else {
         let cure = "{\"who\": \"name\"}, letters, digits and -_.@ only";
@@ -245,12 +256,6 @@ async fn look(
     };
     let looker = Looker { who: format!("{} {who}", bearer.name), reveal: true, why };
     off(&console, move |lookup| lookup.note_look(&id, &looker)).await.map(|seq| Json(Noted { seq }))
-}
-
-/// A name that may stand in the journal and on a terminal.
-pub(super) fn is_plain_name(who: &str) -> bool {
-    let simple = who.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
-    simple && !who.is_empty() && who.len() <= WHO_MAX
 }
 
 async fn views(State(console): State<Console>) -> Json<ViewsState> {

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::Console;
 use super::answer::Failed;
-use super::api::{Bearer, is_plain_name, may_reveal, off};
+use super::api::{Bearer, may_reveal, off};
+use super::persons::is_plain_name;
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 200;
@@ -52,7 +53,7 @@ pub(super) async fn erase(
     Extension(bearer): Extension<Bearer>,
     asked: Result<Json<Erase>, JsonRejection>,
 ) -> Result<Json<Erased>, Failed> {
-    may_reveal(bearer, true)?;
+    may_reveal(&bearer, true)?;
     let said = |text: &str, chars_max| !text.trim().is_empty() && text.chars().count() <= chars_max;
     let good = |asked: &Erase| {
         said(&asked.visit, CODE_CHARS_MAX)

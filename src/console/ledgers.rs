@@ -16,8 +16,9 @@ use utoipa::ToSchema;
 
 use super::Console;
 use super::answer::Failed;
-use super::api::{Asked, Bearer, in_turn, is_plain_name, pairs};
+use super::api::{Asked, Bearer, in_turn, pairs};
 use super::lookup::{Parameter, Trouble};
+use super::persons::is_plain_name;
 
 /// Pieces of a file that wait between the socket and the one who reads it.
 const PIECES_MAX: usize = 16;

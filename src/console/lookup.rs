@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use super::cases::Lift;
+use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
 use super::retention::{Keep, Kept};
 
@@ -51,6 +51,16 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// As above; `NotFound` when it is no settlement.
     fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble>;
+    /// What a person decides about a case is journaled; gives the number of its record.
+    ///
+    /// # Errors
+    /// What stands against it.
+    fn decide(&self, id: &str, asked: &Decision, who: &str) -> Result<u64, Trouble>;
+    /// The proposal in force for a case, with the bytes that would leave. The look is in the journal before anything is given.
+    ///
+    /// # Errors
+    /// When nothing is proposed, or it cannot be read.
+    fn preview(&self, id: &str, looker: &Looker) -> Result<Preview, Trouble>;
     /// Archives or trims, or says what would be trimmed.
     ///
     /// # Errors

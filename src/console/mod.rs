@@ -11,6 +11,7 @@ pub mod ledgers; // Sums of days, and the HIS's own ledger handed in.
 mod listener; // A bounded number of connections.
 pub mod lookup; // What may be looked up of single exchanges.
 mod openapi; // The document of /api/v1.
+pub mod persons; // Whose token is it.
 mod probes; // /livez, /readyz, /metrics.
 pub mod retention; // Archiving and trimming.
 pub mod token; // The token files that open /api.
@@ -29,6 +30,7 @@ use crate::telemetry::metrics::Metrics;
 use insight::Insight;
 use ledgers::Desk;
 use lookup::Lookup;
+use persons::Persons;
 use token::AdminToken;
 
 /// Questions that wait for the disk at the same time; the next one waits its turn.
@@ -49,6 +51,8 @@ pub struct Console {
     pub token: Arc<AdminToken>,
     /// Opens /api and personal data.
     pub clear_token: Arc<AdminToken>,
+    /// Opens /api in the name of one person.
+    pub persons: Arc<Persons>,
     /// Questions that may wait for the disk: [`QUESTIONS_MAX`].
     pub turns: Arc<Semaphore>,
 }

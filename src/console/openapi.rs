@@ -12,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::answer::Wrong;
 use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
-use super::cases::Lift;
+use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
 use super::ledgers::{Imported, Sums, day_parameters, file_parameters};
@@ -29,7 +29,7 @@ pub(super) fn document(described: &Described) -> OpenApi {
         paths = paths.path(format!("/api/v1{}", call.path), PathItem::new(call.method.clone(), operation));
     }
     let about = "Every call carries the token of DATA/admin.token; the token of DATA/admin-clear.token may also see \
-                 personal data. Each look at one exchange is journaled.";
+                 personal data. Each look at one exchange is journaled. What is decided about a case needs the token of a person.";
     let info = InfoBuilder::new().title("medgate").version(env!("CARGO_PKG_VERSION")).description(Some(about));
     OpenApiBuilder::new()
         .info(info.build())
@@ -53,6 +53,8 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Erase>(&mut shapes);
     add::<Erased>(&mut shapes);
     add::<Lift>(&mut shapes);
+    add::<Decision>(&mut shapes);
+    add::<Preview>(&mut shapes);
     add::<Keep>(&mut shapes);
     add::<Kept>(&mut shapes);
     add::<Sums>(&mut shapes);
@@ -94,7 +96,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Totals => &described.totals[..],
         Asks::Cases => &described.cases[..],
         Asks::Reveal => &reveal[..],
-        Asks::Nothing | Asks::Look | Asks::Erase | Asks::Lift | Asks::Keep => &[],
+        Asks::Nothing | Asks::Look | Asks::Erase | Asks::Lift | Asks::Decide | Asks::Keep => &[],
     };
     for parameter in parameters {
         operation = operation.parameter(query_parameter(parameter));
@@ -103,6 +105,7 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Look => Some("Look"),
         Asks::Erase => Some("Erase"),
         Asks::Lift => Some("Lift"),
+        Asks::Decide => Some("Decision"),
         Asks::Keep => Some("Keep"),
         _ => None,
     };

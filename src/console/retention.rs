@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::Console;
 use super::answer::Failed;
-use super::api::{Bearer, is_plain_name, may_reveal, off};
+use super::api::{Bearer, may_reveal, off};
+use super::persons::is_plain_name;
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = 200;
@@ -61,7 +62,7 @@ pub(super) async fn keep(
     Extension(bearer): Extension<Bearer>,
     asked: Result<Json<Keep>, JsonRejection>,
 ) -> Result<Json<Kept>, Failed> {
-    may_reveal(bearer, true)?;
+    may_reveal(&bearer, true)?;
     let good = |asked: &Keep| {
         let reason = !asked.reason.trim().is_empty() && asked.reason.chars().count() <= REASON_CHARS_MAX;
         reason && is_plain_name(&asked.who)

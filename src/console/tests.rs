@@ -7,11 +7,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::cases::Lift;
+use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
 use super::insight::{Check, Status, UnknownRow};
 use super::ledgers::{HisLedger, Imported, Sums};
 use super::lookup::{Cases, Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
+use super::persons::{Persons, sm3_hex};
 use super::retention::{Keep, Kept, Work};
 use super::*;
 
@@ -126,6 +127,16 @@ impl Lookup for Gateway {
         Ok(13)
     }
 
+    fn decide(&self, id: &str, asked: &Decision, who: &str) -> Result<u64, Trouble> {
+        assert_eq!((id, asked.step.as_str(), who), ("019a", "note", "li.na"));
+        Ok(14)
+    }
+
+    fn preview(&self, _: &str, looker: &Looker) -> Result<Preview, Trouble> {
+        assert_eq!((looker.who.as_str(), looker.reveal), ("li.na", true));
+        Err(Trouble::NotFound("nothing is proposed".to_owned()))
+    }
+
     fn views(&self) -> ViewsState {
         ViewsState { state: "following", position: 9, durable: 9, rebuilds: 0, capacity_records_per_second: 1 }
     }
@@ -148,6 +159,9 @@ impl Lookup for Gateway {
     }
 }
 
+/// The token of a person.
+const PERSON: &str = "a-token-that-only-li-na-has";
+
 struct Running {
     at: std::net::SocketAddr,
     gateway: Arc<Gateway>,
@@ -168,8 +182,9 @@ impl Running {
         let metrics = Arc::new(Metrics::new("baseline", ["2207"]));
         let (insight, lookup) = (gateway.clone(), gateway.clone());
         let turns = Arc::new(Semaphore::new(QUESTIONS_MAX));
+        let persons = Arc::new(Persons::of([("li.na", sm3_hex(PERSON.as_bytes()).as_str())].into_iter()));
         let desk = gateway.clone();
-        let console = Console { insight, lookup, desk, metrics, token, clear_token, turns };
+        let console = Console { insight, lookup, desk, metrics, token, clear_token, persons, turns };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (at, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let task = tokio::spawn(serve(listener, console, stop.clone()));
@@ -211,6 +226,28 @@ async fn probes_tell_alive_from_ready() {
     let (status, answer) = running.ask("/readyz", "").await;
     assert!(status == 503 && answer.ends_with("\r\n\r\n[-] journal: no room\nnot ready\n"), "{answer}");
     assert_eq!(running.ask("/livez", "").await.0, 200);
+    running.end().await;
+}
+
+#[tokio::test]
+async fn only_a_person_decides_about_a_case() {
+    let running = Running::start().await;
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let note = r#"{"step": "note", "reason": "called the bureau"}"#;
+    for token in [&running.token, &running.clear] {
+        let (status, answer) = running.say("POST", "/api/v1/cases/019a/decisions", &bearer(token), note).await;
+        assert!(status == 403 && answer.contains("names no person"), "{answer}");
+        assert_eq!(running.ask("/api/v1/cases/019a/proposal", &bearer(token)).await.0, 403);
+    }
+    let (status, answer) = running.say("POST", "/api/v1/cases/019a/decisions", &bearer(PERSON), note).await;
+    assert!(status == 200 && answer.contains("14"), "{answer}");
+    assert_eq!(running.ask("/api/v1/cases/019a/proposal", &bearer(PERSON)).await.0, 404);
+    for wrong in ["", "{}", r#"{"step": "note"}"#, r#"{"step": "note", "reason": "why", "whom": "me"}"#] {
+        let (status, answer) = running.say("POST", "/api/v1/cases/019a/decisions", &bearer(PERSON), wrong).await;
+        assert!(status == 400 && answer.contains("what is decided and why"), "{wrong}: {answer}");
+    }
+    let (status, _) = running.say("POST", "/api/v1/erasures", &bearer(PERSON), "{}").await;
+    assert_eq!(status, 403, "a person's token opens no personal data");
     running.end().await;
 }
 

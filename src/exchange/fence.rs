@@ -1,28 +1,25 @@
 //! The fence of a person (`money.md` §5): after an answer that it did not get, a HIS often registers anew and settles the same
 //! sum under another visit. Such a call is held back until the first one is known to the HIS, undone, or let pass by a person.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::exchange::{Origin, Seq};
+use crate::domain::exchange::Origin;
 use crate::domain::moment::{china_time, days_ns};
 use crate::domain::money::{units_of, written};
-use crate::domain::outcome::Outcome;
-use crate::domain::token::Token;
 use crate::journal::Record;
-use crate::journal::composite::Delivery;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
-use crate::journal::record::Kind;
 use crate::profile::Profile;
 
 use super::Line;
+use super::decision::Step;
 use super::held::{Claim, Claimed};
 use super::history::HistoryError;
 use super::identify::Identified;
 use super::refusal::Refusal;
 use super::side::{AT_STAKE, Side};
 use super::stand::{Cause, Platform, Stand};
+use super::weigh::{Weighed, is_repeated, weighed};
 
 /// How long a call waits for a similar one that is under way.
 const UNDER_WAY_WAIT: Duration = Duration::from_secs(3);
@@ -31,8 +28,6 @@ const CLAIMS_MAX: usize = 8;
 /// How often, and after which rests, the journal is looked at before a call is refused: a second in all.
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-/// The step of a Decision by which a person takes the fence of an exchange away.
-pub const LIFT: &str = "lift_fence";
 /// Who pays what, as a cashier reads it.
 const SHARES: [(&str, &str); 3] = [("fund_pay_sumamt", "统筹"), ("acct_pay", "个人账户"), ("psn_cash_pay", "现金")];
 
@@ -131,80 +126,22 @@ impl Line {
 
     /// What is to be told of a settlement, if the HIS may not know of it.
     fn existing(&self, profile: &Profile, intent: &Record) -> Result<Option<Existing>, HistoryError> {
-        let records = self.records_of(intent)?;
-        if records.values().any(|record| record.facts.text_of(Fact::Step) == Some(LIFT)) {
+        let Weighed { side, records } = weighed(&self.journal, profile, intent)?;
+        if records.iter().any(|record| Step::of(record) == Some(Step::LiftFence)) {
             return Ok(None);
         }
-        let mut side = Side::begin(intent);
-        let mut undos = Vec::new();
-        for record in records.values() {
-            weigh(&mut side, record, &mut undos);
-        }
-        let by_his = |record: &Record| record.header.origin == Origin::His as u8;
-        for place in self.journal.lookup(EntryKind::Settlement, made(&side))? {
-            let later = self.journal.read(place)?;
-            let names_it = later.header.known_kind() == Some(Kind::Intent) && intent.header.seq < later.header.seq;
-            let infno = later.facts.text_of(Fact::Infno).unwrap_or_default();
-            if names_it && by_his(&later) && profile.transaction(infno).acknowledges {
-                side.booked();
-            }
-        }
-        if side.evidence <= self.journal.opened_after() {
-            side.reopened();
-        }
+        // An answer that is being given again has not come through yet.
+        let is_given_again = side.platform == Platform::Did && side.told.is_none() && is_repeated(&records);
         let unknown_to_his = side.platform == Platform::UnderWay
+            || is_given_again
             || matches!(side.stand(), Stand::Case(Cause::UnknownOutcome | Cause::NotDelivered));
         Ok(unknown_to_his.then(|| Existing {
             under_way: side.platform == Platform::UnderWay,
             setl_id: (side.platform != Platform::Perhaps && !side.setl_id.is_empty()).then(|| side.setl_id.clone()),
-            amounts: amounts(&side, records.values()),
+            amounts: amounts(&side, &records),
             msgid: side.msgid,
             at_unix_ns: side.at_unix_ns,
         }))
-    }
-
-    /// The records that say something of an exchange, in the order of their numbers.
-    fn records_of(&self, intent: &Record) -> Result<BTreeMap<Seq, Record>, HistoryError> {
-        let mut places = self.journal.lookup(EntryKind::Exchange, Token(intent.header.exchange_id.0))?;
-        if !intent.header.key_token.is_none() {
-            places.extend(self.journal.lookup(EntryKind::Key, intent.header.key_token)?);
-        }
-        let mut records = BTreeMap::new();
-        for place in places.into_iter().filter(|place| intent.header.seq < place.seq) {
-            records.insert(place.seq, self.journal.read(place)?);
-        }
-        Ok(records)
-    }
-}
-
-/// The settlement that an exchange made; none as long as nothing says that it is done.
-fn made(side: &Side) -> Token {
-    if side.setl_id.is_empty() { Token::NONE } else { side.settlement }
-}
-
-/// Lets one later record say what it says of the exchange.
-fn weigh(side: &mut Side, record: &Record, undos: &mut Vec<Seq>) {
-    let (header, facts) = (&record.header, &record.facts);
-    match header.known_kind() {
-        Some(Kind::Intent) if facts.number_of(Fact::UndoesSeq) == Some(side.intent.0) => {
-            undos.push(header.seq);
-            side.undo_begins();
-        }
-        Some(Kind::Outcome) if header.ref_seq == side.intent => {
-            side.end(record);
-            side.evidence = header.seq;
-        }
-        Some(Kind::Outcome) if facts.number_of(Fact::FreesSeq) == Some(side.intent.0) => {
-            side.undone(header.origin == Origin::His as u8);
-        }
-        Some(Kind::Outcome) if undos.contains(&header.ref_seq) && header.outcome == Outcome::Refused as u8 => {
-            side.undo_refused();
-        }
-        Some(Kind::Deliveries) => {
-            let id = side.id;
-            Delivery::all(facts).filter(|of| of.exchange_id == id).for_each(|of| side.hand_over(of.told));
-        }
-        _ => {}
     }
 }
 
@@ -214,9 +151,9 @@ fn amount<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
 }
 
 /// `总额300.00，统筹210.00，…` of what the answer says.
-fn amounts<'a>(side: &Side, records: impl Iterator<Item = &'a Record>) -> String {
+fn amounts(side: &Side, records: &[Record]) -> String {
     let mut parts = vec![format!("总额{}", side.at_stake.map(written).unwrap_or_default())];
-    let answers: Vec<_> = records.filter(|record| record.header.ref_seq == side.intent).collect();
+    let answers: Vec<_> = records.iter().filter(|record| record.header.ref_seq == side.intent).collect();
     for (name, chinese) in SHARES {
         let said = answers.iter().rev().find_map(|record| amount(record, name)).and_then(units_of);
         parts.extend(said.map(|units| format!("{chinese}{}", written(units))));

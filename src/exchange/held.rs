@@ -103,6 +103,11 @@ impl Drop for Claim {
 }
 
 impl Waiting {
+    /// Waits until the performer has ended: it listens no more for a late answer either.
+    pub async fn gone(mut self) {
+        while self.standing.changed().await.is_ok() {}
+    }
+
     /// Waits until the performer has settled or withdrawn.
     pub async fn end(mut self) -> Standing {
         match self.standing.wait_for(|standing| *standing != Standing::UnderWay).await {

@@ -13,6 +13,8 @@ use crate::journal::record::Kind;
 use crate::journal::{Journal, Place, ReadError, Record};
 use crate::profile::Profile;
 
+use super::decision::Step;
+
 /// The records by their tokens: the journal itself, or as much of it as there was at a moment that is looked at again.
 pub trait Ledger {
     /// Places of the records found by a token, ascending by number.
@@ -74,12 +76,14 @@ pub struct Held {
     pub chrg_bchno: Option<String>,
     /// INTENTs of undos that may have been done; while there is one, nobody knows whether it stands.
     pub doubts: Vec<Seq>,
+    /// The gateway is taking it back: its recorded answer is given no more (`money.md` §5).
+    pub reversing: bool,
 }
 
 impl Held {
-    /// What may be said of it now: an undo that may have been done makes a success unknown.
+    /// What may be said of it now: an undo that may have been done, or is about to leave, makes a success unknown.
     pub fn standing(&self) -> Outcome {
-        if self.doubts.is_empty() { self.outcome } else { Outcome::Unknown }
+        if self.doubts.is_empty() && !self.reversing { self.outcome } else { Outcome::Unknown }
     }
 }
 
@@ -96,6 +100,7 @@ pub fn of_key(ledger: &dyn Ledger, profile: &Profile, key: Token) -> Result<Hist
             Some(Kind::Intent) => history.doubt(&record),
             Some(Kind::Outcome) if record.header.key_token == key => history.settle(place, &record),
             Some(Kind::Outcome) => history.undo(ledger, &record)?,
+            Some(Kind::Decision) => history.decide(&record),
             _ => {}
         }
     }
@@ -121,6 +126,7 @@ impl History {
             mdtrt_id: record.facts.text_of(Fact::MdtrtId).map(str::to_owned),
             chrg_bchno: record.facts.text_of(Fact::ChrgBchno).map(str::to_owned),
             doubts: Vec::new(),
+            reversing: false,
         });
     }
 
@@ -160,6 +166,19 @@ impl History {
             holder.doubts.retain(|undo| *undo != record.header.ref_seq);
         }
         Ok(())
+    }
+
+    /// A reversal by the gateway begins or came to nothing, or proof from outside says that the platform does not have it.
+    fn decide(&mut self, record: &Record) {
+        let Some(holder) = self.holder.as_mut().filter(|holder| holder.intent_seq == record.header.ref_seq) else {
+            return;
+        };
+        match Step::of(record) {
+            Some(Step::Reversing) => holder.reversing = true,
+            Some(Step::NotReversed) => holder.reversing = false,
+            Some(Step::Evidence) if record.facts.number_of(Fact::FreesSeq) == Some(holder.intent_seq.0) => self.free(),
+            _ => {}
+        }
     }
 
     fn free(&mut self) {

@@ -137,6 +137,7 @@ impl Line {
         call: &mut Identified,
         parts: Option<&KeyParts>,
     ) -> Result<Option<Hears>, Refusal> {
+        self.until_quiet(call).await?;
         call.undone = self.original_of(call)?;
         let Some(parts) = parts else { return Ok(None) };
         for _ in 0..CLAIMS_MAX {
@@ -180,6 +181,9 @@ impl Line {
             }
             Ok(Standing::Settled(_, Outcome::Unknown)) | Err(_) => {
                 let history = self.history(call).unwrap_or_default();
+                if history.holder.as_ref().is_some_and(|first| first.reversing) {
+                    return Err(reversing(&history));
+                }
                 // A late answer may have just been journaled, and its performer not yet have said so.
                 if history.holder.as_ref().is_some_and(|first| first.standing() == Outcome::Confirmed) {
                     joined.outcome = Outcome::Confirmed;
@@ -195,18 +199,7 @@ impl Line {
     async fn judge_repeat(self: &Arc<Self>, call: &mut Identified, parts: &KeyParts) -> Result<Option<Hears>, Refusal> {
         let history = self.history(call)?;
         call.generation = history.generation;
-        let now = self.clock.unix_ns();
-        let visit_settled = match (&history.holder, &parts.on_repeat) {
-            (Some(held), OnRepeat::ReplayWhileFresh { .. }) => self.visit_settled(call, held)?,
-            _ => false,
-        };
-        let holder = history.holder.as_ref().map(|held| Holder {
-            outcome: held.standing(),
-            age_seconds: u64::try_from((now - held.at_unix_ns) / 1_000_000_000).unwrap_or(0),
-            moved: moved(&held.fingerprint, &call.called.fingerprint).is_some(),
-            settled: !held.setl_ids.is_empty(),
-            visit_settled,
-        });
+        let holder = self.holder(call, &history, &parts.on_repeat)?;
         let fresh_seconds = self.settings.replay_fresh_seconds;
         call.knew.weighed = holder.map(|holder| Weighed { rule: rule_word(&parts.on_repeat), holder, fresh_seconds });
         call.knew.first = history.holder.as_ref().map(|held| (held.intent_seq, held.exchange_id));
@@ -216,8 +209,31 @@ impl Line {
             Step::TellUnknown => Ok(Some(self.tell_unknown(call, history.holder.as_ref()).await)),
             Step::AskThenReplay => Box::pin(self.ask_then_replay(call, &history, parts)).await,
             Step::RefuseMoved => Err(refuse_moved(&history, &call.called.fingerprint)),
+            Step::RefuseReversing => Err(reversing(&history)),
             Step::RefuseSettledBefore => Err(Refusal::HistoryUnread), // The table asks first.
         }
+    }
+
+    /// What stands against the call, as the table weighs it.
+    pub(super) fn holder(
+        &self,
+        call: &Identified,
+        history: &History,
+        on_repeat: &OnRepeat,
+    ) -> Result<Option<Holder>, Refusal> {
+        let Some(held) = &history.holder else { return Ok(None) };
+        let visit_settled = match on_repeat {
+            OnRepeat::ReplayWhileFresh { .. } => self.visit_settled(call, held)?,
+            _ => false,
+        };
+        Ok(Some(Holder {
+            outcome: held.standing(),
+            age_seconds: u64::try_from((self.clock.unix_ns() - held.at_unix_ns) / 1_000_000_000).unwrap_or(0),
+            moved: moved(&held.fingerprint, &call.called.fingerprint).is_some(),
+            settled: !held.setl_ids.is_empty(),
+            visit_settled,
+            reversing: held.reversing,
+        }))
     }
 
     /// The recorded answer again if the platform says that it still stands; forwarded if it was taken back elsewhere.
@@ -282,19 +298,39 @@ impl Line {
         Ok(())
     }
 
-    /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
-    fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+    /// Holds a 2601 back until nobody listens any more for the answer of what it names: the platform may still commit it.
+    async fn until_quiet(&self, call: &Identified) -> Result<(), Refusal> {
+        let Some(Sent::AsItself { key_token, .. }) = self.reverses(call)? else { return Ok(()) };
+        if key_token.is_none() {
+            return Ok(());
+        }
+        let first = match self.held.claim(key_token, &Called::default()) {
+            Claimed::Mine(_) => return Ok(()),
+            Claimed::Others(first) => first,
+        };
+        let first_msgid = first.called.msgid.clone();
+        let quiet = tokio::time::timeout(patience(&call.client, &call.upstream), first.gone()).await;
+        quiet.map_err(|_| Refusal::NotQuiet { first_msgid })
+    }
+
+    /// What a 2601 names, as our journal sent it.
+    fn reverses(&self, call: &Identified) -> Result<Option<Sent>, Refusal> {
+        let (Some(omsgid), Some(oinfno)) = (&call.envelope.omsgid, &call.envelope.oinfno) else { return Ok(None) };
         let profile = &call.arrival.policy.profile;
-        if let (Some(omsgid), Some(oinfno)) = (&call.envelope.omsgid, &call.envelope.oinfno) {
-            let msgid = reading::of_msgid(self.journal.tokens(), omsgid);
-            // 2601 names a 2207A as 2207.
-            let is_meant = |infno: &str| infno == oinfno || profile.transaction(infno).oinfno == *oinfno;
-            let sent = history::sent_as(&self.journal, msgid, is_meant).map_err(|_| Refusal::HistoryUnread)?;
-            return match sent {
-                Some(Sent::AsAlias { first }) => Err(Refusal::ReversesAlias { first_msgid: first }),
-                Some(Sent::AsItself { intent_seq, key_token, .. }) => self.proven(profile, intent_seq, key_token),
-                None => Ok(None),
-            };
+        let msgid = reading::of_msgid(self.journal.tokens(), omsgid);
+        // 2601 names a 2207A as 2207.
+        let is_meant = |infno: &str| infno == oinfno || profile.transaction(infno).oinfno == *oinfno;
+        history::sent_as(&self.journal, msgid, is_meant).map_err(|_| Refusal::HistoryUnread)
+    }
+
+    /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
+    pub(super) fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+        let profile = &call.arrival.policy.profile;
+        match self.reverses(call)? {
+            Some(Sent::AsAlias { first }) => return Err(Refusal::ReversesAlias { first_msgid: first }),
+            Some(Sent::AsItself { intent_seq, key_token, .. }) => return self.proven(profile, intent_seq, key_token),
+            None if call.envelope.omsgid.is_some() && call.envelope.oinfno.is_some() => return Ok(None),
+            None => {}
         }
         let freed = profile.frees(&call.identity.infno);
         let (kind, handle) = match freed.first() {
@@ -325,7 +361,7 @@ impl Line {
         history.holder.is_some_and(|held| held.outcome == Outcome::Unknown && held.outcome_place.is_some())
     }
 
-    fn history(&self, call: &Identified) -> Result<History, Refusal> {
+    pub(super) fn history(&self, call: &Identified) -> Result<History, Refusal> {
         let profile = &call.arrival.policy.profile;
         history::of_key(&self.journal, profile, call.tokens.key).map_err(|_| Refusal::HistoryUnread)
     }
@@ -342,6 +378,11 @@ pub(super) fn patience(client: &Client, upstream: &Upstream) -> Duration {
 fn moved(first: &[(String, Token)], now: &[(String, Token)]) -> Option<String> {
     let differs = |(name, token): &&(String, Token)| now.iter().any(|(n, t)| n == name && t != token);
     first.iter().find(differs).map(|(name, _)| name.clone())
+}
+
+fn reversing(history: &History) -> Refusal {
+    let first_msgid = history.holder.as_ref().map_or_else(String::new, |held| held.msgid.clone());
+    Refusal::Reversing { first_msgid }
 }
 
 fn refuse_moved(history: &History, now: &[(String, Token)]) -> Refusal {

@@ -1,24 +1,20 @@
-//! Asks the platform whether what a recorded call did still stands, before its old answer is given again (`money.md` §3).
+//! Asks the platform whether what a recorded call did still stands: before its old answer is given again (`money.md` §3),
+//! and before it is taken back.
 //!
-//! The question is an exchange of its own on the same line: journaled, sent once, settled. It never moves money.
+//! The question is an exchange of its own on the same line. It never moves money.
 
 use std::sync::Arc;
 
-use crate::domain::exchange::{ExchangeId, Origin, Seq};
-use crate::domain::message::{HeaderLines, Request, header};
-use crate::domain::outcome::{Cause, Outcome};
+use crate::domain::exchange::{ExchangeId, Seq};
+use crate::domain::message::{HeaderLines, header};
 use crate::domain::scan::{Scanner, View};
-use crate::profile::{Asked, Inquiry, Stands};
+use crate::profile::own::input_data;
+use crate::profile::{Inquiry, Stands};
 
-use super::door::RequestHead;
-use super::forward::Report;
+use super::Line;
 use super::history::Held;
 use super::identify::{Identified, patience};
-use super::intake::Arrival;
-use super::knew::Knew;
-use super::reading::{self, Reading};
-use super::settle::Evidence;
-use super::{Line, Performing, check};
+use super::own::{NotCalled, OwnRequest, Template};
 
 impl Line {
     /// What the platform says of what `held` did, and the OUTCOME that holds it; `None` when it cannot be asked.
@@ -32,38 +28,38 @@ impl Line {
         inquiry: &Inquiry,
     ) -> Option<(Stands, Seq)> {
         let values = self.values(repeat, held, inquiry)?;
-        let at_unix_ns = self.clock.unix_ns();
-        let id = self.ids.next(at_unix_ns);
-        let asked = Asked {
-            inquiry,
-            fixmedins_code: repeat.envelope.fixmedins_code.as_deref()?,
-            values: &values,
-            now_unix_ns: at_unix_ns,
-            tail: u16::from_be_bytes([id.0[14], id.0[15]]),
+        let template = Template {
+            request: repeat.arrival.request.clone(),
+            view: repeat.arrival.view.clone(),
+            policy: Arc::clone(&repeat.arrival.policy),
+            upstream: Arc::clone(&repeat.upstream),
+            carried: repeat.arrival.head.carried.clone(),
         };
-        let question = self.question(repeat, held, id, &asked)?;
-        let checked = check::check(Box::new(question)).ok()?;
-        let intended = self.intend(self.sign(checked).await.ok()?).await.ok()?;
-        let mut asking = Performing { line: Arc::clone(self), intended };
+        let patience = patience(&repeat.client, &repeat.upstream);
+        let asked = self.ask(&template, held.exchange_id, (inquiry, &values), &[], patience);
+        asked.await.ok().map(|(stands, seq)| (stands, seq.unwrap_or_default()))
+    }
 
-        let report = tokio::select! {
-            biased;
-            report = self.send(&asking.intended) => report,
-            () = tokio::time::sleep(patience(&repeat.client, &repeat.upstream)) => Report::silent(Cause::TimedOut),
-            () = self.cut.cancelled() => Report::silent(Cause::Stop),
-        };
-        let verdict = self.judge(asking.intended.call(), &report);
-        let heeded = match &report {
-            Report::Reply(heeded) => Some(&**heeded),
-            Report::Silence { part, .. } => part.as_deref(),
-            Report::NeverSent { .. } | Report::Streaming(_) => None,
-        };
-        let settled = self.settle(&mut asking.intended, verdict, Evidence::asked(heeded)).await;
-        // An answer that is not in the journal must not decide over money.
-        let proof = heeded.filter(|_| verdict.outcome == Outcome::Confirmed && settled.is_some());
-        let profile = &repeat.arrival.policy.profile;
-        let stands = proof.map_or(Stands::Unproven, |heeded| profile.stands(&heeded.understood.view, &asked));
-        Some((stands, settled.unwrap_or_default()))
+    /// Asks by `inquiry` for the `values` of its fields; gives what the answer says, and the OUTCOME that holds it.
+    ///
+    /// # Errors
+    /// When the question could not be sent.
+    pub async fn ask(
+        self: &Arc<Self>,
+        template: &Template,
+        parent_id: ExchangeId,
+        (inquiry, values): (&Inquiry, &[String]),
+        anew: &[(&str, &str)],
+        patience: std::time::Duration,
+    ) -> Result<(Stands, Option<Seq>), NotCalled> {
+        let id = self.own_id();
+        let input = input_data(inquiry.fields.iter().map(String::as_str).zip(values.iter().map(String::as_str)));
+        let request = self.compose(template, id, (&inquiry.infno, &input), anew)?;
+        let own = OwnRequest { id, parent_id, request, acts: false, patience };
+        let report = self.perform(template, own).await?;
+        let profile = &template.policy.profile;
+        let stands = report.proof().map_or(Stands::Unproven, |(view, _)| profile.stands(view, inquiry, values));
+        Ok((stands, report.outcome_seq))
     }
 
     /// What is known of each field that is asked for: from the journal, from the repeat itself, or from the recorded answer.
@@ -96,60 +92,6 @@ impl Line {
         );
         scanner.feed(reply.as_ref().and_then(|reply| reply.body.buffered()).map_or(b"", |bytes| bytes));
         scanner.finish()
-    }
-
-    fn question(&self, repeat: &Identified, held: &Held, id: ExchangeId, asked: &Asked<'_>) -> Option<Identified> {
-        let arrival = &repeat.arrival;
-        let profile = &arrival.policy.profile;
-        let request = profile.inquiry(&arrival.request, &arrival.view, asked)?;
-        let mut scanner = Scanner::of_content_type(profile.wanted(), content_type(&request.headers));
-        scanner.feed(request.body.buffered()?);
-        let view = scanner.finish();
-        let Reading { envelope, tokens, called, rule_without_key, .. } =
-            reading::read_question(profile, self.journal.tokens(), &view);
-        Some(Identified {
-            identity: profile.identify(&request.target, &request.headers, &view),
-            tokens,
-            envelope,
-            client: Arc::clone(&repeat.client),
-            upstream: Arc::clone(&repeat.upstream),
-            called,
-            generation: 0,
-            claim: None,
-            like_claim: None,
-            fence_claim: None,
-            undone: None,
-            findings: Vec::new(),
-            rule_without_key,
-            knew: Knew::default(),
-            parent_id: held.exchange_id,
-            arrival: Arrival {
-                id,
-                head: head_of(&request, arrival),
-                request,
-                view,
-                at_unix_ns: asked.now_unix_ns,
-                policy: Arc::clone(&arrival.policy),
-                key_slot: 0,
-                origin: Origin::Reconcile,
-            },
-        })
-    }
-}
-
-/// The head's extras: the case map of the HIS's own header names; permit and budget stay with the repeat.
-fn head_of(request: &Request, repeat: &Arrival) -> RequestHead {
-    RequestHead {
-        method: request.method.clone(),
-        target: request.target.clone(),
-        http_minor: request.http_minor,
-        headers: HeaderLines::new(),
-        carried: repeat.head.carried.clone(),
-        peer: repeat.head.peer,
-        certificate: None,
-        content_length: None,
-        permit: None,
-        budget: None,
     }
 }
 

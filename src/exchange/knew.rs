@@ -56,9 +56,10 @@ impl Knew {
             knew("moved", yes(holder.moved));
             knew("settled", yes(holder.settled));
             knew("visit_settled", yes(holder.visit_settled));
+            knew("reversing", yes(holder.reversing));
         }
         if let Some((stands, seq)) = self.asked {
-            knew("stands", stands_word(stands));
+            knew("stands", stands.word());
             knew("asked", &seq.to_string());
         }
         if let Some(Joined { outcome, moved }) = self.joined {
@@ -94,11 +95,13 @@ impl Knew {
                 moved: is("moved"),
                 settled: is("settled"),
                 visit_settled: is("visit_settled"),
+                reversing: is("reversing"),
             };
             Some(Weighed { rule: value("rule")?.to_owned(), holder, fresh_seconds: number("fresh_seconds")? })
         };
-        let stands = STANDS.into_iter().find(|(_, word)| value("stands") == Some(*word));
-        let asked = stands.and_then(|(stands, _)| Some((stands, Seq(number("asked")?))));
+        let stands = [Stands::Alive, Stands::Undone, Stands::Unproven];
+        let stands = stands.into_iter().find(|stands| value("stands") == Some(stands.word()));
+        let asked = stands.and_then(|stands| Some((stands, Seq(number("asked")?))));
         let joined = outcome("joined").map(|outcome| Joined { outcome, moved: is("joined_moved") });
         Some(Knew { weighed: weighed(), asked, joined, first: None })
     }
@@ -139,21 +142,20 @@ pub fn rule_word(rule: &OnRepeat) -> String {
     }
 }
 
-const STANDS: [(Stands, &str); 3] =
-    [(Stands::Alive, "alive"), (Stands::Undone, "undone"), (Stands::Unproven, "unproven")];
-
-fn stands_word(stands: Stands) -> &'static str {
-    STANDS.into_iter().find(|(one, _)| *one == stands).map_or("", |(_, word)| word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_was_known_reads_back_and_decides_the_same() {
-        let holder =
-            Holder { outcome: Outcome::Confirmed, age_seconds: 601, moved: false, settled: true, visit_settled: false };
+        let holder = Holder {
+            outcome: Outcome::Confirmed,
+            age_seconds: 601,
+            moved: false,
+            settled: true,
+            visit_settled: false,
+            reversing: false,
+        };
         let rule = OnRepeat::Replay;
         let weighed = Weighed { rule: rule_word(&rule), holder, fresh_seconds: 600 };
         let rows = [

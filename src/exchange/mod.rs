@@ -7,6 +7,7 @@ pub mod answer; // What the HIS hears.
 pub mod bearer; // The token that calls bear.
 mod carrying; // Drives one exchange, whoever listens.
 pub mod check; // What is noticed or refused before anything is sent.
+pub mod decision; // What was decided about an exchange.
 pub mod deliveries; // Handed over or not.
 pub mod door; // What the line and a door say to each other.
 mod edits; // Declared changes of bytes.
@@ -23,6 +24,7 @@ pub mod judge; // What became of it.
 pub mod knew; // What an automatic step knew.
 mod late; // Goes on listening after the HIS was told "unknown".
 mod opening; // A copy of what is sealed, to read.
+pub mod own; // Calls of the gateway's own.
 pub mod policy; // The judgement in force.
 pub mod reading; // What a call says and is known by.
 pub mod refusal; // Our no.
@@ -38,6 +40,7 @@ pub mod stand; // Whether platform and HIS agree, as a table.
 mod stream; // Large answers with their tail held.
 mod understood; // What a reply says.
 mod verify; // Whether a call is signed by its client.
+pub mod weigh; // Both sides of one exchange, from the index.
 
 use std::sync::{Arc, Mutex};
 

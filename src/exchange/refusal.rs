@@ -65,6 +65,18 @@ pub enum Refusal {
         /// msgid of the unresolved call.
         first_msgid: String,
     },
+    /// A repeat of a call that the gateway is taking back (`money.md` §5).
+    #[error("the gateway is taking the first call back")]
+    Reversing {
+        /// msgid of the first call.
+        first_msgid: String,
+    },
+    /// A 2601 of a call that the platform may still be working at (`money.md` §5).
+    #[error("the call to be reversed is still under way")]
+    NotQuiet {
+        /// msgid of the call to be reversed.
+        first_msgid: String,
+    },
     /// A settlement that looks like one of the same person of which the HIS does not know what became (`money.md` §5).
     #[error("a similar settlement of this person is not known to the HIS")]
     Fenced(Box<Existing>),
@@ -125,6 +137,8 @@ impl Refusal {
             Refusal::LikeUnresolved { .. } => "GW304",
             Refusal::Erased { .. } => "GW305",
             Refusal::Fenced(_) => "GW306",
+            Refusal::Reversing { .. } => "GW307",
+            Refusal::NotQuiet { .. } => "GW308",
             Refusal::Rule { rule, .. } => rule,
             Refusal::NoRoom => "GW401",
             Refusal::JournalClosed => "GW402",
@@ -181,6 +195,12 @@ impl Refusal {
             }
             Refusal::LikeUnresolved { first_msgid } => {
                 format!("此人有一笔相同的结算结果未知（报文{first_msgid}），勿重收，请待核实")
+            }
+            Refusal::Reversing { first_msgid } => {
+                format!("原交易（报文{first_msgid}）正在冲正，勿重收，请待冲正完成后再办理")
+            }
+            Refusal::NotQuiet { first_msgid } => {
+                format!("原交易（报文{first_msgid}）平台仍在办理，暂不能冲正，请稍后再试")
             }
             Refusal::Fenced(existing) => existing.text(),
             Refusal::Rule { text, .. } => text.clone(),

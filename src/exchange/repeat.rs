@@ -19,6 +19,8 @@ pub struct Holder {
     pub settled: bool,
     /// It made a visit, and the visit was settled since.
     pub visit_settled: bool,
+    /// The gateway is taking it back.
+    pub reversing: bool,
 }
 
 /// What is to be done with the new call.
@@ -36,6 +38,8 @@ pub enum Step {
     RefuseMoved,
     /// It was done, and nobody can be asked whether it still stands: refused, naming what it made.
     RefuseSettledBefore,
+    /// The gateway is taking the first one back: refused until that is over.
+    RefuseReversing,
 }
 
 impl Step {
@@ -48,6 +52,7 @@ impl Step {
             Step::TellUnknown => "tell_unknown",
             Step::RefuseMoved => "GW301",
             Step::RefuseSettledBefore => "GW302",
+            Step::RefuseReversing => "GW307",
         }
     }
 }
@@ -73,6 +78,7 @@ pub fn decide(rule: &OnRepeat, holder: Option<Holder>, fresh_seconds: u64) -> St
         (OnRepeat::Forward,            _,         _    ) => Step::Forward,
         (ReplayWhileFresh { seconds }, _,         _    ) if holder.age_seconds > *seconds || holder.visit_settled => Step::Forward,
         (_,                            Refused,   _    ) => Step::Forward,
+        (_,                            _,         _    ) if holder.reversing => RefuseReversing,
         (_,                            _,         true ) => RefuseMoved,
         (CancelInquiry,                Unknown,   false) => Step::Forward,
         (AskFirst,                     _,         false) => AskThenReplay,
@@ -107,8 +113,13 @@ mod tests {
             for outcome in [Outcome::Unknown, Outcome::Confirmed] {
                 let registers = matches!(rule, OnRepeat::ReplayWhileFresh { .. });
                 let seen = |flags: &(u64, bool, bool, bool)| registers || !flags.3;
+                let reversed = decide(&rule, Some(Holder { reversing: true, ..holder_of(outcome) }), 600);
+                text += &format!(
+                    "{name:<16} | {:<10} | being taken back by the gateway                                        | {reversed:?}\n",
+                    outcome.word()
+                );
                 for (age, moved, settled, visit_settled) in ages_and_flags().into_iter().filter(seen) {
-                    let holder = Holder { outcome, age_seconds: age, moved, settled, visit_settled };
+                    let holder = Holder { age_seconds: age, moved, settled, visit_settled, ..holder_of(outcome) };
                     let step = decide(&rule, Some(holder), 600);
                     let yes = |is: bool| if is { "yes" } else { "no" };
                     text += &format!(
@@ -123,6 +134,10 @@ mod tests {
             }
         }
         text
+    }
+
+    fn holder_of(outcome: Outcome) -> Holder {
+        Holder { outcome, age_seconds: 10, moved: false, settled: true, visit_settled: false, reversing: false }
     }
 
     fn ages_and_flags() -> Vec<(u64, bool, bool, bool)> {

@@ -9,6 +9,7 @@ use crate::journal::Record;
 use crate::journal::facts::Fact;
 use crate::journal::record::flag;
 
+use super::decision::Evidence;
 use super::stand::{Cause, Platform, Shown, Stand, stand};
 
 /// The amount that is at stake: 医疗费总额.
@@ -53,6 +54,10 @@ pub struct Side {
     pub shown: Shown,
     /// The last record that said something of it.
     pub evidence: Seq,
+    /// Whose it is, within the institution.
+    pub person: Token,
+    /// The call of the HIS which says that the person paid in cash while it was a case.
+    pub self_paid: Seq,
     /// Its case.
     pub case: Option<Case>,
 }
@@ -98,6 +103,8 @@ impl Side {
             told: None,
             shown: Shown::Nothing,
             evidence: intent.header.seq,
+            person: intent.header.fence_token,
+            self_paid: Seq::NONE,
             case: None,
         }
     }
@@ -160,6 +167,29 @@ impl Side {
         }
     }
 
+    /// Its recorded answer is given once more: until that is reported, nobody knows what the HIS heard.
+    pub fn given_again(&mut self) {
+        if self.told != Some(Told::Success) {
+            self.told = None;
+        }
+    }
+
+    /// The HIS says, while nobody knows what became of it, that the person paid in cash.
+    pub fn self_paid_by(&mut self, evidence: Seq) {
+        if self.class == Class::Money && self.self_paid == Seq::NONE {
+            self.self_paid = evidence;
+        }
+    }
+
+    /// Proof from outside the line.
+    pub fn proven(&mut self, evidence: Evidence) {
+        self.platform = evidence.platform.unwrap_or(self.platform);
+        self.shown = evidence.his.unwrap_or(self.shown);
+        if evidence.his_has_not {
+            (self.told, self.shown) = (Some(Told::NotTold), Shown::Nothing);
+        }
+    }
+
     /// A later call of the HIS names what it made, as only one who has booked it can.
     pub fn booked(&mut self) {
         if self.class == Class::Money && self.shown == Shown::Nothing {
@@ -179,7 +209,9 @@ impl Side {
         self.evidence = evidence;
         let cause = match self.stand() {
             Stand::Case(cause) => Some(cause),
-            Stand::Watched | Stand::Agreed | Stand::Unproven => None,
+            // Not over yet: a case stays as it is, until it is known what came of it.
+            Stand::Watched => return,
+            Stand::Agreed | Stand::Unproven => None,
         };
         match (&mut self.case, cause) {
             (Some(case), Some(cause)) => (case.cause, case.closed) = (cause, None),

@@ -1,10 +1,9 @@
 //! Takes the fence of one settlement away: a person answers for it that a similar one may be charged (`money.md` §5).
 
 use crate::domain::class::Class;
-use crate::domain::exchange::{ExchangeId, Origin, Seq};
+use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::token::Token;
-use crate::exchange::fence::LIFT;
-use crate::journal::draft::Draft;
+use crate::exchange::decision::{self, Step};
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
@@ -41,15 +40,7 @@ pub async fn lift(journal: &Journal, id: ExchangeId, who: &str, why: &str, at_un
         intent = intent.or(Some(record).filter(|_| is_it));
     }
     let intent = intent.ok_or(LiftError::NoSettlement(id))?.header;
-    let mut draft = Draft::new(Kind::Decision);
-    draft.header.exchange_id = id;
-    draft.header.ref_seq = intent.seq;
-    draft.header.key_token = intent.key_token;
-    draft.header.class = intent.class;
-    draft.header.origin = Origin::Operator as u8;
-    draft.header.at_unix_ns = at_unix_ns;
-    draft.facts.text(Fact::Step, LIFT);
-    draft.facts.text(Fact::Who, who);
+    let mut draft = decision::draft(&intent, Step::LiftFence, who, at_unix_ns);
     draft.facts.text(Fact::Reason, short(why));
     Ok(journal.append(draft).await?)
 }

@@ -23,6 +23,7 @@ const SECTIONS: &[&str] = &[
     "substance",
     "key",
     "inquiry",
+    "undo",
     "rows",
     "reply",
     "err",
@@ -172,6 +173,15 @@ impl Rules {
             set(&mut inquiry.says, sheet.words(table, "says"));
             set(&mut inquiry.stands, sheet.list(table, "stands"));
             set(&mut inquiry.undone, sheet.list(table, "undone"));
+        }
+        for (name, table) in sheet.tables(root, "undo") {
+            sheet.only(table, &["infno", "fields", "quiet_minutes", "cross_region"]);
+            let (at, undo) = self.undos.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "infno");
+            set(&mut undo.infno, sheet.list(table, "infno"));
+            set(&mut undo.fields, sheet.list(table, "fields"));
+            set(&mut undo.quiet_minutes, sheet.count(table, "quiet_minutes"));
+            set(&mut undo.cross_region, sheet.flag(table, "cross_region"));
         }
         for (name, table) in sheet.tables(root, "rows") {
             sheet.only(table, &["infno", "node", "parts", "max", "source"]);

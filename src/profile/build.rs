@@ -57,6 +57,8 @@ impl Builder<'_> {
             match name.as_str() {
                 "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
                 "acknowledges" => self.each(all, place, infnos, |one| one.acknowledges = true),
+                "self_pays" => self.each(all, place, infnos, |one| one.self_pays = true),
+                "adopts" => self.each(all, place, infnos, |one| one.adopts = true),
                 "reopens" => self.each(all, place, infnos, |one| one.stage_reopens = true),
                 "by_2601" => self.each(all, place, infnos, |one| one.reversible_by_2601 = true),
                 "withdrawn" => self.each(all, place, infnos, |one| one.withdrawn = true),
@@ -90,6 +92,9 @@ impl Builder<'_> {
         }
         for (place, inquiry) in self.rules.inquiries.values() {
             self.each(all, place, std::slice::from_ref(&inquiry.infno), |_| {});
+        }
+        for (place, undo) in self.rules.undos.values() {
+            self.each(all, place, &undo.infno, |_| {});
         }
     }
 

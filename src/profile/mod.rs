@@ -26,9 +26,11 @@ pub mod identity; // Which transaction a request is.
 pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
+pub mod own; // A call of the gateway's own.
 pub mod refusal; // The gateway's own words, in the platform's shape.
 mod signing; // What a platform asks of a signature.
 pub mod sources; // Every value with the file and line that says it.
+pub mod undo; // How the gateway takes back what an earlier call did.
 pub mod wire; // Paths, routes, the platform's answers, results of reconciliation.
 
 mod canonical; // One spelling for compared values.
@@ -41,12 +43,14 @@ use crate::domain::scan::Wanted;
 pub use complaint::Complaint;
 pub use envelope::{Envelope, ReplyView};
 pub use identity::Identity;
-pub use inquiry::{Asked, Inquiry, Stands};
+pub use inquiry::{Inquiry, Stands};
 pub use key::{KeyParts, Similar};
+pub use own::OwnCall;
 pub use refusal::{NativeBody, Refused, UnknownText};
 pub use sources::Sources;
 pub use texts::Texts;
 pub use transaction::{ErrClass, FreedBy, KeyRule, OnRepeat, Transaction};
+pub use undo::{Undo, UndoneBy};
 
 use rules::Rules;
 

@@ -6,6 +6,7 @@ use crate::domain::class::Class;
 
 use super::inquiry::Inquiry;
 use super::transaction::{ErrClass, RowLimit};
+use super::undo::Undo;
 
 /// Where a section was last spoken of.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,7 @@ pub(super) struct Rules {
     pub(super) substances: BTreeMap<String, Substance>,
     pub(super) keys: BTreeMap<String, Key>,
     pub(super) inquiries: BTreeMap<String, (Place, Inquiry)>,
+    pub(super) undos: BTreeMap<String, (Place, Undo)>,
     pub(super) rows: BTreeMap<String, Rows>,
     pub(super) refusing_codes: Vec<String>,
     pub(super) refusing_statuses: Vec<u16>,
@@ -175,6 +177,7 @@ pub(super) const NAMES: [&str; 24] = [
     "medins_setl_id",
 ];
 /// Lists of single transactions.
-pub(super) const TRAITS: [&str; 6] = ["fenced", "acknowledges", "reopens", "oinfno", "by_2601", "withdrawn"];
+pub(super) const TRAITS: [&str; 8] =
+    ["fenced", "acknowledges", "self_pays", "adopts", "reopens", "oinfno", "by_2601", "withdrawn"];
 /// Texts of the unknown outcome.
 pub(super) const UNKNOWN: [&str; 3] = ["waiting", "lost", "repeat"];

@@ -37,6 +37,10 @@ pub struct Transaction {
     pub fenced: bool,
     /// Naming a settlement, it proves that the HIS has booked it (`money.md` §6).
     pub acknowledges: bool,
+    /// For a person of whose settlement nobody knows the outcome, it says that cash was taken (`money.md` §5).
+    pub self_pays: bool,
+    /// What it made is better booked in the HIS than taken back (`money.md` §5).
+    pub adopts: bool,
     /// How its reply says yes or no.
     pub reply: ReplyStyle,
     /// The province has given it up.
@@ -76,6 +80,8 @@ impl Transaction {
             stage_reopens: false,
             fenced: false,
             acknowledges: false,
+            self_pays: false,
+            adopts: false,
             reply: ReplyStyle::Infcode,
             withdrawn: false,
             limit: RowLimit::default(),

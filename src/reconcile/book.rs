@@ -22,13 +22,15 @@ use crate::journal::record::Kind;
 use crate::views::Trouble;
 use crate::views::follower::{Derived, Taking};
 
+use crate::exchange::decision::{Evidence, Step, knew};
 use crate::exchange::side::{Case, Side, is_watched};
 use crate::exchange::stand::{Cause, Platform, Shown};
+use crate::exchange::weigh::repeats;
 
 /// Name of the file in its folder.
 pub(super) const FILE: &str = "cases.sqlite";
 /// Moves when tables or folding change.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 /// Sides that never were a case are let go after this time: a settlement year and a month.
 const KEPT_DAYS: u64 = 400;
 
@@ -37,22 +39,36 @@ CREATE TABLE follower (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER N
 CREATE TABLE side (intent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, class INTEGER NOT NULL, infno TEXT NOT NULL,
   msgid TEXT NOT NULL, fixmedins_code TEXT NOT NULL, mdtrt_id TEXT NOT NULL, setl_id TEXT NOT NULL, at_stake INTEGER, key BLOB NOT NULL,
   settlement BLOB NOT NULL, undoes INTEGER NOT NULL, platform INTEGER NOT NULL, why INTEGER NOT NULL, told INTEGER NOT NULL,
-  shown INTEGER NOT NULL, evidence INTEGER NOT NULL, cause INTEGER, opened INTEGER, closed INTEGER, closing INTEGER) STRICT;
+  shown INTEGER NOT NULL, evidence INTEGER NOT NULL, person BLOB NOT NULL, self_paid INTEGER NOT NULL,
+  cause INTEGER, opened INTEGER, closed INTEGER, closing INTEGER) STRICT;
 CREATE INDEX side_by_key ON side (key) WHERE key <> x'00000000000000000000000000000000';
 CREATE INDEX side_by_settlement ON side (settlement) WHERE settlement <> x'00000000000000000000000000000000';
+CREATE INDEX side_by_person ON side (person) WHERE cause IS NOT NULL AND closed IS NULL;
+CREATE TABLE decided (seq INTEGER PRIMARY KEY, intent INTEGER NOT NULL, at INTEGER NOT NULL, step TEXT NOT NULL, who TEXT NOT NULL,
+  says TEXT NOT NULL, evidence INTEGER NOT NULL) STRICT;
+CREATE INDEX decided_by_intent ON decided (intent, seq);
 CREATE INDEX side_untold ON side (intent) WHERE told = 0;
 CREATE INDEX side_by_case ON side (closed, opened) WHERE cause IS NOT NULL;
 ";
 /// All columns of a side, in the order in which they are read and written.
 pub(super) const COLUMNS: &str = "intent, id, at, class, infno, msgid, fixmedins_code, mdtrt_id, setl_id, at_stake, key, settlement, \
-    undoes, platform, why, told, shown, evidence, cause, opened, closed, closing";
+    undoes, platform, why, told, shown, evidence, person, self_paid, cause, opened, closed, closing";
 
 /// Where the book stands, and whose words prove that the HIS has booked something.
 pub struct Folder {
     /// The folder.
     pub dir: PathBuf,
-    /// The transactions by which, naming a settlement, the HIS proves that it has booked it (`money.md` §6).
+    /// What the profile says of transactions.
+    pub traits: Traits,
+}
+
+/// What the profile says of the transactions by which a HIS shows what it has done.
+#[derive(Debug, Clone, Default)]
+pub struct Traits {
+    /// Naming a settlement, they prove that the HIS has booked it (`money.md` §6).
     pub acknowledging: BTreeSet<String>,
+    /// They say that the person has paid in cash (`money.md` §5).
+    pub self_paying: BTreeSet<String>,
 }
 
 impl Derived for Folder {
@@ -60,7 +76,7 @@ impl Derived for Folder {
     const NAME: &'static str = "cases";
 
     fn open(&self, identity: Token, durable: Seq) -> Result<Book, Trouble> {
-        Book::open(&self.dir, self.acknowledging.clone(), identity, durable)
+        Book::open(&self.dir, self.traits.clone(), identity, durable)
     }
 
     fn wipe(&self) -> io::Result<()> {
@@ -79,7 +95,7 @@ pub struct Book {
     path: PathBuf,
     inode: u64,
     connection: Connection,
-    acknowledging: BTreeSet<String>,
+    traits: Traits,
     position: Seq,
     touched: usize,
     /// A transaction is open.
@@ -91,9 +107,9 @@ impl Book {
     ///
     /// # Errors
     /// `Stale` when it must be wiped first; others when the disk says no.
-    pub fn open(dir: &Path, acknowledging: BTreeSet<String>, identity: Token, durable: Seq) -> Result<Book, Trouble> {
+    pub fn open(dir: &Path, traits: Traits, identity: Token, durable: Seq) -> Result<Book, Trouble> {
         fs::create_dir_all(dir)?;
-        let (path, identity) = (dir.join(FILE), identity_of(identity, &acknowledging));
+        let (path, identity) = (dir.join(FILE), identity_of(identity, &traits));
         let connection = Connection::open(&path)?;
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
         let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -120,7 +136,7 @@ impl Book {
         }
         connection.set_prepared_statement_cache_capacity(32);
         let inode = fs::metadata(&path)?.ino();
-        Ok(Book { path, inode, connection, acknowledging, position, touched: 0, writing: false })
+        Ok(Book { path, inode, connection, traits, position, touched: 0, writing: false })
     }
 
     fn intended(&self, record: &Record) -> Result<(), Trouble> {
@@ -133,8 +149,13 @@ impl Book {
         let infno = record.facts.text_of(Fact::Infno).unwrap_or_default();
         let settlement = record.header.settlement_token;
         let by_his = record.header.origin == Origin::His as u8;
-        if by_his && !settlement.is_none() && self.acknowledging.contains(infno) {
+        if by_his && !settlement.is_none() && self.traits.acknowledging.contains(infno) {
             self.change("settlement", &settlement.0, record, Side::booked)?;
+        }
+        let person = record.header.fence_token;
+        if by_his && !person.is_none() && self.traits.self_paying.contains(infno) {
+            let open = "cause IS NOT NULL AND closed IS NULL AND person";
+            self.change(open, &person.0, record, |side| side.self_paid_by(record.header.seq))?;
         }
         Ok(())
     }
@@ -161,6 +182,27 @@ impl Book {
             self.change("intent", &undoes.0.cast_signed(), record, Side::undo_refused)?;
         }
         Ok(())
+    }
+
+    /// Somebody or something decided about an exchange.
+    fn decided(&self, record: &Record) -> Result<(), Trouble> {
+        let Some(step) = Step::of(record) else { return Ok(()) };
+        let (seq, intent) = (as_stored(record.header.seq), as_stored(record.header.ref_seq));
+        let text = |fact| record.facts.text_of(fact).unwrap_or_default();
+        let proven = |name| knew(record, name).filter(|_| step == Step::Evidence);
+        let texts = [text(Fact::Name), text(Fact::Text), text(Fact::Reason)].map(Some);
+        let known =
+            [knew(record, "end"), knew(record, "infno"), knew(record, "stands"), proven("platform"), proven("his")];
+        let says: Vec<&str> = texts.into_iter().chain(known).flatten().filter(|part| !part.is_empty()).collect();
+        let evidence = record.facts.number_of(Fact::EvidenceSeq).unwrap_or(0).cast_signed();
+        let mut save =
+            self.connection.prepare_cached("INSERT OR REPLACE INTO decided VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+        let who = text(Fact::Who);
+        save.execute(params![seq, intent, record.header.at_unix_ns, step.word(), who, says.join("；"), evidence])?;
+        match Evidence::of(record) {
+            Some(evidence) => self.change("intent", &intent, record, |side| side.proven(evidence)),
+            None => Ok(()),
+        }
     }
 
     /// Changes the sides whose `column` holds a value, in order, and judges them anew.
@@ -217,6 +259,8 @@ impl Book {
                 side.told.map_or(0, |told| told as u8),
                 side.shown as u8,
                 as_stored(side.evidence),
+                side.person.0,
+                as_stored(side.self_paid),
                 case.map(|case| case.cause as u8),
                 case.map(|case| case.opened_unix_ns),
                 closed.map(|(at, _)| at),
@@ -249,6 +293,10 @@ impl Taking for Book {
         match record.header.known_kind() {
             Some(Kind::Intent) => self.intended(record),
             Some(Kind::Outcome) => self.ended(record),
+            Some(Kind::Note) if repeats(record) => {
+                self.change("intent", &as_stored(record.header.ref_seq), record, Side::given_again)
+            }
+            Some(Kind::Decision) => self.decided(record),
             Some(Kind::Deliveries) => Delivery::all(&record.facts).try_for_each(|delivery| {
                 self.change("id", &delivery.exchange_id.0, record, |side| side.hand_over(delivery.told))
             }),
@@ -276,9 +324,13 @@ fn as_stored(seq: Seq) -> i64 {
     seq.0.cast_signed()
 }
 
-/// The journal, and the calls by which the HIS proves that it has booked: under another list the book is another one.
-fn identity_of(journal: Token, acknowledging: &BTreeSet<String>) -> String {
-    acknowledging.iter().fold(journal.to_string(), |identity, infno| format!("{identity} {infno}"))
+/// The journal, and what the profile says of transactions: under other lists the book is another one.
+fn identity_of(journal: Token, traits: &Traits) -> String {
+    let named = |(trait_, infnos): (&str, &BTreeSet<String>)| {
+        infnos.iter().fold(trait_.to_owned(), |named, infno| format!("{named} {infno}"))
+    };
+    let all = [("acknowledge", &traits.acknowledging), ("self_pay", &traits.self_paying)].map(named);
+    format!("{journal} {}", all.join(" "))
 }
 
 /// Reads a row of `SELECT COLUMNS`.
@@ -286,9 +338,9 @@ pub(super) fn read_side(row: &Row<'_>) -> rusqlite::Result<Side> {
     let seq = |place| row.get::<_, i64>(place).map(|seq| Seq(seq.cast_unsigned()));
     let platform: u8 = row.get(13)?;
     let shown: u8 = row.get(16)?;
-    let closed = row.get::<_, Option<i64>>(20)?.map(|at| Ok::<_, rusqlite::Error>((at, seq(21)?))).transpose()?;
-    let cause = row.get::<_, Option<u8>>(18)?.and_then(Cause::from_code);
-    let opened_unix_ns = row.get::<_, Option<i64>>(19)?.unwrap_or_default();
+    let closed = row.get::<_, Option<i64>>(22)?.map(|at| Ok::<_, rusqlite::Error>((at, seq(23)?))).transpose()?;
+    let cause = row.get::<_, Option<u8>>(20)?.and_then(Cause::from_code);
+    let opened_unix_ns = row.get::<_, Option<i64>>(21)?.unwrap_or_default();
     Ok(Side {
         intent: seq(0)?,
         id: ExchangeId(row.get(1)?),
@@ -308,6 +360,8 @@ pub(super) fn read_side(row: &Row<'_>) -> rusqlite::Result<Side> {
         told: Told::from_code(row.get(15)?),
         shown: Shown::ALL.into_iter().find(|one| *one as u8 == shown).unwrap_or(Shown::Nothing),
         evidence: seq(17)?,
+        person: Token(row.get(18)?),
+        self_paid: seq(19)?,
         case: cause.map(|cause| Case { cause, opened_unix_ns, closed }),
     })
 }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::moment::china_time;
 use crate::domain::money::written;
@@ -13,11 +14,14 @@ use crate::domain::outcome::{Cause as Why, Told};
 
 use super::advice::next_step;
 use super::book::{COLUMNS, FILE, VERSION, read_side};
+use crate::exchange::decision::Step;
 use crate::exchange::side::Side;
 use crate::exchange::stand::Cause;
 
 /// Cases that one answer lists.
 pub const LISTED_MAX: u32 = 1_000;
+/// Decisions of one case that are shown.
+const DECISIONS_MAX: u32 = 200;
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The book of cases in a folder.
@@ -137,13 +141,39 @@ pub struct CaseShown {
     pub shown: &'static str,
     /// Number of the last record that said something of it.
     pub evidence_record: u64,
+    /// Number of the call by which the HIS said, while this was open, that the person paid in cash: look at it first.
+    pub self_paid_record: Option<u64>,
     /// What is to be done.
     pub next_step: &'static str,
+    /// Who takes care of it; empty when nobody does.
+    pub owner: String,
+    /// What was asked, proposed, agreed to and proven, the oldest first.
+    pub decisions: Vec<DecisionShown>,
+}
+
+/// One step of a case.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DecisionShown {
+    /// Number of its record.
+    pub record: u64,
+    /// When, China's time.
+    pub at: String,
+    /// What, a word.
+    pub step: String,
+    /// What, in Chinese.
+    pub step_text: &'static str,
+    /// Who; `medgate` for the gateway itself.
+    pub who: String,
+    /// What was said.
+    pub says: String,
+    /// Number of the record it rests on.
+    pub evidence_record: Option<u64>,
 }
 
 impl CaseShown {
-    fn of(side: &Side) -> Option<CaseShown> {
+    fn of(side: &Side, decisions: Vec<DecisionShown>) -> Option<CaseShown> {
         let case = side.case?;
+        let assigned = decisions.iter().rev().find(|decision| decision.step == Step::Assign.word());
         Some(CaseShown {
             id: side.id.to_string(),
             cause: case.cause.word(),
@@ -164,7 +194,11 @@ impl CaseShown {
             told: side.told.map_or("not_reported_yet", Told::word),
             shown: side.shown.word(),
             evidence_record: side.evidence.0,
+            self_paid_record: Some(side.self_paid.0).filter(|seq| *seq != 0),
+            owner: assigned
+                .map_or_else(String::new, |assign| assign.says.split('；').next().unwrap_or_default().to_owned()),
             next_step: if case.closed.is_some() { "" } else { next_step(side.class, case.cause) },
+            decisions,
         })
     }
 }
@@ -228,11 +262,24 @@ impl Cases {
         let connection = self.open()?;
         let mut found = connection.prepare(&format!(
             "SELECT {COLUMNS} FROM side WHERE cause IS NOT NULL AND (?1 OR closed IS NULL) AND (?2 IS NULL OR cause = ?2) \
-             ORDER BY opened, intent LIMIT {LISTED_MAX}"
+             ORDER BY self_paid = 0, opened, intent LIMIT {LISTED_MAX}"
         ))?;
         let sides = found.query_map(params![wanted.closed, wanted.cause.map(|cause| cause as u8)], read_side)?;
         let sides: Vec<Side> = sides.collect::<Result<_, _>>()?;
-        Ok(sides.iter().filter_map(CaseShown::of).collect())
+        sides.iter().filter_map(|side| shown(&connection, side).transpose()).collect()
+    }
+
+    /// Ids of the open cases of a class, the oldest first, at most [`LISTED_MAX`].
+    ///
+    /// # Errors
+    /// When there is no book, or it cannot be read.
+    pub fn open_of(&self, class: Class) -> Result<Vec<ExchangeId>, CasesTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(&format!(
+            "SELECT id FROM side WHERE cause IS NOT NULL AND closed IS NULL AND class = ?1 ORDER BY opened, intent LIMIT {LISTED_MAX}"
+        ))?;
+        let ids = found.query_map([class as u8], |row| row.get(0).map(ExchangeId))?;
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// One case; `None` when this exchange is none.
@@ -244,7 +291,7 @@ impl Cases {
         let side = connection
             .query_row(&format!("SELECT {COLUMNS} FROM side WHERE id = ?1"), params![id.0], read_side)
             .optional()?;
-        Ok(side.as_ref().and_then(CaseShown::of))
+        side.map_or(Ok(None), |side| shown(&connection, &side))
     }
 
     /// Open cases by cause; a cause without any is not listed.
@@ -265,4 +312,27 @@ impl Cases {
         })?;
         Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
+}
+
+/// A case with its decisions; `None` for a side that is no case.
+fn shown(connection: &Connection, side: &Side) -> Result<Option<CaseShown>, CasesTrouble> {
+    if side.case.is_none() {
+        return Ok(None);
+    }
+    let mut found = connection.prepare_cached(&format!(
+        "SELECT seq, at, step, who, says, evidence FROM decided WHERE intent = ?1 ORDER BY seq LIMIT {DECISIONS_MAX}"
+    ))?;
+    let decisions = found.query_map([side.intent.0.cast_signed()], |row| {
+        let step: String = row.get(2)?;
+        Ok(DecisionShown {
+            record: row.get::<_, i64>(0)?.cast_unsigned(),
+            at: china_time(row.get(1)?),
+            step_text: Step::ALL.into_iter().find(|one| one.word() == step).map_or("", Step::chinese),
+            step,
+            who: row.get(3)?,
+            says: row.get(4)?,
+            evidence_record: Some(row.get::<_, i64>(5)?.cast_unsigned()).filter(|seq| *seq != 0),
+        })
+    })?;
+    Ok(CaseShown::of(side, decisions.collect::<Result<_, _>>()?))
 }

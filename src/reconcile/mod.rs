@@ -9,15 +9,25 @@ pub mod cases; // The book as readers open it.
 pub mod his; // The HIS's ledger as a file: read, checked, imported.
 pub mod ledger; // Settlements and refunds by day: the own rows and the HIS's.
 
+pub mod finisher; // Ends what was left half done.
 pub mod matching; // Three ledgers laid beside each other: differences. Pure.
+pub mod plan; // What is next: tables.
+pub mod progress; // How far a case has come.
+pub mod settings; // What a site may set.
+
+pub mod deciding; // What a person decides about a case.
 
 mod advice; // What is to be done about a case: the table.
+mod proposing; // The exact bytes of a proposal, and its effect.
+mod reversal; // Takes a settlement back once persons agreed.
 
 #[cfg(test)]
 mod tests; // Real files: what opens a case and what closes it.
 
 pub use book::Book;
 pub use cases::Cases;
+pub use finisher::Finisher;
+pub use settings::Settings;
 
 /// Folder inside the data folder.
 pub const FOLDER: &str = "cases";

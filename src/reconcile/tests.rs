@@ -1,15 +1,15 @@
 //! Real files: what opens a case and what closes it, and that the book comes out the same however it is built.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::book::Book;
+use super::book::{Book, Traits};
 use super::cases::{CaseShown, Cases, Wanted};
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::outcome::{Cause as Why, Outcome, Told};
 use crate::domain::token::Token;
-use crate::exchange::stand::Cause;
+use crate::exchange::decision::{self, Evidence, Step};
+use crate::exchange::stand::{Cause, Platform, Shown};
 use crate::journal::composite::Delivery;
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::{Header, Kind, flag};
@@ -66,6 +66,29 @@ impl Story {
         self.add(Kind::Deliveries, |record| record.facts.bytes(Fact::Delivery, delivery.encode()))
     }
 
+    /// Proof from outside the line.
+    fn proves(&mut self, intent: Seq, evidence: Evidence) -> Seq {
+        let draft = {
+            let mut draft = decision::draft(&self.0[intent.0 as usize - 1].header, Step::Evidence, "li", 0);
+            evidence.add_to(&mut draft, intent);
+            draft
+        };
+        self.add(Kind::Decision, |record| {
+            let (seq, at_unix_ns) = (record.header.seq, record.header.at_unix_ns);
+            record.header = Header { seq, at_unix_ns, ..draft.header };
+            record.facts = draft.facts;
+        })
+    }
+
+    /// The recorded answer is given again.
+    fn repeats(&mut self, intent: Seq) -> Seq {
+        self.add(Kind::Note, |record| {
+            record.header.exchange_id = ExchangeId([99; 16]);
+            record.header.ref_seq = intent;
+            record.facts.text(Fact::Alias, "M99");
+        })
+    }
+
     /// A settlement with an outcome and what the HIS was told.
     fn settlement(&mut self, name: u8, outcome: Outcome, told: Told) -> Seq {
         let intent = self.call(name, Class::Money, "2207", |_| {});
@@ -78,7 +101,7 @@ impl Story {
     fn book(&self, dir: &Path, batch: usize) -> Cases {
         let last = Seq(self.0.len() as u64);
         loop {
-            let mut book = Book::open(dir, acknowledging(), IDENTITY, last).unwrap();
+            let mut book = Book::open(dir, traits(), IDENTITY, last).unwrap();
             let rest = &self.0[book.position().0 as usize..];
             let Some(end) = rest.chunks(batch).next().and_then(|records| records.last()) else { break };
             rest.iter().take(batch).for_each(|record| book.take(record).unwrap());
@@ -104,8 +127,9 @@ impl Story {
     }
 }
 
-fn acknowledging() -> BTreeSet<String> {
-    ["3505", "4101"].map(str::to_owned).into()
+fn traits() -> Traits {
+    let acknowledging = ["3505", "4101"].map(str::to_owned).into();
+    Traits { acknowledging, self_paying: ["4201".to_owned()].into() }
 }
 
 #[test]
@@ -230,16 +254,64 @@ fn open_cases_are_counted_with_what_is_at_stake() {
 }
 
 #[test]
+fn proof_from_outside_says_what_a_side_holds_and_the_table_says_whether_that_closes_the_case() {
+    let mut story = Story::default();
+    let lost = story.settlement(1, Outcome::Unknown, Told::Unknown);
+    let proof = |platform, his, his_has_not| Evidence { platform, his, his_has_not };
+    story.proves(lost, proof(Some(Platform::Did), None, false));
+    assert_eq!(story.cases(), [(1, Cause::NotDelivered, None)], "the statement has it, the HIS was not told");
+    let booked = story.proves(lost, proof(None, Some(Shown::Booked), false));
+    assert_eq!(story.cases(), [(1, Cause::NotDelivered, Some(booked.0))]);
+
+    let mut story = Story::default();
+    let told = story.settlement(1, Outcome::Unknown, Told::Success);
+    story.proves(told, proof(Some(Platform::DidNot), None, false));
+    assert_eq!(story.cases(), [(1, Cause::HisMore, None)], "it was told a success that is none");
+    let has_not = story.proves(told, proof(None, None, true));
+    assert_eq!(story.cases(), [(1, Cause::HisMore, Some(has_not.0))], "its ledger does not have it either");
+}
+
+#[test]
+fn while_an_answer_is_given_again_nobody_knows_what_the_his_heard() {
+    let mut story = Story::default();
+    let late = story.settlement(1, Outcome::Confirmed, Told::NotTold);
+    story.repeats(late);
+    assert_eq!(story.cases(), [(1, Cause::NotDelivered, None)], "it may be reaching the HIS, which closes nothing");
+    let mut crashed = Story(story.0.clone());
+    crashed.add(Kind::Opened, |_| {});
+    let dir = tempfile::tempdir().unwrap();
+    let told = crashed.book(dir.path(), 100).list(&Wanted::default()).unwrap()[0].told;
+    assert_eq!(told, Told::UnknownWhatTold.word(), "so that nothing is taken back by itself");
+    let heard = story.told(late, Told::Success);
+    assert_eq!(story.cases(), [(1, Cause::NotDelivered, Some(heard.0))]);
+}
+
+#[test]
+fn a_person_who_paid_in_cash_meanwhile_comes_first() {
+    let mut story = Story::default();
+    let person = |record: &mut Record, of: u8| record.header.fence_token = Token([of; 16]);
+    for name in [1, 2] {
+        let intent = story.call(name, Class::Money, "2207", |record| person(record, name));
+        story.ends(intent, Outcome::Unknown, |_| {});
+        story.told(intent, Told::Unknown);
+    }
+    let cash = story.call(3, Class::Upload, "4201", |record| person(record, 2));
+    let dir = tempfile::tempdir().unwrap();
+    let listed = story.book(dir.path(), 100).list(&Wanted::default()).unwrap();
+    let paid: Vec<_> = listed.iter().map(|case| (case.msgid.as_str(), case.self_paid_record)).collect();
+    assert_eq!(paid, [("M2", Some(cash.0)), ("M1", None)]);
+}
+
+#[test]
 fn a_book_of_another_journal_or_another_list_is_made_anew() {
     let mut story = Story::default();
     story.settlement(1, Outcome::Unknown, Told::Unknown);
     let dir = tempfile::tempdir().unwrap();
     story.book(dir.path(), 100);
-    let stale = |identity, acknowledging, durable| {
-        matches!(Book::open(dir.path(), acknowledging, identity, durable), Err(Trouble::Stale(_)))
-    };
-    assert!(stale(Token([1; 16]), acknowledging(), Seq(3)));
-    assert!(stale(IDENTITY, BTreeSet::new(), Seq(3)));
-    assert!(stale(IDENTITY, acknowledging(), Seq(2)), "ahead of the journal");
-    assert!(!stale(IDENTITY, acknowledging(), Seq(3)));
+    let stale =
+        |identity, traits, durable| matches!(Book::open(dir.path(), traits, identity, durable), Err(Trouble::Stale(_)));
+    assert!(stale(Token([1; 16]), traits(), Seq(3)));
+    assert!(stale(IDENTITY, Traits::default(), Seq(3)));
+    assert!(stale(IDENTITY, traits(), Seq(2)), "ahead of the journal");
+    assert!(!stale(IDENTITY, traits(), Seq(3)));
 }

@@ -29,6 +29,7 @@ mod gateway_once; // One send per exchange, counted by the platform.
 mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
 
 mod evidence; // Packs and proofs, carried away.
+mod finisher; // What was left half done is ended.
 mod master_key; // What opens the journal's keys.
 mod seal; // Checkpoints as a running gateway leaves them.
 

@@ -103,7 +103,7 @@ fn raw(infno: &str, side: Side, text: &str, leaves: &[Leaf], hidden: &Hidden) ->
 }
 
 /// Charset and text; `None` when it is no text. A front may end within a character.
-pub(super) fn readable(bytes: &[u8]) -> Option<(&'static str, String)> {
+pub fn readable(bytes: &[u8]) -> Option<(&'static str, String)> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => return Some(("utf-8", text.to_owned())),

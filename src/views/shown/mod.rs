@@ -20,7 +20,7 @@ use crate::journal::record::{Kind, flag};
 use crate::journal::{Record, Unopened};
 use crate::profile::labels::Side;
 
-pub use body::{BodyShown, FieldShown};
+pub use body::{BodyShown, FieldShown, readable};
 pub use step::Step;
 
 use body::show;

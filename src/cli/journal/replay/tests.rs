@@ -144,7 +144,14 @@ fn a_repeat_is_weighed_again_by_what_was_known() {
         let mut note = Draft::new(Kind::Note);
         note.header.profile_seq = Seq(2);
         note.facts.text(Fact::Infno, "2207");
-        let holder = Holder { outcome: Outcome::Confirmed, age_seconds: 5, moved, settled: true, visit_settled: false };
+        let holder = Holder {
+            outcome: Outcome::Confirmed,
+            age_seconds: 5,
+            moved,
+            settled: true,
+            visit_settled: false,
+            reversing: false,
+        };
         let weighed = Weighed { rule: rule_word(&OnRepeat::Replay), holder, fresh_seconds: 600 };
         Knew { weighed: Some(weighed), ..Knew::default() }.add_to(&mut note.facts, step);
         note

@@ -1,5 +1,7 @@
 //! `medgate case`: the exchanges of which platform and HIS may not hold the same.
 
+mod decide; // What a person decides.
+
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use crate::console::token::CLEAR_FILE_NAME;
 use crate::domain::exchange::ExchangeId;
 use crate::exchange::stand::Cause;
 use crate::operator::lift::lift;
-use crate::reconcile::cases::{CaseShown, LISTED_MAX, Wanted};
+use crate::reconcile::cases::{CaseShown, DecisionShown, LISTED_MAX, Wanted};
 use crate::reconcile::{self, Cases};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,6 +31,18 @@ pub(super) enum Command {
     List(ListArgs),
     /// Show one case and what is to be done. 查看案件
     Show(ShowArgs),
+    /// Say who takes care of a case. 指派案件
+    Assign(decide::AssignArgs),
+    /// Leave a remark on a case. 备注
+    Note(decide::NoteArgs),
+    /// Propose how a case ends. 提出处理方案
+    Propose(decide::ProposeArgs),
+    /// Show what is proposed: the bytes that would leave, and their effect. 预览提案
+    Preview(decide::PreviewArgs),
+    /// Agree to what is proposed. 批准提案
+    Approve(decide::ApproveArgs),
+    /// Close a case with proof of what the sides hold. 凭证结案
+    Close(decide::CloseArgs),
     /// Let similar settlements of the person pass again. 解除拦截
     LiftFence(LiftArgs),
 }
@@ -99,6 +113,12 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
     match command {
         Command::List(args) => run_list(&args, out, err),
         Command::Show(args) => run_show(&args, out, err),
+        Command::Assign(args) => decide::assign(args, out, err),
+        Command::Note(args) => decide::note(args, out, err),
+        Command::Propose(args) => decide::propose(args, out, err),
+        Command::Preview(args) => decide::preview(&args, out, err),
+        Command::Approve(args) => decide::approve(args, out, err),
+        Command::Close(args) => decide::close(args, out, err),
         Command::LiftFence(args) => run_lift(&args, out, err),
     }
 }
@@ -178,7 +198,11 @@ fn lift_by_gateway(args: &LiftArgs, settings: &Settings) -> Result<String, Strin
 
 fn list(cases: &[CaseShown], out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     for case in cases {
-        let state = if case.open { case.cause_text } else { "已结 closed" };
+        let state = match (case.open, case.self_paid_record) {
+            (true, Some(_)) => "疑似改自费，优先核实 paid in cash?",
+            (true, None) => case.cause_text,
+            (false, _) => "已结 closed",
+        };
         let (at_stake, infno) = (case.at_stake.as_deref().unwrap_or("-"), &case.infno);
         writeln!(out, "{}  {infno}  {at_stake:>12}  {}  {state}", case.opened_at, case.id)?;
     }
@@ -206,10 +230,17 @@ fn show(case: &CaseShown, out: &mut dyn Write) -> io::Result<()> {
         ("立案 opened", case.opened_at.clone()),
         ("结案 closed", case.closed_at.as_ref().map(closing).unwrap_or_default()),
         ("证据 evidence", format!("record {}", case.evidence_record)),
+        ("疑似改自费 paid in cash", case.self_paid_record.map_or_else(String::new, |seq| format!("record {seq}"))),
+        ("负责人 owner", case.owner.clone()),
         ("下一步 next", case.next_step.to_owned()),
     ];
-    lines
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
+    for (name, value) in lines.into_iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(out, "{name}: {value}")?;
+    }
+    for decision in &case.decisions {
+        let DecisionShown { record, at, step_text, step, who, says, evidence_record } = decision;
+        let rests = evidence_record.map_or_else(String::new, |seq| format!(" <- record {seq}"));
+        writeln!(out, "  {at}  {step_text} {step}  {who}  {says}  (record {record}{rests})")?;
+    }
+    Ok(())
 }

@@ -1,0 +1,287 @@
+//! Ends what was left half done: asks, proposes, and takes back what persons agreed to take back (`money.md` §5).
+//!
+//! A round looks at every open case of money and takes at most one step for each. What it knows it reads from the journal
+//! itself, and every step is a record before or after it is done, so that a crash between any two is made up by the next round.
+
+use std::sync::Arc;
+
+use crate::domain::class::Class;
+use crate::domain::exchange::ExchangeId;
+use crate::domain::moment::china_time;
+use crate::domain::outcome::Told;
+use crate::domain::token::Token;
+use crate::exchange::Line;
+use crate::exchange::decision::{self, Evidence, GATEWAY, Step};
+use crate::exchange::held::{Called, Claimed};
+use crate::exchange::history::HistoryError;
+use crate::exchange::own::{NotCalled, Template};
+use crate::exchange::side::Side;
+use crate::exchange::stand::{Cause, Platform, Stand};
+use crate::exchange::weigh::{Weighed, is_repeated, weighed};
+use crate::journal::draft::Draft;
+use crate::journal::entry::EntryKind;
+use crate::journal::facts::Fact;
+use crate::journal::record::Kind;
+use crate::journal::{AppendError, ReadError, Record};
+use crate::profile::{Stands, UndoneBy};
+
+use super::cases::{Cases, CasesTrouble};
+use super::plan::{self, Asked, Known, Next};
+use super::progress::{End, Progress, Proposal};
+use super::proposing::{self, Previewed, same_day};
+use super::settings::Settings;
+
+/// Calls to the platform in one round; what is left waits for the next.
+const ROUND_CALLS_MAX: u32 = 32;
+
+/// The finisher of a line.
+pub struct Finisher {
+    pub(super) line: Arc<Line>,
+    cases: Cases,
+    pub(super) settings: Settings,
+}
+
+/// What a round did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Cases looked at.
+    pub cases: u32,
+    /// Questions asked.
+    pub asked: u32,
+    /// Ends proposed.
+    pub proposed: u32,
+    /// Settlements taken back.
+    pub reversed: u32,
+    /// Cases of which something could not be read or done.
+    pub failed: u32,
+}
+
+/// Why a step was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The index or a record.
+    #[error("the history of the case cannot be read: {0}")]
+    History(#[from] HistoryError),
+    /// The index.
+    #[error("the index cannot be read: {0}")]
+    Index(#[from] std::io::Error),
+    /// A record.
+    #[error("a record cannot be read: {0}")]
+    Read(#[from] ReadError),
+    /// The journal.
+    #[error("the step cannot be journaled: {0}")]
+    Append(#[from] AppendError),
+    /// The platform could not be called.
+    #[error("{0}")]
+    Call(#[from] NotCalled),
+    /// There is no such exchange.
+    #[error("the journal has no INTENT of {0}")]
+    NoIntent(ExchangeId),
+}
+
+/// A case as the journal has it now.
+pub(super) struct Case {
+    pub(super) intent: Record,
+    pub(super) side: Side,
+    pub(super) cause: Cause,
+    pub(super) progress: Progress,
+    pub(super) records: Vec<Record>,
+}
+
+impl Finisher {
+    /// Over a line and its book of cases.
+    pub fn new(line: Arc<Line>, cases: Cases, settings: Settings) -> Finisher {
+        Finisher { line, cases, settings }
+    }
+
+    /// Looks at every open case of money, the oldest first.
+    ///
+    /// # Errors
+    /// When the book of cases cannot be read. A case that fails is counted, logged, and looked at again in the next round.
+    pub async fn round(&self) -> Result<Round, CasesTrouble> {
+        let mut round = Round::default();
+        for id in self.cases.open_of(Class::Money)? {
+            if round.asked + round.reversed >= ROUND_CALLS_MAX || self.line.cut.is_cancelled() {
+                break;
+            }
+            round.cases += 1;
+            if let Err(error) = self.attend(id, &mut round).await {
+                round.failed += 1;
+                tracing::warn!(exchange = %id, %error, "a case could not be taken further");
+            }
+        }
+        Ok(round)
+    }
+
+    /// Takes the next step of one case.
+    async fn attend(&self, id: ExchangeId, round: &mut Round) -> Result<(), Trouble> {
+        let Some(case) = self.case(self.intent(id)?)? else { return Ok(()) };
+        if !case.progress.begun.is_empty() {
+            return self.go_on(&case, round).await;
+        }
+        if let Some(proposal) = self.valid(&case) {
+            if proposal.end == End::Reverse && proposal.is_approved() {
+                self.begin(&case, proposal, round).await?;
+            }
+            return Ok(());
+        }
+        if case.progress.gave_up {
+            return Ok(());
+        }
+        let (next, by) = self.next(&case)?;
+        match next {
+            Next::Ask => {
+                round.asked += 1;
+                self.ask(&case).await.map(|_| ())
+            }
+            Next::TakeEvidence => self.take_evidence(&case).await,
+            Next::ProposeReversal => {
+                round.proposed += 1;
+                self.propose(&case, End::Reverse, by.as_ref(), GATEWAY, "").await.map(|_| ())
+            }
+            Next::ProposeAdoption => {
+                round.proposed += 1;
+                self.propose(&case, End::Adopt, None, GATEWAY, "").await.map(|_| ())
+            }
+            Next::Wait | Next::AwaitStatement | Next::Person => Ok(()),
+        }
+    }
+
+    /// The INTENT of an exchange.
+    pub(super) fn intent(&self, id: ExchangeId) -> Result<Record, Trouble> {
+        for place in self.line.journal.lookup(EntryKind::Exchange, Token(id.0))? {
+            let record = self.line.journal.read(place)?;
+            if record.header.known_kind() == Some(Kind::Intent) {
+                return Ok(record);
+            }
+        }
+        Err(Trouble::NoIntent(id))
+    }
+
+    /// The case of an INTENT; none when its sides agree, or an answer is being given again.
+    pub(super) fn case(&self, intent: Record) -> Result<Option<Case>, Trouble> {
+        let profile = &self.line.policy.load().profile;
+        let Weighed { side, records } = weighed(&self.line.journal, profile, &intent)?;
+        let Stand::Case(cause) = side.stand() else { return Ok(None) };
+        let progress = Progress::of(&records);
+        Ok((!is_repeated(&records)).then_some(Case { intent, side, cause, progress, records }))
+    }
+
+    /// The proposal in force: of today, because its envelope was written today.
+    fn valid<'c>(&self, case: &'c Case) -> Option<&'c Proposal> {
+        let now = self.line.clock.unix_ns();
+        case.progress.proposal.as_ref().filter(|proposal| same_day(proposal.at_unix_ns, now))
+    }
+
+    /// What is next, and what would take it back.
+    pub(super) fn next(&self, case: &Case) -> Result<(Next, Option<UndoneBy>), Trouble> {
+        let (way, by) = self.way(case);
+        let profile = &self.line.policy.load().profile;
+        let known = Known {
+            cause: case.cause,
+            told: case.side.told.unwrap_or(Told::UnknownWhatTold),
+            over: self.is_over(case),
+            asked: self.asked(case),
+            way,
+            adopts: profile.transaction(&case.side.infno).adopts,
+        };
+        Ok((plan::next(&known), by))
+    }
+
+    /// The HIS had its time to repeat the call, and the platform to answer it.
+    fn is_over(&self, case: &Case) -> bool {
+        let profile = &self.line.policy.load().profile;
+        let by_msgid = profile.undone_by_msgid(profile.transaction(&case.side.infno));
+        let quiet = by_msgid.filter(|_| case.cause == Cause::UnknownOutcome).map_or(0, |by| by.undo.quiet_minutes);
+        let minutes = self.settings.retry_minutes.max(quiet);
+        let age = self.line.clock.unix_ns().saturating_sub(case.side.at_unix_ns);
+        let is_listened_to = matches!(self.line.held.claim(case.side.key, &Called::default()), Claimed::Others(_));
+        u64::try_from(age).unwrap_or(0) >= minutes.saturating_mul(60_000_000_000) && !is_listened_to
+    }
+
+    fn asked(&self, case: &Case) -> Asked {
+        let asked = &case.progress.asked;
+        let Some((at_unix_ns, last)) = asked.last() else {
+            let can = self.question(case).is_some();
+            return if can { Asked::NotYet } else { Asked::Cannot };
+        };
+        let age = self.line.clock.unix_ns().saturating_sub(*at_unix_ns);
+        let is_due = u64::try_from(age).unwrap_or(0) >= self.settings.ask_minutes.saturating_mul(60_000_000_000);
+        match *last {
+            Stands::Unproven if (asked.len() as u64) < self.settings.asks_max => {
+                if is_due {
+                    Asked::NotYet
+                } else {
+                    Asked::Later
+                }
+            }
+            said => Asked::Said(said),
+        }
+    }
+
+    /// What the question about the case needs; none where the platform cannot be asked.
+    fn question(&self, case: &Case) -> Option<(Template, Vec<String>)> {
+        let template = Template::of_intent(&self.line, &case.intent).ok()?;
+        let inquiry = template.policy.profile.transaction(&case.side.infno).key.as_ref()?.ask.clone()?;
+        let values = proposing::values(&case.side, &template, &inquiry.fields)?;
+        Some((template, values))
+    }
+
+    /// Asks whether the settlement stands, and journals what the platform says.
+    pub(super) async fn ask(&self, case: &Case) -> Result<Stands, Trouble> {
+        let Some((template, values)) = self.question(case) else { return Ok(Stands::Unproven) };
+        let policy = Arc::clone(&template.policy);
+        let key = policy.profile.transaction(&case.side.infno).key.as_ref();
+        let Some(inquiry) = key.and_then(|key| key.ask.as_deref()) else { return Ok(Stands::Unproven) };
+        let now = china_time(self.line.clock.unix_ns());
+        let anew = self.anew(&now);
+        let patience = template.upstream.answer_within;
+        let asking = self.line.ask(&template, case.side.id, (inquiry, &values), &anew, patience);
+        let (stands, seq) = asking.await?;
+        let mut draft = self.decided(case, Step::Asked, GATEWAY);
+        draft.facts.named(Fact::Knew, "stands", stands.word().as_bytes());
+        draft.facts.text(Fact::Name, &inquiry.infno);
+        draft.facts.number(Fact::EvidenceSeq, seq.unwrap_or_default().0);
+        self.line.journal.append(draft).await?;
+        Ok(stands)
+    }
+
+    /// What the platform said ends the doubt.
+    async fn take_evidence(&self, case: &Case) -> Result<(), Trouble> {
+        let platform = match case.progress.asked.last() {
+            Some((_, Stands::Alive)) => Platform::Did,
+            Some((_, Stands::Undone)) => Platform::Undone,
+            _ => return Ok(()),
+        };
+        let asked = case.records.iter().rev().find(|record| Step::of(record) == Some(Step::Asked));
+        let mut draft = self.decided(case, Step::Evidence, GATEWAY);
+        Evidence { platform: Some(platform), ..Evidence::default() }.add_to(&mut draft, case.side.intent);
+        draft.facts.number(Fact::EvidenceSeq, asked.map_or(0, |record| record.header.seq.0));
+        self.line.journal.append(draft).await?;
+        Ok(())
+    }
+
+    /// A Decision about the case, without what the step says.
+    pub(super) fn decided(&self, case: &Case, step: Step, who: &str) -> Draft {
+        decision::draft(&case.intent.header, step, who, self.line.clock.unix_ns())
+    }
+
+    /// Members of the envelope that a call of our own says anew. `now` is China's time.
+    pub(super) fn anew<'a>(&'a self, now: &'a str) -> Vec<(&'static str, &'a str)> {
+        let mut anew = vec![("inf_time", now)];
+        if !self.settings.opter.is_empty() {
+            anew.extend([("opter", &*self.settings.opter), ("opter_name", &*self.settings.opter_name)]);
+        }
+        anew
+    }
+
+    /// The proposal in force for a case, with the bytes that would leave.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn preview(&self, id: ExchangeId) -> Result<Option<Previewed>, Trouble> {
+        let Some(case) = self.case(self.intent(id)?)? else { return Ok(None) };
+        let Some(proposal) = self.valid(&case).cloned() else { return Ok(None) };
+        proposing::preview(&self.line.journal, &case, proposal).map(Some)
+    }
+}
