@@ -139,6 +139,7 @@ impl Gateway {
             door: Arc::clone(&door),
             follower: follower.clone(),
             finishing: Arc::clone(&finishing),
+            desk: Arc::clone(&desk),
             certificates,
             notary: Arc::clone(&notary),
             nightly,
@@ -147,6 +148,7 @@ impl Gateway {
         };
         let kept = (settings.retention.key_live_days, retention);
         let books = Books::new(&line, follower.clone(), &data, kept, finishing.clone());
+        tokio::spawn(Arc::clone(&desk).keep(stop_doors.clone()));
         let console = console((inside, books, desk), tokens, &settings.person);
         tokio::spawn(finishing.clone().keep(stop_doors.clone()));
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Longest answer that is read.
-const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// One call.
 pub(super) struct Call<'a> {

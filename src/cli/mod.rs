@@ -16,7 +16,7 @@ mod new_person; // medgate person new
 mod own; // A command that opens the journal itself.
 mod person; // Who is at the command line.
 mod profile; // medgate profile list | show | check | diff
-mod reconcile; // medgate reconcile show
+mod reconcile; // medgate reconcile show | run | export
 mod serve; // medgate serve
 mod sign; // medgate sign
 mod told; // Arguments that say where settings come from.

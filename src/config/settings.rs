@@ -32,6 +32,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// `[views]`
     pub views: views::Settings,
+    /// `[reconcile]`
+    pub reconcile: reconcile::runs::Settings,
     /// `[his_ledger]`
     pub his_ledger: his::Settings,
     /// `[line]`

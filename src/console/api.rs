@@ -19,7 +19,7 @@ use super::answer::Failed;
 use super::cases::{case, cases, decide, lift, preview};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
-use super::ledgers::{import, sums};
+use super::ledgers::{import, reconcile, reconciled, sums};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::persons::is_plain_name;
 use super::retention::keep;
@@ -80,6 +80,10 @@ pub(super) const CALLS: &[Call] = &[
         about: "Let similar settlements of the person pass again, although this one is not known to the HIS; needs the token that may see personal data; 解除拦截" },
     Call { method: HttpMethod::Get, path: "/ledgers", asks: Asks::Days, answers: "Sums", route: || get(sums),
         about: "What was settled and refunded on a day or in a month, by clearing dimensions; 结算汇总" },
+    Call { method: HttpMethod::Get, path: "/differences", asks: Asks::Days, answers: "Reconciled", route: || get(reconciled),
+        about: "How the ledgers of a day or a month stand to each other, as the last runs found; 对账差异" },
+    Call { method: HttpMethod::Post, path: "/reconciliations", asks: Asks::Days, answers: "Reconciled", route: || post(reconcile),
+        about: "Lay the ledgers of a day or a month beside each other now; what a ledger of the HIS proves is journaled; 对账" },
     Call { method: HttpMethod::Post, path: "/his-ledgers", asks: Asks::File, answers: "Imported", route: || post(import),
         about: "Hand in the HIS's own ledger of a day, a CSV or XLSX file as it is: all of it is taken, or nothing; 导入院内账" },
     Call { method: HttpMethod::Post, path: "/cases/{id}/decisions", asks: Asks::Decide, answers: "Noted", route: || post(decide),

@@ -37,6 +37,27 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// As above; `Refused` with everything that is wrong with the file.
     fn import(&self, asked: &HisLedger, file: &mut dyn Read) -> Result<Imported, Trouble>;
+    /// What runs of some days have found.
+    ///
+    /// # Errors
+    /// As above.
+    fn reconciled(&self, asked: &[(String, String)]) -> Result<Reconciled, Trouble>;
+    /// Runs a day now, or every day of a month.
+    ///
+    /// # Errors
+    /// As above.
+    fn reconcile(&self, asked: &[(String, String)]) -> Result<Reconciled, Trouble>;
+}
+
+/// How the ledgers of some days stand to each other.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Reconciled {
+    /// One object per day: `day`, `state` (balanced, not_balanced, no_his_ledger), `settlements`, `differences`, `unexplained`, ...
+    #[schema(value_type = Vec<Object>)]
+    pub days: Vec<Value>,
+    /// One object per difference: `day`, `age_days`, `setl_id`, `class`, both sides in yuan, the records that prove them, `next_step`.
+    #[schema(value_type = Vec<Object>)]
+    pub differences: Vec<Value>,
 }
 
 /// Sums of some days.
@@ -99,6 +120,16 @@ pub(super) fn file_parameters() -> [Parameter; 4] {
 pub(super) async fn sums(State(console): State<Console>, asked: Asked) -> Result<Json<Sums>, Failed> {
     let (asked, desk) = (pairs(asked)?, Arc::clone(&console.desk));
     in_turn(&console, move || desk.sums(&asked)).await.map(Json)
+}
+
+pub(super) async fn reconciled(State(console): State<Console>, asked: Asked) -> Result<Json<Reconciled>, Failed> {
+    let (asked, desk) = (pairs(asked)?, Arc::clone(&console.desk));
+    in_turn(&console, move || desk.reconciled(&asked)).await.map(Json)
+}
+
+pub(super) async fn reconcile(State(console): State<Console>, asked: Asked) -> Result<Json<Reconciled>, Failed> {
+    let (asked, desk) = (pairs(asked)?, Arc::clone(&console.desk));
+    in_turn(&console, move || desk.reconcile(&asked)).await.map(Json)
 }
 
 pub(super) async fn import(

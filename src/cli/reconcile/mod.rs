@@ -1,5 +1,7 @@
 //! `medgate reconcile`: what was settled, day by day, and how the ledgers stand to each other.
 
+mod export; // medgate reconcile export
+mod run; // medgate reconcile run
 mod show; // medgate reconcile show
 
 use std::io::{self, Write};
@@ -14,6 +16,10 @@ use crate::reconcile::ledger::{FOLDER, Ledgers};
 pub(super) enum Command {
     /// Show what was settled and refunded, by clearing dimensions. 结算汇总
     Show(show::Args),
+    /// Lay the ledgers of platform, gateway and HIS beside each other now. 对账
+    Run(run::Args),
+    /// Write the month-close sheet, an XLSX file. 月结表
+    Export(export::Args),
 }
 
 /// Which days.
@@ -38,6 +44,8 @@ impl Days {
 pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     match command {
         Command::Show(args) => show::run(&args, out, err),
+        Command::Run(args) => run::run(&args, out, err),
+        Command::Export(args) => export::run(&args, out, err),
     }
 }
 
@@ -46,7 +54,7 @@ pub(super) fn day(text: &str) -> Result<Day, String> {
     Day::read(text).ok_or_else(|| "write a day as 2026-11-21. 日期写作 2026-11-21".to_owned())
 }
 
-fn month(text: &str) -> Result<(Day, Day), String> {
+pub(super) fn month(text: &str) -> Result<(Day, Day), String> {
     Day::month(text).ok_or_else(|| "write a month as 2026-11. 月份写作 2026-11".to_owned())
 }
 

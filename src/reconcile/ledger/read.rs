@@ -1,5 +1,6 @@
 //! The ledgers as readers open them: read-only, beside the one who writes, one opening per question.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
@@ -39,6 +40,17 @@ pub struct Sum {
     pub count: u64,
     /// Their sums; rows that do not say an amount add nothing to it.
     pub amounts: Amounts,
+}
+
+/// What a day comes to: rows, and their sums with refunds taken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayTotal {
+    /// The day.
+    pub day: Day,
+    /// Of the own ledger.
+    pub own: (u64, Amounts),
+    /// Of the HIS.
+    pub his: (u64, Amounts),
 }
 
 impl Ledgers {
@@ -87,6 +99,33 @@ impl Ledgers {
             })
         })?;
         Ok(sums.collect::<Result<_, _>>()?)
+    }
+
+    /// Rows and net sums of own ledger and HIS, day by day; a day without any is left out.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn day_totals(&self, (first, last): (Day, Day)) -> Result<Vec<DayTotal>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut days: BTreeMap<Day, DayTotal> = BTreeMap::new();
+        for (table, which) in [("own", "outcome <> 0 AND"), ("his", "")] {
+            let mut summed = connection.prepare(&format!(
+                "SELECT day, count(*), sum(medfee), sum(fund), sum(acct), sum(cash) FROM {table} WHERE {which} day BETWEEN ?1 AND ?2 GROUP BY day"
+            ))?;
+            let mut rows = summed.query([first.number(), last.number()])?;
+            while let Some(row) = rows.next()? {
+                let day = day_of(row, 0)?;
+                let amounts = Amounts([row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?]);
+                let sum = (row.get::<_, i64>(1)?.cast_unsigned(), amounts);
+                let total = days.entry(day).or_insert(DayTotal {
+                    day,
+                    own: (0, Amounts::default()),
+                    his: (0, Amounts::default()),
+                });
+                *(if table == "own" { &mut total.own } else { &mut total.his }) = sum;
+            }
+        }
+        Ok(days.into_values().collect())
     }
 
     /// Files that were imported for some days, with those that were replaced since.

@@ -10,9 +10,10 @@ use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::moment::days_ns;
 use crate::domain::token::Token;
-use crate::journal::Record;
 use crate::journal::facts::Fact;
+use crate::journal::reader::FollowError;
 use crate::journal::record::Kind;
+use crate::journal::{Journal, Record};
 use crate::views::Trouble;
 use crate::views::follower::{Derived, Taking};
 
@@ -25,6 +26,8 @@ use super::own::{Ended, Own, Place};
 
 /// An exchange whose outcome stays open is let go after this time: a settlement year and a month.
 const KEPT_DAYS: u64 = 400;
+/// Rows of one batch where nobody else writes.
+const BATCH_ROWS: usize = 4_096;
 
 /// The file of the ledgers.
 pub(super) const FORM: Form = Form {
@@ -257,4 +260,38 @@ pub(super) fn read_own(row: &Row<'_>) -> rusqlite::Result<Own> {
         place: Place::from_code(row.get(18)?),
         amounts: Amounts([row.get(19)?, row.get(20)?, row.get(21)?, row.get(22)?]),
     })
+}
+
+/// Brings the ledgers up to the last durable record, where no follower runs. Blocks.
+///
+/// # Errors
+/// When the journal or the file cannot be read or written.
+pub fn catch_up(folder: &Folder, journal: &Journal) -> Result<(), CatchUp> {
+    let (identity, durable) = (journal.tokens().identity(), *journal.durable().borrow());
+    let mut store = match folder.open(identity, durable) {
+        Err(trouble) if trouble.asks_for_rebuild() => {
+            folder.wipe().map_err(Trouble::Io)?;
+            folder.open(identity, durable)?
+        }
+        opened => opened?,
+    };
+    let mut reader = journal.records(Seq(store.position().0 + 1).max(journal.trimmed_to()));
+    while let Some(record) = reader.next_record()? {
+        store.take(&record)?;
+        if BATCH_ROWS <= store.touched() {
+            store.commit(record.header.seq)?;
+        }
+    }
+    Ok(store.commit(durable)?)
+}
+
+/// Why the ledgers are not up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum CatchUp {
+    /// The file.
+    #[error(transparent)]
+    Derived(#[from] Trouble),
+    /// The journal.
+    #[error("the journal cannot be followed: {0}")]
+    Journal(#[from] FollowError),
 }

@@ -72,8 +72,8 @@ pub struct Settlement<'a> {
     pub key: &'a str,
     /// Its rows, summed.
     pub group: &'a Group,
-    /// The first row of each side, by [`Side`]; none where it has none.
-    pub first: &'a [Option<At>; 3],
+    /// The first row of each side by [`Side`], of charge and refund; none where it has none.
+    pub first: &'a [[Option<At>; 2]; 3],
     /// How they stand to each other.
     pub difference: Option<Difference>,
 }
@@ -113,12 +113,13 @@ pub fn merge<T>(
         let least = heads.iter().filter(|head| head.is_there).map(|head| &head.line.key).min();
         let Some(least) = least else { return Ok(()) };
         key.clone_from(least);
-        let (mut group, mut first, mut on_day, mut no_his) = (Group::default(), [None; 3], false, false);
+        let (mut group, mut first, mut on_day, mut no_his) = (Group::default(), [[None; 2]; 3], false, false);
         for (head, (side, first)) in
             heads.iter_mut().zip([Side::Own, Side::Platform, Side::His].into_iter().zip(&mut first))
         {
             while head.is_there && head.line.key.cmp(&key) == Ordering::Equal {
                 let line = &head.line;
+                let first = &mut first[usize::from(line.refund)];
                 *first = first.or(Some(line.at));
                 on_day |= line.day == day;
                 no_his |= line.mark.no_his;
