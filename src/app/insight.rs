@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use super::certificates::Certificates;
 use super::disk::DiskWatch;
 use super::finishing::Finishing;
+use super::ledgers::LedgerDesk;
 use super::reload::Reload;
 use crate::console::insight::{Check, Insight, Status, UnknownRow};
 use crate::domain::outcome::Cause;
@@ -36,6 +37,7 @@ pub(super) struct Inside {
     pub(super) line: Arc<Line>,
     pub(super) door: Arc<Door<Arc<Line>>>,
     pub(super) follower: Option<Arc<Follower>>,
+    pub(super) desk: Arc<LedgerDesk>,
     pub(super) finishing: Arc<Finishing>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) notary: Arc<Notary>,
@@ -198,6 +200,7 @@ impl Insight for Inside {
         let lag = journal.durable().borrow().0.saturating_sub(position);
         metrics.cases.lag.set(i64::try_from(lag).unwrap_or(i64::MAX));
         self.sample_cases(metrics);
+        self.desk.sample(metrics);
     }
 }
 

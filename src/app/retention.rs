@@ -103,6 +103,7 @@ pub(super) struct Retention {
     keeping: Keeping,
     journal: Journal,
     follower: Option<Arc<Follower>>,
+    keeper: Arc<Follower>,
     cases: Cases,
     notary: Arc<Notary>,
     nightly: Arc<Nightly>,
@@ -115,13 +116,14 @@ impl Retention {
         settings: &Settings,
         line: &Line,
         (notary, nightly): (&Arc<Notary>, &Arc<Nightly>),
-        follower: Option<Arc<Follower>>,
+        (follower, keeper): (Option<Arc<Follower>>, &Arc<Follower>),
     ) -> Result<Arc<Retention>, StartError> {
         let key = Verifier::of(&notary.public()).map_err(|source| NotaryError::Key(source.into()))?;
         Ok(Arc::new(Retention {
             keeping: Keeping::new(&settings.gateway.data, key, &settings.retention),
             journal: line.journal.clone(),
             follower,
+            keeper: Arc::clone(keeper),
             cases: Cases::at(&settings.gateway.data.join(reconcile::FOLDER)),
             notary: Arc::clone(notary),
             nightly: Arc::clone(nightly),
@@ -147,7 +149,8 @@ impl Retention {
     fn trim(&self, asked: &Keep) -> Result<Kept, String> {
         let sealed = Seq(self.notary.gauges().sealed_size.load(Ordering::Relaxed));
         let cases = self.cases.done_with().map_err(|error| error.to_string())?;
-        let mut readers = vec![("the notary", sealed), (CASES, cases)];
+        let ledgers = Seq(self.keeper.gauges().position.load(Ordering::Relaxed));
+        let mut readers = vec![("the notary", sealed), (CASES, cases), ("the ledgers", ledgers)];
         if let Some(follower) = &self.follower {
             readers.push(("the views", Seq(follower.gauges().position.load(Ordering::Relaxed))));
         }

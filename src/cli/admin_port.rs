@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Longest answer that is read.
-const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// One call.
 pub(super) struct Call<'a> {
@@ -21,21 +21,36 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// Status and body of the answer.
     pub(super) fn ask(&self) -> io::Result<(u16, String)> {
+        self.send("application/json", &mut self.body.as_bytes(), self.body.len() as u64)
+    }
+
+    /// The same with a body that is read as it is sent.
+    pub(super) fn ask_with(&self, body: &mut dyn Read, length: u64) -> io::Result<(u16, String)> {
+        self.send("application/octet-stream", body, length)
+    }
+
+    fn send(&self, kind: &str, body: &mut dyn Read, length: u64) -> io::Result<(u16, String)> {
         let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP");
         let address = self.listen.to_socket_addrs()?.next().ok_or_else(|| io::Error::other("no such address"))?;
         let mut stream = TcpStream::connect_timeout(&reachable(address), self.patience)?;
         stream.set_read_timeout(Some(self.patience))?;
         stream.set_write_timeout(Some(self.patience))?;
-        let Call { method, target, token, body, .. } = self;
+        let Call { method, target, token, .. } = self;
         let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let length = match body.len() {
-            0 => String::new(),
-            length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+        let lines = match (length, *method) {
+            (0, "GET") => String::new(),
+            _ => format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n"),
         };
-        let head = format!("{method} {target} HTTP/1.1\r\nHost: medgate\r\nConnection: close\r\n{token}{length}\r\n");
-        stream.write_all(format!("{head}{body}").as_bytes())?;
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: medgate\r\nConnection: close\r\n{token}{lines}\r\n");
+        stream.write_all(head.as_bytes())?;
+        // Who refuses a body may answer before it has taken all of it.
+        let sent = io::copy(&mut body.take(length), &mut stream);
         let mut answer = String::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+        let heard = stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer);
+        if answer.is_empty() {
+            sent?;
+            heard?;
+        }
         let status = answer.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
         let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(malformed)?;
         Ok((status, body.to_owned()))

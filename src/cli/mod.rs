@@ -8,6 +8,7 @@ mod dictionary; // medgate dictionary list | export | import
 mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
+mod his_ledger; // medgate his-ledger import
 mod journal; // medgate journal show | tail | verify | replay | erase
 mod keys; // medgate keys new | import | show-public | rotate | master
 mod look; // A look at personal data, journaled before it is taken.
@@ -16,6 +17,7 @@ mod new_person; // medgate person new
 mod own; // A command that opens the journal itself.
 mod person; // Who is at the command line.
 mod profile; // medgate profile list | show | check | diff
+mod reconcile; // medgate reconcile show | run | export
 mod serve; // medgate serve
 mod sign; // medgate sign
 mod told; // Arguments that say where settings come from.
@@ -62,6 +64,12 @@ enum Command {
     /// Refusals of the platform by kind, and what cures them. 错误字典
     #[command(subcommand)]
     Dictionary(dictionary::Command),
+    /// The ledgers of platform, gateway and HIS, by day. 对账
+    #[command(subcommand)]
+    Reconcile(reconcile::Command),
+    /// Import the HIS's own ledger of a day. 院内账
+    #[command(subcommand)]
+    HisLedger(his_ledger::Command),
     /// Make tokens for persons who decide about cases. 案件处理人员
     #[command(subcommand)]
     Person(new_person::Command),
@@ -101,6 +109,8 @@ pub fn run() -> ExitCode {
         Command::Dictionary(command) => dictionary::run(command, &mut out, &mut err),
         Command::Person(command) => new_person::run(command, &mut out, &mut err),
         Command::Case(command) => case::run(command, &mut out, &mut err),
+        Command::Reconcile(command) => reconcile::run(command, &mut out, &mut err),
+        Command::HisLedger(command) => his_ledger::run(command, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
         Command::Profile(command) => profile::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),

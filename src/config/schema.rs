@@ -43,6 +43,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("line.replay_fresh_seconds", 0, 86_400),
     ("line.fence_days", 0, 400),
     ("line.refusals_per_second_max", 1, 1_000_000),
+    ("reconcile.every_seconds", 0, 86_400),
     ("finisher.every_seconds", 0, 86_400),
     ("finisher.retry_minutes", 0, 10_080),
     ("finisher.ask_minutes", 0, 10_080),
@@ -66,6 +67,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("callback.unknown", &["hold", "close", "native"]),
     ("client.verify", &["off", "warn", "refuse"]),
     ("upstream.sign", &["pass", "sign"]),
+    ("his_ledger.encoding", &["auto", "utf-8", "gbk"]),
     ("log.format", &["text", "json"]),
 ];
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::domain::terms::Verify;
 use crate::exchange::settings::{Route, WhenUnknown};
 use crate::inbound::tls;
+use crate::reconcile::his;
 use crate::telemetry::log;
 use crate::{evidence, exchange, inbound, journal, keys, outbound, reconcile, views};
 
@@ -31,6 +32,10 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// `[views]`
     pub views: views::Settings,
+    /// `[reconcile]`
+    pub reconcile: reconcile::runs::Settings,
+    /// `[his_ledger]`
+    pub his_ledger: his::Settings,
     /// `[line]`
     pub line: exchange::settings::Settings,
     /// `[finisher]`

@@ -19,6 +19,7 @@ use super::answer::Failed;
 use super::cases::{case, cases, decide, lift, preview};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
+use super::ledgers::{import, reconcile, reconciled, sums};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::persons::is_plain_name;
 use super::retention::keep;
@@ -52,6 +53,8 @@ pub(super) enum Asks {
     Lift,
     Decide,
     Keep,
+    Days,
+    File,
 }
 
 /// Every call.
@@ -75,6 +78,14 @@ pub(super) const CALLS: &[Call] = &[
         about: "One case: both sides, what is at stake, what is to be done; its timeline stands in the exchange of the same id; 案件详情" },
     Call { method: HttpMethod::Post, path: "/cases/{id}/lifts", asks: Asks::Lift, answers: "Noted", route: || post(lift),
         about: "Let similar settlements of the person pass again, although this one is not known to the HIS; needs the token that may see personal data; 解除拦截" },
+    Call { method: HttpMethod::Get, path: "/ledgers", asks: Asks::Days, answers: "Sums", route: || get(sums),
+        about: "What was settled and refunded on a day or in a month, by clearing dimensions; 结算汇总" },
+    Call { method: HttpMethod::Get, path: "/differences", asks: Asks::Days, answers: "Reconciled", route: || get(reconciled),
+        about: "How the ledgers of a day or a month stand to each other, as the last runs found; 对账差异" },
+    Call { method: HttpMethod::Post, path: "/reconciliations", asks: Asks::Days, answers: "Reconciled", route: || post(reconcile),
+        about: "Lay the ledgers of a day or a month beside each other now; what a ledger of the HIS proves is journaled; 对账" },
+    Call { method: HttpMethod::Post, path: "/his-ledgers", asks: Asks::File, answers: "Imported", route: || post(import),
+        about: "Hand in the HIS's own ledger of a day, a CSV or XLSX file as it is: all of it is taken, or nothing; 导入院内账" },
     Call { method: HttpMethod::Post, path: "/cases/{id}/decisions", asks: Asks::Decide, answers: "Noted", route: || post(decide),
         about: "Assign, remark, propose, approve or close with proof; needs the token of a person; 案件处理" },
     Call { method: HttpMethod::Get, path: "/cases/{id}/proposal", asks: Asks::Nothing, answers: "Preview", route: || get(preview),
@@ -131,12 +142,20 @@ pub(super) async fn off<T: Send + 'static>(
     console: &Console,
     question: impl FnOnce(&dyn Lookup) -> Result<T, Trouble> + Send + 'static,
 ) -> Result<T, Failed> {
+    let lookup = Arc::clone(&console.lookup);
+    in_turn(console, move || question(&*lookup)).await
+}
+
+/// The same of a question that knows whom it asks.
+pub(super) async fn in_turn<T: Send + 'static>(
+    console: &Console,
+    question: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Failed> {
     let panicked = || Failed::from(Trouble::NotNow("the question could not be answered".to_owned()));
     let turn = Arc::clone(&console.turns).acquire_owned().await.map_err(|_| panicked())?;
-    let lookup = Arc::clone(&console.lookup);
     let answered = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        question(&*lookup)
+        question()
     });
     answered.await.map_err(|_| panicked())?.map_err(Failed::from)
 }

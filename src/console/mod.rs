@@ -7,6 +7,7 @@ mod api; // /api/v1: behind the tokens.
 pub mod cases; // Cases.
 pub mod erasure; // Erasing a visit.
 pub mod insight; // What the gateway tells the admin port.
+pub mod ledgers; // Sums of days, and the HIS's own ledger handed in.
 mod listener; // A bounded number of connections.
 pub mod lookup; // What may be looked up of single exchanges.
 mod openapi; // The document of /api/v1.
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::telemetry::metrics::Metrics;
 
 use insight::Insight;
+use ledgers::Desk;
 use lookup::Lookup;
 use persons::Persons;
 use token::AdminToken;
@@ -43,6 +45,8 @@ pub struct Console {
     pub metrics: Arc<Metrics>,
     /// Single exchanges.
     pub lookup: Arc<dyn Lookup>,
+    /// Ledgers.
+    pub desk: Arc<dyn Desk>,
     /// Opens /api.
     pub token: Arc<AdminToken>,
     /// Opens /api and personal data.

@@ -15,6 +15,7 @@ use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
 use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
+use super::ledgers::{Imported, Reconciled, Sums, day_parameters, file_parameters};
 use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
 use super::retention::{Keep, Kept};
 
@@ -56,6 +57,9 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Preview>(&mut shapes);
     add::<Keep>(&mut shapes);
     add::<Kept>(&mut shapes);
+    add::<Sums>(&mut shapes);
+    add::<Imported>(&mut shapes);
+    add::<Reconciled>(&mut shapes);
     add::<Wrong>(&mut shapes);
     shapes.push(("Document".to_owned(), ObjectBuilder::new().description(Some("OpenAPI 3.1")).into()));
     shapes.extend(described.shapes.iter().cloned());
@@ -85,7 +89,10 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     }
     let reveal =
         [Parameter { name: "reveal", about: "personal data in clear".to_owned(), words: vec!["true", "false"] }];
+    let (days, file) = (day_parameters(), file_parameters());
     let parameters = match call.asks {
+        Asks::Days => &days[..],
+        Asks::File => &file[..],
         Asks::Exchanges => &described.exchanges[..],
         Asks::Totals => &described.totals[..],
         Asks::Cases => &described.cases[..],
@@ -103,6 +110,13 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         Asks::Keep => Some("Keep"),
         _ => None,
     };
+    if call.asks == Asks::File {
+        let bytes = ObjectBuilder::new().schema_type(Type::String).content_media_type("application/octet-stream");
+        let content = ContentBuilder::new().schema(Some(bytes.build())).build();
+        let body =
+            RequestBodyBuilder::new().content("application/octet-stream", content).required(Some(Required::True));
+        operation = operation.request_body(Some(body.build()));
+    }
     if let Some(shape) = body {
         let body = RequestBodyBuilder::new().content("application/json", content(shape)).required(Some(Required::True));
         operation = operation.request_body(Some(body.build()));

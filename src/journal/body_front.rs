@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::domain::message::BodyFile;
 
-use super::body_file::{BodyHeader, HEADER_BYTES, STORED_FRAME_BYTES};
+use super::body_file::{BodyHeader, FrameCipher, HEADER_BYTES, STORED_FRAME_BYTES};
 use super::handle::BODIES;
 use super::key_folder::Keys;
 use super::keys::KeyError;
@@ -34,25 +34,73 @@ pub fn each_frame(
     body: &BodyFile,
     visit: &mut dyn FnMut(&[u8]) -> bool,
 ) -> Result<(), FrontError> {
-    let bad = |what: &'static str| io::Error::new(io::ErrorKind::InvalidData, what);
-    let mut components = Path::new(&body.name).components();
-    if !matches!((components.next(), components.next()), (Some(std::path::Component::Normal(_)), None)) {
-        return Err(bad("a record names no body file of this folder").into());
-    }
-    let mut file = File::open(data.join(BODIES).join(&body.name))?;
-    let mut head = [0; HEADER_BYTES];
-    file.read_exact(&mut head)?;
-    let header = BodyHeader::decode(&head).ok_or_else(|| bad("it is not a body file"))?;
-    let mut frames = header.frames(&keys.key(header.key_slot)?);
-    let mut wants = true;
-    while wants && frames.count() < body.frames {
-        let last = frames.count() + 1 == body.frames;
-        let mut frame = Vec::new();
-        file.by_ref().take(STORED_FRAME_BYTES as u64).read_to_end(&mut frame)?;
-        frames.open(&mut frame, last).map_err(|_| bad("a frame is not what was written"))?;
-        wants = visit(&frame);
+    let mut frames = Frames::open(data, keys, body)?;
+    while let Some(frame) = frames.next_frame()? {
+        if !visit(&frame) {
+            break;
+        }
     }
     Ok(())
+}
+
+/// A body read from its beginning, a frame in memory at a time.
+pub struct Frames {
+    file: File,
+    cipher: FrameCipher,
+    /// How many there are.
+    count: u32,
+    /// The frame that is being read, and how far.
+    frame: (Vec<u8>, usize),
+}
+
+impl Frames {
+    /// Opens a body of this data folder.
+    ///
+    /// # Errors
+    /// As [`body_front`].
+    pub fn open(data: &Path, keys: &impl Keys, body: &BodyFile) -> Result<Frames, FrontError> {
+        let mut components = Path::new(&body.name).components();
+        if !matches!((components.next(), components.next()), (Some(std::path::Component::Normal(_)), None)) {
+            return Err(bad("a record names no body file of this folder").into());
+        }
+        let mut file = File::open(data.join(BODIES).join(&body.name))?;
+        let mut head = [0; HEADER_BYTES];
+        file.read_exact(&mut head)?;
+        let header = BodyHeader::decode(&head).ok_or_else(|| bad("it is not a body file"))?;
+        let cipher = header.frames(&keys.key(header.key_slot)?);
+        Ok(Frames { file, cipher, count: body.frames, frame: (Vec::new(), 0) })
+    }
+
+    fn next_frame(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.count <= self.cipher.count() {
+            return Ok(None);
+        }
+        let last = self.cipher.count() + 1 == self.count;
+        let mut frame = Vec::new();
+        self.file.by_ref().take(STORED_FRAME_BYTES as u64).read_to_end(&mut frame)?;
+        self.cipher.open(&mut frame, last).map_err(|_| bad("a frame is not what was written"))?;
+        Ok(Some(frame))
+    }
+}
+
+impl Read for Frames {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.frame.1 == self.frame.0.len() {
+            match self.next_frame()? {
+                Some(frame) => self.frame = (frame, 0),
+                None => return Ok(0),
+            }
+        }
+        let (frame, at) = &mut self.frame;
+        let read = out.len().min(frame.len() - *at);
+        out[..read].copy_from_slice(&frame[*at..*at + read]);
+        *at += read;
+        Ok(read)
+    }
+}
+
+fn bad(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// Why there is no front.

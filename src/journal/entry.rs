@@ -13,7 +13,7 @@ use super::tokens::{MSGID, Tokens, VISIT_SLOTS};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum EntryKind {
-    /// A business key held, resolved, freed or about to be.
+    /// A business key held, resolved, freed or about to be; or the day and institution of a ledger.
     Key = 1,
     /// A person within the institution.
     Fence = 2,
@@ -115,7 +115,7 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
             found.add(EntryKind::Slot, visit);
             erased(facts).for_each(|id| found.add(EntryKind::Exchange, Token(id.0)));
         }
-        Some(Kind::Decision) => {
+        Some(Kind::Decision | Kind::Ledger) => {
             found.add(EntryKind::Key, header.key_token);
             found.add(EntryKind::Exchange, exchange);
         }

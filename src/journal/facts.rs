@@ -118,6 +118,10 @@ pub enum Fact {
     OpenedAs = 55,
     /// Number that this Snapshot had before its segment was trimmed, u64: records that are kept name it by that (Snapshot).
     SnapshotWas = 56,
+    /// The day of the books that a ledger is of, `2026-11-21` (Ledger).
+    LedgerDay = 57,
+    /// SM3 over the bytes of the file as it was handed in (Ledger).
+    FileDigest = 58,
     /// INTENT of an exchange whose unknown end is known by this record, u64; may stand several times (Decision).
     KnownSeq = 60,
     /// What kind of refusal an answer holds: the name of an entry of the dictionary, or `#` and a token of the text without what differs

@@ -40,11 +40,13 @@ pub enum Kind {
     Window = 17,
     /// Last record of a sealed segment.
     SegmentClose = 18,
+    /// A ledger of the HIS, as it was imported: the file is its sealed part.
+    Ledger = 19,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 19] = [
         Kind::SegmentOpen,
         Kind::Carry,
         Kind::Opened,
@@ -63,6 +65,7 @@ impl Kind {
         Kind::Dictionary,
         Kind::Window,
         Kind::SegmentClose,
+        Kind::Ledger,
     ];
 
     /// The kind a stored byte means; `None` for a later format.

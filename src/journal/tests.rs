@@ -129,8 +129,11 @@ fn write_all(folder: &Path) {
     let mut chain = [0; 32];
     for kind in Kind::ALL {
         let (_, mut bytes) = desk.frame(draft(kind, &body));
-        chain = stamp(&mut bytes, &place(kind, chain));
-        write_once(&folder.join(file_name(kind)), &bytes);
+        stamp(&mut bytes, &place(kind, chain));
+        let path = folder.join(file_name(kind));
+        write_once(&path, &bytes);
+        // A file that stood there may be of an earlier form, and the next one follows it.
+        chain = read_frame(&fs::read(&path).unwrap()).unwrap().0.chain;
     }
     fs::create_dir_all(folder.join(NAMED)).unwrap();
     let (_, mut bytes) = desk.frame(draft(Kind::Outcome, &body));
@@ -181,6 +184,7 @@ fn draft(kind: Kind, body: &BodyFile) -> Draft {
         Kind::Intent => intent(header, facts),
         Kind::Outcome => outcome(header, facts),
         Kind::Note => note(header, facts),
+        Kind::Ledger => ledger(header, facts),
         Kind::Deliveries | Kind::Refusals | Kind::Decision | Kind::OperatorAct | Kind::Window => {
             act(kind, header, facts)
         }
@@ -281,6 +285,18 @@ fn act(kind: Kind, header: &mut Header, facts: &mut Facts) {
     }
 }
 
+fn ledger(header: &mut Header, facts: &mut Facts) {
+    header.origin = Origin::Operator as u8;
+    header.key_token = Token([0x16; 16]);
+    facts.text(Fact::Name, "结算20260101.csv");
+    facts.text(Fact::LedgerDay, "2026-01-01");
+    facts.text(Fact::FixmedinsCode, "H44010600001");
+    facts.number(Fact::Count, 1);
+    facts.bytes(Fact::FileDigest, [0x36; 32]);
+    facts.text(Fact::Text, "form = csv\nsetl_id = 结算ID\n");
+    facts.text(Fact::Who, "officer-1");
+}
+
 fn of_the_journal_itself(kind: Kind, header: &mut Header, facts: &mut Facts) {
     header.exchange_id = ExchangeId::NONE;
     match kind {
@@ -348,6 +364,12 @@ fn sealed(kind: Kind, body: &BodyFile) -> Option<Sealed> {
             let late = reply(502, bytes(b"Bad Gateway"), Body::Buffered(bytes(&[b' '; 600])));
             Some(Sealed { reply: Some(late), ..Sealed::default() })
         }
+        Kind::Ledger => {
+            let (method, target) = ("IMPORT".to_owned(), bytes("结算20260101.csv".as_bytes()));
+            let body = Body::Buffered(Bytes::from(format!("结算ID,姓名\nS1,{PERSON}\n")));
+            let request = Request { method, target, http_minor: 1, headers: HeaderLines::new(), body };
+            Some(Sealed { request: Some(request), ..Sealed::default() })
+        }
         Kind::OperatorAct => Some(Sealed { other: Some(bytes(b"why")), ..Sealed::default() }),
         _ => None,
     }
@@ -404,8 +426,8 @@ fn the_files_hold_both_ciphers_both_codecs_and_all_facts() {
     let sealed = headers.iter().filter(|(header, _)| header.has(flag::SEALED));
     let mut used: Vec<_> = sealed.map(|(header, _)| (header.kind, header.cipher, header.codec)).collect();
     used.sort_unstable();
-    assert_eq!(used, [(5, 1, 1), (6, 1, 1), (9, 2, 1), (11, 1, 0)]);
-    for fact in 1..=46u16 {
+    assert_eq!(used, [(5, 1, 1), (6, 1, 1), (9, 2, 1), (11, 1, 0), (19, 1, 0)]);
+    for fact in (1..=46u16).chain([Fact::LedgerDay as u16, Fact::FileDigest as u16]) {
         assert!(headers.iter().any(|(_, facts)| facts.0.first(fact).is_some()), "no file holds fact {fact}");
     }
 }

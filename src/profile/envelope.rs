@@ -171,9 +171,14 @@ impl Profile {
         }
     }
 
+    /// Leading digits by which two areas name one pooling area.
+    pub fn local_digits(&self) -> usize {
+        usize::try_from(self.rules.cross_region_digits).unwrap_or(usize::MAX)
+    }
+
     /// True when the two areas are known and differ in the leading digits.
     pub fn cross_region(&self, envelope: &Envelope) -> bool {
-        let digits = usize::try_from(self.rules.cross_region_digits).unwrap_or(usize::MAX);
+        let digits = self.local_digits();
         let lead = |area: &Option<String>| area.as_ref().map(|area| area.chars().take(digits).collect::<String>());
         matches!((lead(&envelope.insuplc_admdvs), lead(&envelope.mdtrtarea_admvs)), (Some(a), Some(b)) if a != b)
     }

@@ -6,7 +6,13 @@
 pub mod book; // Records in, cases out: SQLite.
 pub mod cases; // The book as readers open it.
 
+pub mod his; // The HIS's ledger as a file: read, checked, imported.
+pub mod ledger; // Settlements and refunds by day: the own rows and the HIS's.
+
 pub mod finisher; // Ends what was left half done.
+pub mod matching; // Three ledgers laid beside each other: differences. Pure.
+pub mod runs; // Day by day: what differs, what it proves, the sheet of a month.
+
 pub mod plan; // What is next: tables.
 pub mod progress; // How far a case has come.
 pub mod settings; // What a site may set.

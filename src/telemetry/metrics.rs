@@ -77,6 +77,8 @@ pub struct Metrics {
     pub views: ViewsMetrics,
     /// What stands in the book of cases.
     pub cases: CasesMetrics,
+    /// How the ledgers stand to each other.
+    pub reconcile: ReconcileMetrics,
 }
 
 /// What the notary counts.
@@ -116,6 +118,25 @@ pub struct ViewsMetrics {
     /// Times they were built anew.
     pub rebuilds: IntCounter,
     state: GaugeVec,
+}
+
+/// How the ledgers of platform, gateway and HIS stand to each other.
+#[derive(Clone)]
+pub struct ReconcileMetrics {
+    differences: IntGaugeVec,
+    days: IntGaugeVec,
+}
+
+impl ReconcileMetrics {
+    /// Differences of a class that nothing explains.
+    pub fn differ(&self, class: &str, count: i64) {
+        self.differences.with_label_values(&[class]).set(count);
+    }
+
+    /// Days in a state.
+    pub fn stand(&self, state: &str, count: i64) {
+        self.days.with_label_values(&[state]).set(count);
+    }
 }
 
 /// What stands in the book of cases, by the word of the cause.
@@ -246,6 +267,7 @@ impl Metrics {
             seal: make.seal(),
             views: make.views(),
             cases: make.cases(),
+            reconcile: make.reconcile(),
             scraping: Mutex::default(),
             registry,
         }
@@ -425,6 +447,13 @@ impl Maker<'_> {
         }
     }
 
+    fn reconcile(&self) -> ReconcileMetrics {
+        ReconcileMetrics {
+            differences: self.gauges(&names::RECONCILE_DIFFERENCES),
+            days: self.gauges(&names::RECONCILE_DAYS),
+        }
+    }
+
     fn cases(&self) -> CasesMetrics {
         CasesMetrics {
             lag: self.gauge(&names::CASES_LAG),
@@ -480,6 +509,8 @@ mod tests {
         metrics.cases.set("unknown_outcome", 1, 12.5, 1);
         metrics.cases.set_closed("unknown_outcome", 1, 60.0);
         metrics.cases.stepped("asked", 1);
+        metrics.reconcile.differ("platform_more", 1);
+        metrics.reconcile.stand("balanced", 1);
         metrics
     }
 

@@ -54,6 +54,7 @@ mod retention; // Archives, and a front that leaves.
 mod reload; // Settings and profile read anew while calls run.
 mod rig; // A whole gateway in this process.
 
+mod ledgers; // Ledgers of gateway and HIS, laid beside each other.
 mod visit_erased; // Keys destroyed, everything else whole.
 
 mod money_fence; // What looks like a lost settlement is held back.

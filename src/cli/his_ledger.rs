@@ -1,0 +1,110 @@
+//! `medgate his-ledger`: the HIS's own ledger of a day.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::admin_port::{Call, said, silent, token};
+use super::exit::Exit;
+use super::journal::Place;
+use super::own::with_journal;
+use super::person::person;
+use super::reconcile::day;
+use crate::config::Settings;
+use crate::console::ledgers::Imported;
+use crate::console::token::FILE_NAME;
+use crate::reconcile::his::import::{Asked, Imported as Taken, import};
+use crate::reconcile::ledger::day::Day;
+
+/// A million rows are checked in some seconds.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Commands over ledgers of the HIS.
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Import the HIS's ledger of a day, CSV or XLSX. 导入院内账
+    Import(ImportArgs),
+}
+
+/// Import the HIS's ledger of a day: a CSV or XLSX file, in UTF-8 or GBK, its columns mapped in [his_ledger]. 导入院内账
+///
+/// The whole file is checked first: columns, amounts, equal rows, days. When anything is wrong, each row is named and nothing is
+/// taken. A file that is taken becomes a record of the journal, sealed, and so evidence. The same file again changes nothing; a
+/// corrected file of the same day and institution replaces the one before, and both stay in the journal.
+///
+/// Exit code 0: imported, now or before; 1: nothing was taken, and why.
+#[derive(clap::Args)]
+#[command(after_help = "EXAMPLES:\n  medgate his-ledger import 结算20261121.csv --date 2026-11-21\n  \
+    medgate his-ledger import settled.xlsx --date 2026-11-21 --institution H36010000001")]
+pub(super) struct ImportArgs {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The day that it is of. 日期
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    date: Day,
+    /// Where neither the settings nor the file say it. 定点医药机构编号
+    #[arg(long, value_name = "CODE", default_value = "")]
+    institution: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let Command::Import(args) = command;
+    let settings = match args.place.settings(err)? {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    match taken(&args, &settings) {
+        Ok(Imported { record, before: true, .. }) => {
+            writeln!(out, "这份文件已经导入过，没有变化 (nothing changed, record {record})").map(|()| Exit::Done)
+        }
+        Ok(Imported { record, rows, replaces, .. }) => {
+            let replaced =
+                replaces.map(|seq| format!("，取代记录 {seq} 的旧文件 (replaces record {seq})")).unwrap_or_default();
+            writeln!(out, "已导入 {rows} 行 ({rows} rows, record {record}){replaced}").map(|()| Exit::Done)
+        }
+        Err(why) => writeln!(err, "{}", why.trim_end()).map(|()| Exit::Failed),
+    }
+}
+
+fn taken(args: &ImportArgs, settings: &Settings) -> Result<Imported, String> {
+    let open = || File::open(&args.file).map_err(|error| format!("{}: {error}", args.file.display()));
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut file = open()?;
+    let here = args.place.master().and_then(|master| {
+        with_journal(settings, &master, async |journal, clock| {
+            let who = format!("command {}", person());
+            let asked = Asked { name: name.clone(), day: args.date, institution: args.institution.clone(), who };
+            import(journal, &settings.gateway.data, &settings.his_ledger, &asked, &mut file, clock.unix_ns()).await
+        })
+    });
+    match here? {
+        Some(Ok(Taken::Taken { record, rows, replaced })) => {
+            Ok(Imported { record: record.0, before: false, rows, replaces: replaced.map(|seq| seq.0) })
+        }
+        Some(Ok(Taken::Same { record })) => Ok(Imported { record: record.0, before: true, rows: 0, replaces: None }),
+        Some(Err(error)) => Err(error.to_string()),
+        None => by_gateway(args, settings, &name, &mut open()?),
+    }
+}
+
+fn by_gateway(args: &ImportArgs, settings: &Settings, name: &str, file: &mut File) -> Result<Imported, String> {
+    let listen = settings.admin.listen.as_str();
+    let token = token(&settings.gateway.data, FILE_NAME)?;
+    let plain = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let (institution, who) = (plain(&args.institution), plain(&person()));
+    let target =
+        format!("/api/v1/his-ledgers?date={}&name={}&institution={institution}&who={who}", args.date, plain(name));
+    let call = Call { listen, method: "POST", target: &target, token: Some(&token), body: "", patience: PATIENCE };
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    match call.ask_with(file, length) {
+        Ok((200, body)) => serde_json::from_str(&body).map_err(|error| error.to_string()),
+        Ok((_, body)) => Err(said(&body)),
+        Err(error) => Err(silent(listen, &error)),
+    }
+}

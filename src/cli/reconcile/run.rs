@@ -1,0 +1,158 @@
+//! `medgate reconcile run`: the ledgers of some days laid beside each other, by the running gateway or here.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::admin_port::{Call, said, silent, token};
+use super::super::exit::Exit;
+use super::super::journal::Place;
+use super::super::own::with_journal;
+use super::Days;
+use crate::config::{Settings, profiles};
+use crate::console::token::FILE_NAME;
+use crate::domain::class::Class;
+use crate::domain::clock::Clock;
+use crate::journal::Journal;
+use crate::reconcile::his::import::JournalFiles;
+use crate::reconcile::ledger::day::Day;
+use crate::reconcile::ledger::store::catch_up;
+use crate::reconcile::ledger::{FOLDER, Folder, Ledgers};
+use crate::reconcile::runs::Runs;
+use crate::reconcile::runs::prove::prove;
+use crate::reconcile::{self, Cases};
+
+/// A month of a large hospital takes some minutes.
+const PATIENCE: Duration = Duration::from_secs(1_800);
+
+/// Lay the ledgers of platform, gateway and HIS beside each other now, and list what differs. 对账
+///
+/// The running gateway does it every few minutes for today, and at once for a day whose ledger of the HIS is new; this asks for it
+/// now. No difference is tolerated, not of a fen. A day is called balanced only when a ledger of the HIS took part. A row of the
+/// HIS that proves what became of an open case is journaled as its evidence. May be repeated at any time.
+///
+/// Exit code 0: every day is balanced; 1: something differs, a ledger of the HIS is missing, or it failed.
+#[derive(clap::Args)]
+#[command(
+    after_help = "EXAMPLES:\n  medgate reconcile run --date 2026-11-21\n  medgate reconcile run --month 2026-11 --json"
+)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    days: Days,
+    /// One JSON document, as the API gives it.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let settings = match args.place.settings(err)? {
+        Ok(settings) => settings,
+        Err(exit) => return Ok(exit),
+    };
+    let here = args.place.master().and_then(|master| {
+        let days = args.days.span();
+        with_journal(&settings, &master, async |journal, clock| here(journal, clock, &settings, days).await)
+    });
+    let found = match here {
+        Ok(Some(done)) => done,
+        Ok(None) => by_gateway(args, &settings),
+        Err(why) => Err(why),
+    };
+    match found {
+        Ok(found) if args.json => writeln!(out, "{found}").map(|()| exit(&found)),
+        Ok(found) => print(&found, out).map(|()| exit(&found)),
+        Err(why) => writeln!(err, "{why}").map(|()| Exit::Failed),
+    }
+}
+
+fn exit(found: &Value) -> Exit {
+    let balanced = |day: &Value| day["state"] == "balanced";
+    let all = found["days"].as_array().is_some_and(|days| days.iter().all(balanced));
+    if all { Exit::Done } else { Exit::Failed }
+}
+
+/// Does it here, the journal being open.
+async fn here(
+    journal: &Journal,
+    clock: &dyn Clock,
+    settings: &Settings,
+    (first, last): (Day, Day),
+) -> Result<Value, String> {
+    let data = settings.gateway.data.clone();
+    let profile = profiles::load(&settings.gateway);
+    let profile = profile.map_err(|_| "the profile does not load; run `medgate check`".to_owned())?;
+    let dir = data.join(FOLDER);
+    let files = Arc::new(JournalFiles { journal: journal.clone(), data: data.clone() });
+    let folder = Folder { dir: dir.clone(), files, local_digits: profile.local_digits() };
+    catch_up(&folder, journal).map_err(|error| error.to_string())?;
+    let (ledgers, now) = (Ledgers::at(&dir), clock.unix_ns());
+    let cases = Cases::at(&data.join(reconcile::FOLDER));
+    let open = |class| cases.open_of(class).unwrap_or_default();
+    let wanted = [open(Class::Money), open(Class::Reversal)].concat();
+    for later in 0..=first.days_until(last) {
+        let (_, proofs) =
+            reconcile::runs::run::run(&ledgers, first.later(later), &wanted, now).map_err(|error| error.to_string())?;
+        prove(journal, &proofs, now).await.map_err(|error| error.to_string())?;
+    }
+    let (runs, today) = (Runs::at(&dir), Day::at(now));
+    let ran = runs.of_days((first, last)).map_err(|error| error.to_string())?;
+    let differences = runs.differences((first, last)).map_err(|error| error.to_string())?;
+    let days: Vec<_> = ran.iter().map(|ran| ran.shown()).collect();
+    let differences: Vec<_> = differences.iter().map(|one| one.shown(today)).collect();
+    Ok(json!({ "days": days, "differences": differences }))
+}
+
+fn by_gateway(args: &Args, settings: &Settings) -> Result<Value, String> {
+    let listen = settings.admin.listen.as_str();
+    let token = token(&settings.gateway.data, FILE_NAME)?;
+    let (first, _) = args.days.span();
+    let asked = match args.days.month {
+        Some(_) => format!("month={}", &first.to_string()[..7]),
+        None => format!("date={first}"),
+    };
+    let target = format!("/api/v1/reconciliations?{asked}");
+    let call = Call { listen, method: "POST", target: &target, token: Some(&token), body: "", patience: PATIENCE };
+    match call.ask() {
+        Ok((200, body)) => serde_json::from_str(&body).map_err(|error| error.to_string()),
+        Ok((_, body)) => Err(said(&body)),
+        Err(error) => Err(silent(listen, &error)),
+    }
+}
+
+fn print(found: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let text = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    for day in found["days"].as_array().into_iter().flatten() {
+        let state = match day["state"].as_str() {
+            Some("balanced") => "平 balanced",
+            Some("no_his_ledger") => "缺院内账 no ledger of the HIS",
+            _ => "不平 not balanced",
+        };
+        let counts = ["settlements", "differences", "unexplained"].map(|name| text(&day[name]));
+        let [settlements, differences, unexplained] = counts;
+        writeln!(
+            out,
+            "{}  {state}  {settlements} 笔，{differences} 处差异，{unexplained} 处未解释",
+            text(&day["day"])
+        )?;
+    }
+    for one in found["differences"].as_array().into_iter().flatten() {
+        let [day, class, setl_id] = ["day", "class_text", "setl_id"].map(|name| text(&one[name]));
+        let [journal, platform, his] = ["journal", "platform", "his"].map(|name| text(&one[name]));
+        let [intent, record, line] = ["intent_record", "his_record", "his_line"].map(|name| text(&one[name]));
+        writeln!(
+            out,
+            "{day}  {class}  结算ID {setl_id}  网关 {journal}  平台 {platform}  HIS {his}  （账龄 {} 天；网关记录 {intent}，HIS账记录 {record} 第 {line} 行）",
+            text(&one["age_days"])
+        )?;
+        writeln!(out, "    {}", text(&one["next_step"]))?;
+    }
+    Ok(())
+}

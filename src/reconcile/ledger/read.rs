@@ -1,0 +1,221 @@
+//! The ledgers as readers open them: read-only, beside the one who writes, one opening per question.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::exchange::Seq;
+
+use super::amounts::{Amounts, Shown};
+use super::day::Day;
+use super::file::{ReadTrouble, open_to_read};
+use super::imported::Import;
+use super::own::{Own, Place};
+use super::store::{COLUMNS, FORM, day_of, read_own};
+
+/// Lines of one answer: more combinations of institution and dimensions than any hospital has.
+const LINES_MAX: u32 = 10_000;
+
+/// The ledgers in a folder, which need not exist.
+#[derive(Debug, Clone)]
+pub struct Ledgers {
+    dir: PathBuf,
+}
+
+/// What the rows of one combination of dimensions come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    /// 定点医药机构编号.
+    pub institution: String,
+    /// 清算机构, 险种, 清算类别, 清算方式.
+    pub dimensions: [String; 4],
+    /// Where the persons are insured.
+    pub place: Place,
+    /// Refunds, which stand apart.
+    pub refund: bool,
+    /// Rows.
+    pub count: u64,
+    /// Their sums; rows that do not say an amount add nothing to it.
+    pub amounts: Amounts,
+}
+
+/// What a day comes to: rows, and their sums with refunds taken off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayTotal {
+    /// The day.
+    pub day: Day,
+    /// Of the own ledger.
+    pub own: (u64, Amounts),
+    /// Of the HIS.
+    pub his: (u64, Amounts),
+}
+
+impl Ledgers {
+    /// The ledgers in a folder.
+    pub fn at(dir: &Path) -> Ledgers {
+        Ledgers { dir: dir.to_owned() }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Opens the file.
+    pub(in crate::reconcile) fn open(&self) -> Result<Connection, ReadTrouble> {
+        open_to_read(&self.dir, FORM)
+    }
+
+    /// Everything up to this record is in the ledgers.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn position(&self) -> Result<Seq, ReadTrouble> {
+        let cursor: i64 = self.open()?.query_row("SELECT cursor FROM follower", [], |row| row.get(0))?;
+        Ok(Seq(cursor.cast_unsigned()))
+    }
+
+    /// Sums of the own ledger over some days, by institution, dimensions and place; refunds apart.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn sums(&self, (first, last): (Day, Day)) -> Result<Vec<Sum>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut summed = connection.prepare(&format!(
+            "SELECT institution, clr_optins, insutype, clr_type, clr_way, place, refund, count(*), sum(medfee), sum(fund), sum(acct), sum(cash) \
+             FROM own WHERE outcome <> 0 AND day BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7 LIMIT {LINES_MAX}"
+        ))?;
+        let sums = summed.query_map(params![first.number(), last.number()], |row| {
+            Ok(Sum {
+                institution: row.get(0)?,
+                dimensions: [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?],
+                place: Place::from_code(row.get(5)?),
+                refund: row.get(6)?,
+                count: row.get::<_, i64>(7)?.cast_unsigned(),
+                amounts: Amounts([row.get(8)?, row.get(9)?, row.get(10)?, row.get(11)?]),
+            })
+        })?;
+        Ok(sums.collect::<Result<_, _>>()?)
+    }
+
+    /// Rows and net sums of own ledger and HIS, day by day; a day without any is left out.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn day_totals(&self, (first, last): (Day, Day)) -> Result<Vec<DayTotal>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut days: BTreeMap<Day, DayTotal> = BTreeMap::new();
+        for (table, which) in [("own", "outcome <> 0 AND"), ("his", "")] {
+            let mut summed = connection.prepare(&format!(
+                "SELECT day, count(*), sum(medfee), sum(fund), sum(acct), sum(cash) FROM {table} WHERE {which} day BETWEEN ?1 AND ?2 GROUP BY day"
+            ))?;
+            let mut rows = summed.query([first.number(), last.number()])?;
+            while let Some(row) = rows.next()? {
+                let day = day_of(row, 0)?;
+                let amounts = Amounts([row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?]);
+                let sum = (row.get::<_, i64>(1)?.cast_unsigned(), amounts);
+                let total = days.entry(day).or_insert(DayTotal {
+                    day,
+                    own: (0, Amounts::default()),
+                    his: (0, Amounts::default()),
+                });
+                *(if table == "own" { &mut total.own } else { &mut total.his }) = sum;
+            }
+        }
+        Ok(days.into_values().collect())
+    }
+
+    /// Files that were imported for some days, with those that were replaced since.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn imports(&self, (first, last): (Day, Day)) -> Result<Vec<Import>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(&format!(
+            "SELECT record, day, institution, name, rows, at, who, in_force, unread FROM import WHERE day BETWEEN ?1 AND ?2 \
+             ORDER BY day, record LIMIT {LINES_MAX}"
+        ))?;
+        let imports = found.query_map(params![first.number(), last.number()], |row| {
+            Ok(Import {
+                record: row.get::<_, i64>(0)?.cast_unsigned(),
+                day: day_of(row, 1)?,
+                institution: row.get(2)?,
+                name: row.get(3)?,
+                rows: row.get::<_, i64>(4)?.cast_unsigned(),
+                at_unix_ns: row.get(5)?,
+                who: row.get(6)?,
+                in_force: row.get(7)?,
+                unread: row.get(8)?,
+            })
+        })?;
+        Ok(imports.collect::<Result<_, _>>()?)
+    }
+
+    /// The own rows of a settlement: itself and what takes it back, by either 结算ID.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn of_settlement(&self, setl_id: &str) -> Result<Vec<Own>, ReadTrouble> {
+        self.rows("setl_id = ?1 OR original = ?1", setl_id)
+    }
+
+    /// The own rows of a msgid, or of the first one where a repeat bore it.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn of_msgid(&self, msgid: &str) -> Result<Vec<Own>, ReadTrouble> {
+        self.rows("msgid = ?1 OR intent IN (SELECT intent FROM alias WHERE alias.msgid = ?1)", msgid)
+    }
+
+    fn rows(&self, which: &str, value: &str) -> Result<Vec<Own>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut found = connection
+            .prepare(&format!("SELECT {COLUMNS} FROM own WHERE {which} ORDER BY intent LIMIT {LINES_MAX}"))?;
+        Ok(found.query_map([value], read_own)?.collect::<Result<_, _>>()?)
+    }
+}
+
+/// One line of sums as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SumShown {
+    /// 定点医药机构编号.
+    pub fixmedins_code: String,
+    /// 清算机构.
+    pub clr_optins: String,
+    /// 险种.
+    pub insutype: String,
+    /// 清算类别.
+    pub clr_type: String,
+    /// 清算方式.
+    pub clr_way: String,
+    /// Where the persons are insured: local, province, cross_province or unsaid.
+    pub place: &'static str,
+    /// Refunds, which stand apart and are negative.
+    pub refund: bool,
+    /// Rows.
+    pub count: u64,
+    /// Sums in yuan.
+    #[serde(flatten)]
+    pub amounts: Shown,
+}
+
+impl SumShown {
+    /// Of a sum.
+    pub fn of(sum: &Sum) -> SumShown {
+        let [clr_optins, insutype, clr_type, clr_way] = sum.dimensions.clone();
+        SumShown {
+            fixmedins_code: sum.institution.clone(),
+            clr_optins,
+            insutype,
+            clr_type,
+            clr_way,
+            place: sum.place.word(),
+            refund: sum.refund,
+            count: sum.count,
+            amounts: sum.amounts.shown(),
+        }
+    }
+}

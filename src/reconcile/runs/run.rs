@@ -1,0 +1,203 @@
+//! One day: the ledgers laid beside each other, the differences kept.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::exchange::{ExchangeId, Seq};
+use crate::exchange::stand::Shown;
+
+use super::super::ledger::Ledgers;
+use super::super::ledger::day::Day;
+use super::super::ledger::file::ReadTrouble;
+use super::super::matching::judge::{CHARGE, REFUND, Taking};
+use super::super::matching::merge::{Lines, Settlement, Side, merge};
+use super::kept;
+use super::sorted::{HIS, Nobody, OWN, Sorted};
+
+/// Proofs that one run gives; more come with the next one.
+const PROOFS_MAX: usize = 10_000;
+
+/// What a run of a day came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// The day.
+    pub day: Day,
+    /// When it ran, unix ns.
+    pub at_unix_ns: i64,
+    /// Everything up to this record took part.
+    pub position: u64,
+    /// The newest import that took part.
+    pub imports: u64,
+    /// Settlements that have a row on the day.
+    pub settlements: u64,
+    /// Of those, how many differ.
+    pub differences: u64,
+    /// Of those, how many are not explained.
+    pub unexplained: u64,
+    /// A ledger of the HIS took part.
+    pub his: bool,
+    /// The platform's own list took part.
+    pub platform: bool,
+}
+
+impl Ran {
+    /// Nothing differs without a reason, and the HIS was asked, too.
+    pub fn is_balanced(&self) -> bool {
+        self.his && self.unexplained == 0
+    }
+
+    /// As people and programs read it.
+    pub fn shown(&self) -> RanShown {
+        let state = match (self.is_balanced(), self.his) {
+            (true, _) => "balanced",
+            (false, true) => "not_balanced",
+            (false, false) => "no_his_ledger",
+        };
+        RanShown {
+            day: self.day.to_string(),
+            state: state.to_owned(),
+            settlements: self.settlements,
+            differences: self.differences,
+            unexplained: self.unexplained,
+            his: self.his,
+            platform: self.platform,
+            position: self.position,
+        }
+    }
+}
+
+/// What a run of a day came to, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
+pub struct RanShown {
+    /// The day.
+    pub day: String,
+    /// `balanced`, `not_balanced`, or `no_his_ledger`: without one nothing is called balanced.
+    pub state: String,
+    /// Settlements that have a row on the day.
+    pub settlements: u64,
+    /// Of those, how many differ.
+    pub differences: u64,
+    /// Of those, how many are not explained.
+    pub unexplained: u64,
+    /// A ledger of the HIS took part.
+    pub his: bool,
+    /// The platform's own list took part.
+    pub platform: bool,
+    /// Everything up to this journal record took part.
+    pub position: u64,
+}
+
+/// What a row of the HIS proves of an exchange of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The exchange.
+    pub id: ExchangeId,
+    /// Its INTENT.
+    pub intent: Seq,
+    /// What the HIS shows.
+    pub shown: Shown,
+    /// The record that holds the file.
+    pub record: Seq,
+    /// The line in it.
+    pub line: u64,
+}
+
+/// Runs a day. `wanted` are exchanges of which proof is wanted: those whose sides are not known to agree. Blocks.
+///
+/// # Errors
+/// When the ledgers cannot be read, or the result cannot be written.
+pub fn run(
+    ledgers: &Ledgers,
+    day: Day,
+    wanted: &[ExchangeId],
+    at_unix_ns: i64,
+) -> Result<(Ran, Vec<Proof>), ReadTrouble> {
+    let connection = ledgers.open()?;
+    // All questions see the same state.
+    connection.execute_batch("BEGIN")?;
+    let cursor: i64 = connection.query_row("SELECT cursor FROM follower", [], |row| row.get(0))?;
+    let days = (day.later(-1), day.later(1));
+    let imports = "SELECT count(*) FILTER (WHERE in_force AND unread = '' AND day = ?3), coalesce(max(record), 0) FROM import \
+                   WHERE day BETWEEN ?1 AND ?2";
+    let (files, newest): (i64, i64) =
+        connection.query_row(imports, params![days.0.number(), days.1.number(), day.number()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let taking = Taking { platform: false, his: files > 0 };
+    let mut ran = Ran {
+        day,
+        at_unix_ns,
+        position: cursor.cast_unsigned(),
+        imports: newest.cast_unsigned(),
+        settlements: 0,
+        differences: 0,
+        unexplained: 0,
+        his: taking.his,
+        platform: taking.platform,
+    };
+    let wanted = intents(&connection, wanted)?;
+    let mut proofs = Vec::new();
+    let mut file = kept::open(ledgers.dir())?;
+    let batch = file.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    kept::begin(&batch, day.number())?;
+    let (mut own, mut his) = (connection.prepare(OWN)?, connection.prepare(HIS)?);
+    let (mut own, mut his) = (Sorted::of(&mut own, days, Some(day))?, Sorted::of(&mut his, days, None)?);
+    let streams: [&mut dyn Lines<Trouble = rusqlite::Error>; 3] = [&mut own, &mut Nobody, &mut his];
+    merge(streams, (day.number(), taking), &mut |settlement| {
+        ran.settlements += 1;
+        if let Some(difference) = settlement.difference {
+            ran.differences += 1;
+            ran.unexplained += u64::from(!difference.explained);
+            kept::keep(&batch, day.number(), settlement)?;
+        }
+        if !wanted.is_empty() && proofs.len() < PROOFS_MAX {
+            proven(settlement, &wanted, &mut proofs);
+        }
+        Ok(())
+    })?;
+    kept::end(&batch, &ran)?;
+    batch.commit()?;
+    Ok((ran, proofs))
+}
+
+/// The INTENTs of exchanges that the own ledger knows.
+fn intents(connection: &Connection, wanted: &[ExchangeId]) -> rusqlite::Result<HashMap<u64, ExchangeId>> {
+    let mut found = connection.prepare("SELECT intent FROM own WHERE id = ?1")?;
+    let mut intents = HashMap::new();
+    for id in wanted {
+        let mut rows = found.query([&id.0[..]])?;
+        if let Some(row) = rows.next()? {
+            intents.insert(row.get::<_, i64>(0)?.cast_unsigned(), *id);
+        }
+    }
+    Ok(intents)
+}
+
+/// A row of the HIS proves something only where its money is ours to the last fen.
+fn proven(settlement: &Settlement<'_>, wanted: &HashMap<u64, ExchangeId>, proofs: &mut Vec<Proof>) {
+    let (group, [own, _, his]) = (settlement.group, settlement.first);
+    debug_assert_eq!((Side::Own as usize, Side::His as usize), (0, 2));
+    let agrees = |which: usize| {
+        let same = group.own[which].amounts.agrees(group.his[which].amounts);
+        group.his[which].is_there() && (same || group.sent)
+    };
+    let mut prove = |which: usize, shown: Shown, by: usize| {
+        if let (Some(own), Some(by)) = (own[which], his[by])
+            && let Some(id) = wanted.get(&own.record)
+        {
+            let (intent, record) = (Seq(own.record), Seq(by.record));
+            proofs.push(Proof { id: *id, intent, shown, record, line: by.line });
+        }
+    };
+    match (agrees(CHARGE), agrees(REFUND)) {
+        (true, false) if !group.his[REFUND].is_there() => prove(CHARGE, Shown::Booked, CHARGE),
+        (_, true) => {
+            prove(CHARGE, Shown::TakenBack, REFUND);
+            prove(REFUND, Shown::Booked, REFUND);
+        }
+        _ => {}
+    }
+}
