@@ -77,6 +77,9 @@ struct Serve {
     /// Take up the books from this file, and save them there on POST /_sandbox/save
     #[arg(long, value_name = "FILE")]
     state: Option<std::path::PathBuf>,
+    /// Save them after every act, before it is answered: a stand-in that may be killed at any moment and forgets nothing
+    #[arg(long, requires = "state")]
+    save_each: bool,
     /// Only count, and answer every call with a tiny canned success: an upstream for benchmarks
     #[arg(long)]
     fixed: bool,
@@ -194,6 +197,7 @@ async fn serve(options: &Serve) -> ExitCode {
         idle_ms: options.idle_ms,
         temper: options.temper,
         state: options.state.clone(),
+        save_each: options.save_each,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let started = if options.allow_any_address {

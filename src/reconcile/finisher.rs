@@ -118,7 +118,9 @@ impl Finisher {
             return self.go_on(&case, round).await;
         }
         if let Some(proposal) = self.valid(&case) {
-            if proposal.end == End::Reverse && proposal.is_approved() {
+            let same_day = same_day(case.side.at_unix_ns, self.line.clock.unix_ns());
+            let persons = self.settings.policy().persons(case.side.at_stake, same_day);
+            if proposal.end == End::Reverse && proposal.is_approved(persons) {
                 self.begin(&case, proposal, round).await?;
             }
             return Ok(());

@@ -44,6 +44,8 @@ pub struct Settings {
     pub temper: Option<u64>,
     /// Where the books are saved on request, and taken up from at the start when it is there.
     pub state: Option<PathBuf>,
+    /// They are saved after every act, too, before it is answered: a stand-in that may be killed and forgets nothing.
+    pub save_each: bool,
 }
 
 /// Why saved books were not taken up, or books not saved.
@@ -81,6 +83,7 @@ impl Default for Settings {
             idle_ms: 60_000,
             temper: None,
             state: None,
+            save_each: false,
         }
     }
 }
@@ -365,6 +368,11 @@ impl Platform {
                 call.fixmedins_code
             ))
         };
+        if let (true, Some(path)) = (self.settings.save_each, &self.settings.state)
+            && let Err(error) = saved::save(path, self.settings.seed, &books.ledger)
+        {
+            tracing::error!(%error, "the books could not be saved");
+        }
         books.register.perform(number, &deed);
         self.performed.notify_waiters();
         deed

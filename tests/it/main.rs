@@ -13,6 +13,7 @@ mod crash_repeat; // A lost answer, repeated, also after a kill.
 mod crash_rig; // The program started, killed and started again on the same data.
 mod crash_room; // A disk without room.
 
+mod crash_three; // kill -9 of all three sides.
 mod demo; // A day by the command.
 mod deploy; // Alert rules and dashboard.
 
