@@ -16,6 +16,7 @@ use crate::exchange::decision::Evidence;
 use crate::profile::Transaction;
 use crate::reconcile::book::{Folder, Traits};
 use crate::reconcile::deciding::{Decide, NotDecided};
+use crate::reconcile::finisher::Round;
 use crate::reconcile::progress::End;
 use crate::reconcile::{self, Cases, Finisher};
 use crate::views::Follower;
@@ -71,12 +72,18 @@ impl Finishing {
             }
             // A gateway that stops waits for what is under way on its line.
             match self.line.tasks.track_future(self.finisher.round()).await {
-                Ok(round) if round.failed + round.proposed + round.reversed + round.asked > 0 => {
-                    tracing::info!(?round, "a round over the open cases");
-                }
-                Ok(_) => {}
+                Ok(round) => self.count(&round),
                 Err(error) => tracing::debug!(%error, "no round over the open cases"),
             }
+        }
+    }
+
+    fn count(&self, round: &Round) {
+        let Round { asked, proposed, reversed, failed, .. } = *round;
+        let steps = [("asked", asked), ("proposed", proposed), ("reversed", reversed), ("failed", failed)];
+        steps.into_iter().for_each(|(step, times)| self.line.metrics.cases.stepped(step, times));
+        if asked + proposed + reversed + failed > 0 {
+            tracing::info!(?round, "a round over the open cases");
         }
     }
 

@@ -77,6 +77,7 @@ impl Line {
         let mut left = LOOKS;
         while let Some(existing) = self.unknown_to_his(call, sum).map_err(|_| Refusal::HistoryUnread)? {
             if left == 0 {
+                self.metrics.cases.fence_holds.inc();
                 return Err(Refusal::Fenced(Box::new(existing)));
             }
             left -= 1;

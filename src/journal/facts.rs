@@ -118,6 +118,11 @@ pub enum Fact {
     OpenedAs = 55,
     /// Number that this Snapshot had before its segment was trimmed, u64: records that are kept name it by that (Snapshot).
     SnapshotWas = 56,
+    /// INTENT of an exchange whose unknown end is known by this record, u64; may stand several times (Decision).
+    KnownSeq = 60,
+    /// What kind of refusal an answer holds: the name of an entry of the dictionary, or `#` and a token of the text without what differs
+    /// from call to call (OUTCOME).
+    Saying = 61,
     /// As it was before the act, text (OperatorAct).
     Before = 48,
     /// As it is after the act, text (OperatorAct).
@@ -176,6 +181,11 @@ impl Facts {
     /// First value as a number.
     pub fn number_of(&self, fact: Fact) -> Option<u64> {
         self.0.first(fact as u16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes)
+    }
+
+    /// All values as numbers.
+    pub fn numbers_of(&self, fact: Fact) -> impl Iterator<Item = u64> {
+        self.0.all(fact as u16).filter_map(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes)
     }
 
     /// First value as a token.

@@ -88,6 +88,7 @@ impl Finisher {
         let Some(asked) = case.records.iter().rev().find(is_asked) else { return Ok(()) };
         let mut draft = self.decided(case, Step::Evidence, GATEWAY);
         Evidence { platform: Some(platform), ..Evidence::default() }.add_to(&mut draft, case.side.intent);
+        self.add_attempts(&mut draft, case);
         draft.facts.text(Fact::SetlId, knew(asked, "setl_id").unwrap_or_default());
         draft.facts.number(Fact::EvidenceSeq, asked.header.seq.0);
         self.line.journal.append(draft).await?;

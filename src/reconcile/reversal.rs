@@ -12,6 +12,7 @@ use crate::exchange::held::{Called, Claimed};
 use crate::exchange::history::Undone;
 use crate::exchange::own::{OwnRequest, Template};
 use crate::exchange::stand::Platform;
+use crate::journal::draft::Draft;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
@@ -136,6 +137,12 @@ impl Finisher {
         draft.facts.text(Fact::Reason, why);
         self.line.journal.append(draft).await?;
         Ok(())
+    }
+
+    /// Proof of what the platform holds ends what was unknown of the attempts to take it back, too.
+    pub(super) fn add_attempts(&self, draft: &mut Draft, case: &Case) {
+        let attempts = case.progress.begun.iter().filter_map(|begun| self.intent(begun.exchange).ok());
+        attempts.for_each(|attempt| draft.facts.number(Fact::KnownSeq, attempt.header.seq.0));
     }
 
     /// What came of the exchange that was to take it back.

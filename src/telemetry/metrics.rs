@@ -123,9 +123,16 @@ pub struct ViewsMetrics {
 pub struct CasesMetrics {
     /// Durable records not taken up yet.
     pub lag: IntGauge,
+    /// Open cases whose person paid in cash meanwhile.
+    pub self_paid: IntGauge,
+    /// Settlements that were held back for a similar one.
+    pub fence_holds: IntCounter,
     open: IntGaugeVec,
     at_stake: GaugeVec,
     oldest: IntGaugeVec,
+    closed: IntGaugeVec,
+    resolved: GaugeVec,
+    steps: IntCounterVec,
 }
 
 impl CasesMetrics {
@@ -134,6 +141,17 @@ impl CasesMetrics {
         self.open.with_label_values(&[cause]).set(open);
         self.at_stake.with_label_values(&[cause]).set(at_stake_yuan);
         self.oldest.with_label_values(&[cause]).set(oldest_seconds);
+    }
+
+    /// Closed cases of a cause, and how long they were open together, seconds.
+    pub fn set_closed(&self, cause: &str, closed: i64, seconds: f64) {
+        self.closed.with_label_values(&[cause]).set(closed);
+        self.resolved.with_label_values(&[cause]).set(seconds);
+    }
+
+    /// The finisher did this so many times: `asked`, `proposed`, `reversed` or `failed`.
+    pub fn stepped(&self, step: &str, times: u32) {
+        self.steps.with_label_values(&[step]).inc_by(u64::from(times));
     }
 }
 
@@ -413,6 +431,11 @@ impl Maker<'_> {
             open: self.gauges(&names::CASES_OPEN),
             at_stake: self.kept(&names::CASES_AT_STAKE, |opts| GaugeVec::new(opts, names::CASES_AT_STAKE.labels)),
             oldest: self.gauges(&names::CASES_OLDEST),
+            closed: self.gauges(&names::CASES_CLOSED),
+            resolved: self.kept(&names::CASES_RESOLVED, |opts| GaugeVec::new(opts, names::CASES_RESOLVED.labels)),
+            self_paid: self.gauge(&names::CASES_SELF_PAID),
+            fence_holds: self.counter(&names::FENCE_HOLDS),
+            steps: self.counters(&names::FINISHER),
         }
     }
 
@@ -455,6 +478,8 @@ mod tests {
         metrics.journal.set_health("no_room");
         metrics.views.set_state("following", &["following"]);
         metrics.cases.set("unknown_outcome", 1, 12.5, 1);
+        metrics.cases.set_closed("unknown_outcome", 1, 60.0);
+        metrics.cases.stepped("asked", 1);
         metrics
     }
 

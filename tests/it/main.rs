@@ -16,6 +16,7 @@ mod crash_room; // A disk without room.
 mod demo; // A day by the command.
 mod deploy; // Alert rules and dashboard.
 
+mod dictionary; // Refusals by kind.
 mod doors_bounds; // What the door refuses, whom it ends, how it stops.
 mod doors_large; // Large, slow and cut bodies.
 mod doors_once; // One send per call, whatever the connection does.
