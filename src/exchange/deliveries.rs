@@ -1,18 +1,25 @@
 //! "Handed over or not", batched: one record holds what was reported while the one before it was written.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 
 use crate::domain::exchange::Seq;
-use crate::journal::Journal;
 use crate::journal::composite::Delivery;
 use crate::journal::draft::Draft;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
+use crate::journal::{AppendError, Health, Journal};
 
 /// Reports waiting; beyond it one is dropped, which reads as "unknown what told" and never reverses by itself.
 const WAITING_MAX: usize = 65_536;
 /// Reports in one record.
 const BATCH_MAX: usize = 1_024;
+
+/// Between two attempts to write reports that a failed journal did not take.
+const RETRY: Duration = Duration::from_secs(1);
+/// Attempts; what is not written then reads as "unknown what told" after the next opening.
+const ATTEMPTS_MAX: u32 = 20;
 
 /// Where receipts report to.
 #[derive(Debug, Clone)]
@@ -41,9 +48,22 @@ pub async fn write(journal: Journal, mut reported: mpsc::Receiver<Delivery>) {
         for delivery in batch.drain(..) {
             draft.facts.bytes(Fact::Delivery, delivery.encode());
         }
-        // The next call's INTENT takes it along, so that it stands before whatever that call asks the journal.
-        if let Err(error) = journal.append_with_next(draft).await {
+        if let Err(error) = keep(&journal, draft).await {
             tracing::error!(%error, "deliveries could not be journaled");
         }
+    }
+}
+
+/// Journals reports, again after a failure of the disk: a report that is lost makes a case of what was handed over.
+async fn keep(journal: &Journal, draft: Draft) -> Result<(), AppendError> {
+    let mut left = ATTEMPTS_MAX;
+    loop {
+        // The next call's INTENT takes it along, so that it stands before whatever that call asks the journal.
+        let Err(error) = journal.append_with_next(draft.clone()).await else { return Ok(()) };
+        left -= 1;
+        if left == 0 || journal.health() == Health::Closed {
+            return Err(error);
+        }
+        tokio::time::sleep(RETRY).await;
     }
 }
