@@ -100,7 +100,7 @@ impl Office {
             let Ok(Some(previewed)) = self.finisher.preview(id) else { continue };
             let proposal = previewed.proposal;
             match proposal.end {
-                End::Reverse if proposal.is_approved() => {}
+                End::Reverse if proposal.is_approved(0) => {}
                 End::Reverse => {
                     let who = PERSONS.into_iter().find(|who| !proposal.persons_for().contains(who));
                     let Some(who) = who else { continue };
