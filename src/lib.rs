@@ -29,3 +29,4 @@ pub mod sandbox; // The stand-in platform.
 pub mod app; // Wiring: builds every part, starts it, stops it in order.
 pub mod cli; // Wiring: commands.
 pub mod config; // Wiring: settings.
+pub mod world; // Wiring: whole worlds from a seed.

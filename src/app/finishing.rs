@@ -16,6 +16,7 @@ use crate::exchange::decision::Evidence;
 use crate::profile::Transaction;
 use crate::reconcile::book::{Folder, Traits};
 use crate::reconcile::deciding::{Decide, NotDecided};
+use crate::reconcile::finisher::Round;
 use crate::reconcile::progress::End;
 use crate::reconcile::{self, Cases, Finisher};
 use crate::views::Follower;
@@ -33,8 +34,9 @@ pub(super) struct Finishing {
 }
 
 impl Finishing {
-    /// Begins to keep the book. It is not a view: it is kept whatever `views.follow` says, in the same measure.
-    pub(super) fn start(settings: &Settings, line: &Arc<Line>) -> io::Result<Arc<Finishing>> {
+    /// Begins to keep the book, and to go rounds until `stop`. It is not a view: it is kept whatever `views.follow` says, in the
+    /// same measure.
+    pub(super) fn start(settings: &Settings, line: &Arc<Line>, stop: &CancellationToken) -> io::Result<Arc<Finishing>> {
         let policy = line.policy.load();
         let infnos = |is: fn(&Transaction) -> bool| {
             let named = policy.profile.transactions().filter(|one| is(one));
@@ -48,11 +50,14 @@ impl Finishing {
             .map(Arc::new)?;
         let finisher = Finisher::new(Arc::clone(line), cases.clone(), settings.finisher.clone());
         let every = Duration::from_secs(settings.finisher.every_seconds);
-        Ok(Arc::new(Finishing { follower, cases, finisher, line: Arc::clone(line), every, agreed: Notify::new() }))
+        let line = Arc::clone(line);
+        let finishing = Arc::new(Finishing { follower, cases, finisher, line, every, agreed: Notify::new() });
+        tokio::spawn(Arc::clone(&finishing).keep(stop.clone()));
+        Ok(finishing)
     }
 
     /// Goes its rounds until `stop`; a round that is under way then ends as the line ends.
-    pub(super) async fn keep(self: Arc<Finishing>, stop: CancellationToken) {
+    async fn keep(self: Arc<Finishing>, stop: CancellationToken) {
         loop {
             let waited = async {
                 match self.every.is_zero() {
@@ -67,12 +72,18 @@ impl Finishing {
             }
             // A gateway that stops waits for what is under way on its line.
             match self.line.tasks.track_future(self.finisher.round()).await {
-                Ok(round) if round.failed + round.proposed + round.reversed + round.asked > 0 => {
-                    tracing::info!(?round, "a round over the open cases");
-                }
-                Ok(_) => {}
+                Ok(round) => self.count(&round),
                 Err(error) => tracing::debug!(%error, "no round over the open cases"),
             }
+        }
+    }
+
+    fn count(&self, round: &Round) {
+        let Round { asked, proposed, reversed, failed, .. } = *round;
+        let steps = [("asked", asked), ("proposed", proposed), ("reversed", reversed), ("failed", failed)];
+        steps.into_iter().for_each(|(step, times)| self.line.metrics.cases.stepped(step, times));
+        if asked + proposed + reversed + failed > 0 {
+            tracing::info!(?round, "a round over the open cases");
         }
     }
 

@@ -206,15 +206,22 @@ impl Insight for Inside {
 
 impl Inside {
     fn sample_cases(&self, metrics: &Metrics) {
-        let counts = match self.finishing.cases.count() {
-            Ok(counts) => counts,
+        let cases = &self.finishing.cases;
+        let counted = cases.count().and_then(|counts| Ok((counts, cases.closed()?, cases.self_paid()?)));
+        let (counts, closed, self_paid) = match counted {
+            Ok(counted) => counted,
             Err(error) => return tracing::warn!(%error, "the book of cases cannot be counted"),
         };
+        metrics.cases.self_paid.set(i64::try_from(self_paid).unwrap_or(i64::MAX));
         for cause in CaseCause::ALL {
             let found = counts.iter().find(|count| count.cause == cause);
             let (open, at_stake, oldest) = found.map_or((0, 0, 0), |c| (c.open, c.at_stake, c.oldest_unix_ns));
             let yuan = at_stake as f64 / AT_STAKE_PER_YUAN;
             metrics.cases.set(cause.word(), i64::try_from(open).unwrap_or(i64::MAX), yuan, oldest / SECOND_NS);
+            let (ended, open_ns) =
+                closed.iter().find(|one| one.cause == cause).map_or((0, 0), |c| (c.closed, c.open_ns));
+            let seconds = open_ns as f64 / SECOND_NS as f64;
+            metrics.cases.set_closed(cause.word(), i64::try_from(ended).unwrap_or(i64::MAX), seconds);
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::views::Follower;
 
 /// Starts following the journal. The ledgers are no view: they are kept whatever `views.follow` says, in the same measure.
-pub(super) fn keeper(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
+fn keeper(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
     let local_digits = line.policy.load().profile.local_digits();
     let data = settings.gateway.data.clone();
     let (dir, journal) = (data.join(FOLDER), line.journal.clone());
@@ -54,17 +54,24 @@ pub(super) struct LedgerDesk {
 }
 
 impl LedgerDesk {
-    /// Over the journal of a line.
-    pub(super) fn new(settings: &Settings, line: &Arc<Line>) -> Arc<LedgerDesk> {
+    /// Over the journal of a line; begins to keep the ledgers, and to go rounds until `stop`.
+    pub(super) fn start(
+        settings: &Settings,
+        line: &Arc<Line>,
+        stop: &CancellationToken,
+    ) -> io::Result<(Arc<Follower>, Arc<LedgerDesk>)> {
         let data = settings.gateway.data.clone();
         let (ledgers, his) = (Ledgers::at(&data.join(FOLDER)), settings.his_ledger.clone());
         let cases = Cases::at(&data.join(reconcile::FOLDER));
         let every = Duration::from_secs(settings.reconcile.every_seconds);
-        Arc::new(LedgerDesk { line: Arc::clone(line), data, his, ledgers, cases, every })
+        let desk = Arc::new(LedgerDesk { line: Arc::clone(line), data, his, ledgers, cases, every });
+        let keeper = keeper(settings, line)?;
+        tokio::spawn(Arc::clone(&desk).keep(stop.clone()));
+        Ok((keeper, desk))
     }
 
     /// Goes its rounds until `stop`.
-    pub(super) async fn keep(self: Arc<LedgerDesk>, stop: CancellationToken) {
+    async fn keep(self: Arc<LedgerDesk>, stop: CancellationToken) {
         if self.every.is_zero() {
             return;
         }

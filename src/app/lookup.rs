@@ -173,7 +173,14 @@ impl Lookup for Books {
 
     fn case(&self, id: &str) -> Result<Value, Trouble> {
         let found = self.finishing.cases.one(id_in(id)?).map_err(case_trouble)?;
-        found.map(|case| json!(case)).ok_or_else(|| Trouble::NotFound(format!("{id} is no case")))
+        let profile = &self.line.policy.load().profile;
+        let with_cure = |case: CaseShown| {
+            let cure = profile.cures().find(|(name, _)| *name == case.saying).map_or("", |(_, cure)| &cure.cure);
+            let mut shown = json!(case);
+            shown["cure"] = cure.into();
+            shown
+        };
+        found.map(with_cure).ok_or_else(|| Trouble::NotFound(format!("{id} is no case")))
     }
 
     fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble> {

@@ -4,6 +4,7 @@ mod acts; // What is changed in a running gateway, for the journal.
 mod build; // From settings to policy and line.
 mod certificates; // Looks after the files of certificates.
 mod disk; // How full the journal's disk is.
+mod doors; // Ports, and TLS of the doors.
 mod erasure; // A visit erased through the admin port.
 mod finishing; // The book of cases and the finisher.
 mod insight; // What the admin port is told.
@@ -11,9 +12,9 @@ mod ledgers; // Who keeps the ledgers.
 mod lookup; // What it may look up of single exchanges.
 mod reload; // Settings, keys and profile, read anew.
 pub mod retention; // Archives and trims.
+mod start_error; // What keeps a gateway from starting.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -21,7 +22,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,20 +29,17 @@ use tokio_util::sync::CancellationToken;
 use crate::config::settings::PersonSettings;
 use crate::config::{Loaded, Settings, Told};
 use crate::console::persons::Persons;
-use crate::console::token::{self, AdminToken, TokenError};
+use crate::console::token::{self, AdminToken};
 use crate::console::{self, Console, QUESTIONS_MAX};
 use crate::domain::clock::Clock;
 use crate::evidence::anchor::Address;
 use crate::evidence::notary::NotaryError;
 use crate::evidence::{self, Nightly, Notary};
-use crate::exchange::{Callbacks, Line, deliveries};
+use crate::exchange::{Line, deliveries};
 use crate::inbound::Door;
-use crate::inbound::tls::{DoorTls, Files};
+use crate::journal::Journal;
 use crate::journal::master::Master;
-use crate::journal::{AppendError, CloseError, Journal, OpenError};
 use crate::keys::{self, Sources};
-use crate::outbound;
-use crate::outbound::tls::files::Trouble;
 use crate::signing::sm2::Verifier;
 use crate::views::store::Folder;
 use crate::views::{self, Follower};
@@ -50,12 +47,15 @@ use crate::views::{self, Follower};
 use build::{Built, Platforms};
 use certificates::Certificates;
 use disk::DiskWatch;
+use doors::{DoorsTls, Ports, platform_door};
 use finishing::Finishing;
 use insight::Inside;
 use ledgers::LedgerDesk;
 use lookup::Books;
 use reload::Reload;
 use retention::Retention;
+
+pub use start_error::{StartError, with_causes};
 
 /// Where a running gateway leaves the address of its admin port, inside its data folder, for the commands.
 pub const ADMIN_FILE: &str = "admin.address";
@@ -114,14 +114,13 @@ impl Gateway {
         let (sets, parts) = (built.sets(), (built.identities, built.platforms));
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
-        let (follower, finishing) = (follower(&settings, &line)?, Finishing::start(&settings, &line)?);
-        let (keeper, desk) = (ledgers::keeper(&settings, &line)?, LedgerDesk::new(&settings, &line));
+        let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let (follower, finishing) = (follower(&settings, &line)?, Finishing::start(&settings, &line, &stop_doors)?);
+        let (keeper, desk) = LedgerDesk::start(&settings, &line, &stop_doors)?;
         let notary = notary(&settings.seal, &data, &line).await?;
 
-        let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
-        let certificates = Certificates::new(tls.named(), sets, line.journal.clone(), Arc::clone(&clock));
-        let certificates = Arc::new(certificates);
+        let certificates = Arc::new(Certificates::new(tls.named(), sets, line.journal.clone(), Arc::clone(&clock)));
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
         let reload = Arc::new(Reload::new(Arc::clone(&line), Arc::clone(&certificates), (loaded, told), parts));
         tokio::spawn(Arc::clone(&reload).watch(stop_doors.clone()));
@@ -148,9 +147,7 @@ impl Gateway {
         };
         let kept = (settings.retention.key_live_days, retention);
         let books = Books::new(&line, follower.clone(), &data, kept, finishing.clone());
-        tokio::spawn(Arc::clone(&desk).keep(stop_doors.clone()));
         let console = console((inside, books, desk), tokens, &settings.person);
-        tokio::spawn(finishing.clone().keep(stop_doors.clone()));
         std::fs::write(data.join(ADMIN_FILE), format!("{admin}\n"))?;
         let admin_task = tokio::spawn(console::serve(ports.admin, console, stop_admin.clone()));
         tracing::info!(%listen, %admin, data = %data.display(), "medgate takes calls");
@@ -259,71 +256,6 @@ fn private_folder(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// TLS of the doors that have it.
-struct DoorsTls {
-    inbound: Option<DoorTls>,
-    callback: Option<DoorTls>,
-}
-
-impl DoorsTls {
-    fn open(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<DoorsTls, StartError> {
-        let of = |door, files: &Files| DoorTls::open(files, clock).map_err(|source| StartError::Tls { door, source });
-        let inbound = of("inbound", &settings.inbound.tls())?;
-        // A door that stays closed needs no files.
-        let callback = match settings.callback.listen.as_str() {
-            "" => None,
-            _ => of("callback", &settings.callback.tls())?,
-        };
-        Ok(DoorsTls { inbound, callback })
-    }
-
-    /// By their sections of the settings.
-    fn named(&self) -> [(&'static str, Option<&DoorTls>); 2] {
-        [("inbound", self.inbound.as_ref()), ("callback", self.callback.as_ref())]
-    }
-}
-
-/// The door of the platform's own calls, within the bounds of the HIS's door.
-fn platform_door(
-    listener: TcpListener,
-    line: &Arc<Line>,
-    settings: &Settings,
-    tls: Option<DoorTls>,
-    stop: &CancellationToken,
-) -> JoinHandle<()> {
-    let line = Arc::new(Callbacks(Arc::clone(line)));
-    tokio::spawn(Door::new(line, settings.inbound.clone(), tls, stop.clone()).serve(listener))
-}
-
-/// The ports that the settings name.
-struct Ports {
-    his: TcpListener,
-    platforms: Option<TcpListener>,
-    admin: TcpListener,
-}
-
-impl Ports {
-    async fn bind(settings: &Settings) -> Result<Ports, StartError> {
-        let his = bind("inbound.listen", &settings.inbound.listen).await?;
-        let platforms = match settings.callback.listen.as_str() {
-            "" => None,
-            listen => Some(bind("callback.listen", listen).await?),
-        };
-        Ok(Ports { his, platforms, admin: bind("admin.listen", &settings.admin.listen).await? })
-    }
-
-    /// Where the HIS, the operators and the platforms call.
-    fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr, Option<SocketAddr>)> {
-        let callback = self.platforms.as_ref().map(TcpListener::local_addr).transpose()?;
-        Ok((self.his.local_addr()?, self.admin.local_addr()?, callback))
-    }
-}
-
-async fn bind(setting: &'static str, address: &str) -> Result<TcpListener, StartError> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| StartError::Bind { setting, address: address.to_owned(), source })
-}
-
 async fn open_journal(settings: &Settings, master: &Master, clock: &Arc<dyn Clock>) -> Result<Journal, StartError> {
     let (journal_settings, data, clock) = (settings.journal.clone(), settings.gateway.data.clone(), Arc::clone(clock));
     let given = master.clone();
@@ -338,111 +270,4 @@ async fn open_journal(settings: &Settings, master: &Master, clock: &Arc<dyn Cloc
     let orphans = opening.orphans.len();
     tracing::info!(first_start = opening.first_start, last_seq = opening.last_seq.0, orphans, "journal open");
     Ok(journal)
-}
-
-/// What keeps a gateway from starting or stopping.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder.
-    #[error("could not make the data folder {path}")]
-    Data {
-        /// Its path.
-        path: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A port.
-    #[error("could not listen on {address} (`{setting}`); `ss -ltnp` tells which program has a port")]
-    Bind {
-        /// The setting.
-        setting: &'static str,
-        /// As set.
-        address: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The admin token.
-    #[error("could not open the admin token")]
-    Token(#[from] TokenError),
-    /// The master key of the journal's keys.
-    #[error("the master key cannot be read (`journal.master_key`): {0}")]
-    Master(#[from] keys::Trouble),
-    /// The journal does not open; its message names the cure.
-    #[error("could not open the journal")]
-    Journal(#[from] OpenError),
-    /// What seals the journal.
-    #[error("the journal cannot be sealed")]
-    Notary(#[from] NotaryError),
-    /// The journal could not be sealed.
-    #[error("could not close the journal")]
-    Close(#[from] CloseError),
-    /// The profile in force could not be journaled.
-    #[error("could not write to the journal")]
-    Append(#[from] AppendError),
-    /// The profile.
-    #[error("the profile {name} does not load: {complaints}")]
-    Profile {
-        /// Its name.
-        name: String,
-        /// Every complaint.
-        complaints: String,
-    },
-    /// Identities.
-    #[error("{troubles}")]
-    Identity {
-        /// Every trouble with its file and cure.
-        troubles: String,
-    },
-    /// An upstream.
-    #[error("upstream {name} is not usable")]
-    Upstream {
-        /// Its section.
-        name: String,
-        /// Why.
-        #[source]
-        source: outbound::SettingsError,
-    },
-    /// A file of certificates of a door.
-    #[error("TLS of the door [{door}] cannot be set up")]
-    Tls {
-        /// Its section.
-        door: &'static str,
-        /// Why.
-        #[source]
-        source: Trouble,
-    },
-    /// Our own code.
-    #[error("a part panicked while starting")]
-    Panicked,
-    /// A socket.
-    #[error("a socket failed")]
-    Socket(#[from] io::Error),
-}
-
-/// An error and what lies behind it, on one line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(behind) = cause {
-        // A transparent variant repeats its cause word for word.
-        let said = behind.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = behind.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_told_with_what_lies_behind_it() {
-        let error = StartError::Data { path: "d".to_owned(), source: io::Error::other("disk on fire") };
-        assert_eq!(with_causes(&error), "could not make the data folder d: disk on fire");
-        assert_eq!(with_causes(&StartError::Socket(io::Error::other("gone"))), "a socket failed: gone");
-    }
 }

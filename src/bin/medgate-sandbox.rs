@@ -16,6 +16,7 @@ use medgate::sandbox::platform::Settings;
 use medgate::sandbox::province::{NotPlayed, Province};
 use medgate::sandbox::shape::{SHAPES, Shape};
 use medgate::sandbox::{Sandbox, StartError};
+use medgate::world;
 
 const EXIT_USAGE: u8 = 78;
 
@@ -40,6 +41,9 @@ struct Program {
 enum Act {
     /// Plays a day of visits through a gateway and compares its books with the stand-in's ledger.
     Play(Play),
+    /// Plays worlds from seeds: hospital, gateway and platform in one thread and virtual time, everything going wrong between them;
+    /// then the three books are compared. The same seed plays the same world.
+    World(Worlds),
 }
 
 #[derive(Args)]
@@ -73,6 +77,9 @@ struct Serve {
     /// Take up the books from this file, and save them there on POST /_sandbox/save
     #[arg(long, value_name = "FILE")]
     state: Option<std::path::PathBuf>,
+    /// Save them after every act, before it is answered: a stand-in that may be killed at any moment and forgets nothing
+    #[arg(long, requires = "state")]
+    save_each: bool,
     /// Only count, and answer every call with a tiny canned success: an upstream for benchmarks
     #[arg(long)]
     fixed: bool,
@@ -85,6 +92,19 @@ struct Serve {
     /// Serve institution codes that do not begin with H99 or P99
     #[arg(long)]
     allow_any_institution: bool,
+}
+
+#[derive(Args)]
+struct Worlds {
+    /// Plays this one and tells its story
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Plays these, A and B both, until one fails; its seed is named
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    seeds: Option<(u64, u64)>,
+    /// How many at the same time
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
 }
 
 #[derive(Args)]
@@ -152,6 +172,7 @@ fn main() -> ExitCode {
     match program.act {
         None => runtime.block_on(serve(&program.serve)),
         Some(Act::Play(play)) => runtime.block_on(play_day(&play)),
+        Some(Act::World(worlds)) => play_worlds(&worlds),
     }
 }
 
@@ -176,6 +197,7 @@ async fn serve(options: &Serve) -> ExitCode {
         idle_ms: options.idle_ms,
         temper: options.temper,
         state: options.state.clone(),
+        save_each: options.save_each,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let started = if options.allow_any_address {
@@ -285,6 +307,25 @@ fn shape(name: &str) -> Result<&'static Shape, String> {
 fn complain(text: &str) -> ExitCode {
     eprintln!("medgate-sandbox: {text}");
     ExitCode::from(EXIT_USAGE)
+}
+
+fn play_worlds(options: &Worlds) -> ExitCode {
+    let played = match (options.seed, options.seeds) {
+        (Some(seed), _) => world::many::one(seed, &mut std::io::stdout()),
+        (None, Some((first, last))) => world::many::range(first, last, options.threads, &mut std::io::stderr()),
+        (None, None) => return complain("say which: --seed N, or --seeds A..B"),
+    };
+    match played {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(cause) => complain(&format!("cannot play: {cause}")),
+    }
+}
+
+/// `A..B`, both taken.
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once("..").and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    parts.filter(|(first, last)| first <= last).ok_or_else(|| "as 1..10000, both of them taken".to_owned())
 }
 
 async fn play_day(options: &Play) -> ExitCode {

@@ -4,6 +4,7 @@ mod admin_port; // Asks a running gateway.
 mod case; // medgate case list | show | assign | note | propose | preview | approve | close | lift-fence
 mod check; // medgate check
 mod demo; // medgate demo
+mod dictionary; // medgate dictionary list | export | import
 mod exchange; // medgate exchange find | show | diff
 mod exit; // What the exit codes mean.
 mod healthcheck; // medgate healthcheck
@@ -60,6 +61,9 @@ enum Command {
     /// List, show and decide cases: what platform and HIS may not hold alike. 单边账案件
     #[command(subcommand)]
     Case(case::Command),
+    /// Refusals of the platform by kind, and what cures them. 错误字典
+    #[command(subcommand)]
+    Dictionary(dictionary::Command),
     /// The ledgers of platform, gateway and HIS, by day. 对账
     #[command(subcommand)]
     Reconcile(reconcile::Command),
@@ -102,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(args, &mut out),
         Command::Journal(command) => journal::run(command, &mut out, &mut err),
         Command::Demo(args) => demo::run(args, &mut out, &mut err),
+        Command::Dictionary(command) => dictionary::run(command, &mut out, &mut err),
         Command::Person(command) => new_person::run(command, &mut out, &mut err),
         Command::Case(command) => case::run(command, &mut out, &mut err),
         Command::Reconcile(command) => reconcile::run(command, &mut out, &mut err),

@@ -1,9 +1,12 @@
 //! Checks who may end cases, and up to which sums.
 
 use crate::domain::money::units_of;
+use crate::exchange::decision::GATEWAY;
 
 use super::check::Checker;
 
+/// Who decides where no person does, and the tokens that everybody on the machine may have.
+const OUR_NAMES: [&str; 3] = [GATEWAY, "admin", "admin-clear"];
 /// SM3 in hex.
 const DIGEST_CHARS: usize = 64;
 
@@ -27,6 +30,14 @@ impl Checker<'_> {
         for (name, person) in &self.settings.person {
             let key = format!("person.{name}.token_sm3");
             let digest = person.token_sm3.to_lowercase();
+            if OUR_NAMES.contains(&name.as_str()) {
+                let what = format!("`person.{name}` is a name of the gateway's own");
+                self.wrong(
+                    &[&key],
+                    what,
+                    "a decision of this person would be taken for one of nobody: give another name",
+                );
+            }
             let is_digest = digest.len() == DIGEST_CHARS && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
             if name == "default" && !digest.is_empty() {
                 let what = format!("`{key}` would be everybody's");

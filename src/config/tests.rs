@@ -130,6 +130,23 @@ fn each_complaint_has_its_place_and_cure() {
         ("[[route]]\ninfno = [\"22-07\"]", "site.toml:2", "is not a transaction number", "\"35*\""),
         ("[gateway]\nprofile = \"../x\"", "site.toml:2", "is not the name of a profile", "profiles/"),
         ("[gateway]\ndata = ", "site.toml:2", "not TOML", "KEY = VALUE"),
+        ("[finisher]\nauto_yuan_max = \"20 yuan\"", "site.toml:2", "is no sum in yuan", "\"500.00\""),
+        ("[finisher]\none_person_yuan_max = \"-1\"", "site.toml:2", "is no sum in yuan", "\"0\" for none"),
+        ("[finisher]\nopter = \"op1\"", "site.toml:2", "belong together", "set both"),
+        ("[person.li]\ntoken_sm3 = \"abc\"", "site.toml:2", "is no SM3 digest", "medgate person new"),
+        (
+            "[person.medgate]\ntoken_sm3 = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"",
+            "site.toml:2",
+            "a name of the gateway's own",
+            "another name",
+        ),
+        (
+            "[person.li]\ntoken_sm3 = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n[person.wang]\n\
+             token_sm3 = \"00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\"",
+            "site.toml:4",
+            "another person has the same token",
+            "make a token for each",
+        ),
     ];
     for (file, place, what, cure) in rows {
         let complaints = told(file, &[], &[UP]).expect_err(file);

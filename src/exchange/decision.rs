@@ -124,6 +124,7 @@ impl Evidence {
     pub fn add_to(&self, draft: &mut Draft, intent: Seq) {
         if let Some(platform) = self.platform {
             draft.facts.named(Fact::Knew, "platform", platform.word().as_bytes());
+            draft.facts.number(Fact::KnownSeq, intent.0);
             if matches!(platform, Platform::DidNot | Platform::Undone) {
                 draft.facts.number(Fact::FreesSeq, intent.0);
             }

@@ -19,7 +19,7 @@ use super::identify::Identified;
 use super::refusal::Refusal;
 use super::side::{AT_STAKE, Side};
 use super::stand::{Cause, Platform, Stand};
-use super::weigh::{Weighed, is_repeated, weighed};
+use super::weigh::{Weighed, weighed};
 
 /// How long a call waits for a similar one that is under way.
 const UNDER_WAY_WAIT: Duration = Duration::from_secs(3);
@@ -77,6 +77,7 @@ impl Line {
         let mut left = LOOKS;
         while let Some(existing) = self.unknown_to_his(call, sum).map_err(|_| Refusal::HistoryUnread)? {
             if left == 0 {
+                self.metrics.cases.fence_holds.inc();
                 return Err(Refusal::Fenced(Box::new(existing)));
             }
             left -= 1;
@@ -101,7 +102,7 @@ impl Line {
         tokio::time::timeout(UNDER_WAY_WAIT, taken).await.ok().flatten()
     }
 
-    /// The newest settlement of the person with this sum that the HIS may not know of.
+    /// The newest settlement of the person with this sum, or these fee lines, that the HIS may not know of.
     fn unknown_to_his(&self, call: &Identified, sum: i64) -> Result<Option<Existing>, HistoryError> {
         let profile = &call.arrival.policy.profile;
         let since = call.arrival.at_unix_ns.saturating_sub(days_ns(self.settings.fence_days));
@@ -112,8 +113,10 @@ impl Line {
             }
             let infno = intent.facts.text_of(Fact::Infno).unwrap_or_default();
             let is_other = call.tokens.key.is_none() || intent.header.key_token != call.tokens.key;
-            let is_similar =
-                profile.transaction(infno).fenced && amount(&intent, AT_STAKE).and_then(units_of) == Some(sum);
+            let same_sum = amount(&intent, AT_STAKE).and_then(units_of) == Some(sum);
+            let lines = call.tokens.lines;
+            let same_lines = !lines.is_none() && intent.facts.token_of(Fact::LineSet) == Some(lines);
+            let is_similar = profile.transaction(infno).fenced && (same_sum || same_lines);
             if !is_similar || !is_other {
                 continue;
             }
@@ -130,10 +133,11 @@ impl Line {
         if records.iter().any(|record| Step::of(record) == Some(Step::LiftFence)) {
             return Ok(None);
         }
-        // An answer that is being given again has not come through yet.
-        let is_given_again = side.platform == Platform::Did && side.told.is_none() && is_repeated(&records);
+        // An answer of which nobody has said yet that it was handed over has not come through, first or given again; after a
+        // failure of the disk nobody ever may.
+        let is_on_its_way = side.platform == Platform::Did && side.told.is_none();
         let unknown_to_his = side.platform == Platform::UnderWay
-            || is_given_again
+            || is_on_its_way
             || matches!(side.stand(), Stand::Case(Cause::UnknownOutcome | Cause::NotDelivered));
         Ok(unknown_to_his.then(|| Existing {
             under_way: side.platform == Platform::UnderWay,

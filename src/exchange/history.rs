@@ -252,6 +252,9 @@ pub struct Undone {
     pub intent_seq: Seq,
     /// Key of the original.
     pub key_token: Token,
+    /// It was Confirmed before the undo left, so that a success of the undo proves it undone; an unknown original may commit
+    /// after an undo that found nothing.
+    pub is_provable: bool,
 }
 
 /// The confirmed original that bears `handle` (a settlement, visit or filing number) and whose transaction `is_meant`.
@@ -274,7 +277,8 @@ pub fn original_of(
             && !record.header.key_token.is_none();
         let infno = record.facts.text_of(Fact::Infno).unwrap_or_default();
         if confirmed && is_meant(infno) {
-            return Ok(Some(Undone { intent_seq: record.header.ref_seq, key_token: record.header.key_token }));
+            let (intent_seq, key_token) = (record.header.ref_seq, record.header.key_token);
+            return Ok(Some(Undone { intent_seq, key_token, is_provable: true }));
         }
     }
     Ok(None)

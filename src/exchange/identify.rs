@@ -324,11 +324,11 @@ impl Line {
     }
 
     /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
-    pub(super) fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+    fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
         let profile = &call.arrival.policy.profile;
         match self.reverses(call)? {
             Some(Sent::AsAlias { first }) => return Err(Refusal::ReversesAlias { first_msgid: first }),
-            Some(Sent::AsItself { intent_seq, key_token, .. }) => return self.proven(profile, intent_seq, key_token),
+            Some(Sent::AsItself { intent_seq, key_token, .. }) => return self.reversed(profile, intent_seq, key_token),
             None if call.envelope.omsgid.is_some() && call.envelope.oinfno.is_some() => return Ok(None),
             None => {}
         }
@@ -345,15 +345,17 @@ impl Line {
         history::original_of(&self.journal, kind, handle, is_meant).map_err(|_| Refusal::HistoryUnread)
     }
 
-    /// A 2601 proves an undo only of what was Confirmed before it left: an unknown original may still commit.
-    fn proven(&self, profile: &Profile, intent_seq: Seq, key_token: Token) -> Result<Option<Undone>, Refusal> {
+    /// What a 2601 may undo: whoever holds the key. It proves that only of what was Confirmed before it left; an unknown original
+    /// may have been undone all the same, so that its success, when it comes late, is no success to hand over.
+    fn reversed(&self, profile: &Profile, intent_seq: Seq, key_token: Token) -> Result<Option<Undone>, Refusal> {
         if key_token.is_none() {
             return Ok(None);
         }
         let history = history::of_key(&self.journal, profile, key_token).map_err(|_| Refusal::HistoryUnread)?;
-        let confirmed =
-            history.holder.is_some_and(|held| held.intent_seq == intent_seq && held.outcome == Outcome::Confirmed);
-        Ok(confirmed.then_some(Undone { intent_seq, key_token }))
+        let holder = history.holder.filter(|held| held.intent_seq == intent_seq);
+        let undone =
+            |held: history::Held| Undone { intent_seq, key_token, is_provable: held.outcome == Outcome::Confirmed };
+        Ok(holder.map(undone))
     }
 
     fn is_told_unknown(&self, call: &Identified) -> bool {

@@ -4,6 +4,7 @@
 //! The question is an exchange of its own on the same line. It never moves money.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::message::{HeaderLines, header};
@@ -15,6 +16,23 @@ use super::Line;
 use super::history::Held;
 use super::identify::{Identified, patience};
 use super::own::{NotCalled, OwnRequest, Template};
+
+/// What is asked about an earlier call.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'q> {
+    /// The exchange for whose sake.
+    pub parent_id: ExchangeId,
+    /// How the platform is asked.
+    pub inquiry: &'q Inquiry,
+    /// The values of its fields.
+    pub values: &'q [String],
+    /// The msgid that the answer must name as the one which made what it tells of; none where that is known.
+    pub ours: Option<&'q str>,
+    /// Members of the envelope that are said anew.
+    pub anew: &'q [(&'q str, &'q str)],
+    /// How long the answer is waited for.
+    pub patience: Duration,
+}
 
 impl Line {
     /// What the platform says of what `held` did, and the OUTCOME that holds it; `None` when it cannot be asked.
@@ -36,29 +54,32 @@ impl Line {
             carried: repeat.arrival.head.carried.clone(),
         };
         let patience = patience(&repeat.client, &repeat.upstream);
-        let asked = self.ask(&template, held.exchange_id, (inquiry, &values), &[], patience);
-        asked.await.ok().map(|(stands, seq)| (stands, seq.unwrap_or_default()))
+        let question =
+            Question { parent_id: held.exchange_id, inquiry, values: &values, ours: None, anew: &[], patience };
+        let asked = self.ask(&template, &question).await;
+        asked.ok().map(|(stands, seq)| (stands, seq.unwrap_or_default()))
     }
 
-    /// Asks by `inquiry` for the `values` of its fields; gives what the answer says, and the OUTCOME that holds it.
+    /// Asks the platform; gives what the answer says, and the OUTCOME that holds it.
     ///
     /// # Errors
     /// When the question could not be sent.
     pub async fn ask(
         self: &Arc<Self>,
         template: &Template,
-        parent_id: ExchangeId,
-        (inquiry, values): (&Inquiry, &[String]),
-        anew: &[(&str, &str)],
-        patience: std::time::Duration,
+        question: &Question<'_>,
     ) -> Result<(Stands, Option<Seq>), NotCalled> {
+        let Question { parent_id, inquiry, values, ours, anew, patience } = *question;
         let id = self.own_id();
         let input = input_data(inquiry.fields.iter().map(String::as_str).zip(values.iter().map(String::as_str)));
         let request = self.compose(template, id, (&inquiry.infno, &input), anew)?;
-        let own = OwnRequest { id, parent_id, request, acts: false, patience };
-        let report = self.perform(template, own).await?;
+        let report =
+            self.perform(template, OwnRequest { id, parent_id, request, acts: false, undoes: None, patience }).await?;
         let profile = &template.policy.profile;
-        let stands = report.proof().map_or(Stands::Unproven, |(view, _)| profile.stands(view, inquiry, values));
+        let is_ours =
+            |view| ours.is_none_or(|msgid| profile.envelope_of_reply(view).medins_setl_id.as_deref() == Some(msgid));
+        let stands = report.proof().filter(|(view, _)| is_ours(view));
+        let stands = stands.map_or(Stands::Unproven, |(view, _)| profile.stands(view, inquiry, values));
         Ok((stands, report.outcome_seq))
     }
 

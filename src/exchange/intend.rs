@@ -16,6 +16,7 @@ use crate::journal::{IntendError, OutcomeRoom};
 
 use super::Line;
 use super::identify::Identified;
+use super::knew;
 use super::opening;
 use super::reading;
 use super::refusal::Refusal;
@@ -137,6 +138,9 @@ fn facts_of(signed: &Signed) -> Facts {
     if let Some(undone) = &call.undone {
         facts.number(Fact::UndoesSeq, undone.intent_seq.0);
         facts.token(Fact::FreesKey, undone.key_token);
+        if !undone.is_provable {
+            knew::add_unproven(&mut facts);
+        }
     }
     facts
 }

@@ -120,6 +120,19 @@ impl Knew {
     }
 }
 
+/// Adds to the INTENT of an undo that it does not know whether there is anything to undo: its success will prove nothing.
+pub(super) fn add_unproven(facts: &mut Facts) {
+    facts.named(Fact::Knew, ORIGINAL, Outcome::Unknown.word().as_bytes());
+}
+
+/// Whether a success of the undo with this INTENT proves that what it names is undone.
+pub fn proves_undone(intent: &Facts) -> bool {
+    intent.all_named(Fact::Knew).all(|(name, _)| name != ORIGINAL)
+}
+
+/// The name under which an undo says what was known of its original.
+const ORIGINAL: &str = "original";
+
 /// What the end of a call that was under way means for a repeat of it. A cancel that waits for nothing may go on, too.
 fn after_joining(rule: &OnRepeat, joined: Joined) -> Option<Step> {
     match joined {

@@ -17,7 +17,7 @@ pub mod forward; // Sends once.
 pub mod held; // Keys under way.
 pub mod history; // What the journal says of a key.
 pub mod identify; // What a call is.
-mod inquire; // Asks whether an old settlement still stands.
+pub mod inquire; // Asks whether an old settlement still stands.
 pub mod intake; // Takes the body.
 pub mod intend; // Makes the intent durable.
 pub mod judge; // What became of it.

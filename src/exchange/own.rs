@@ -18,6 +18,7 @@ use crate::profile::{Envelope, KeyParts, OwnCall, Profile};
 use super::door::RequestHead;
 use super::forward::Report;
 use super::held::Claimed;
+use super::history::Undone;
 use super::identify::Identified;
 use super::intake::Arrival;
 use super::knew::Knew;
@@ -53,6 +54,8 @@ pub struct OwnRequest {
     pub request: Request,
     /// It acts, so its business key is claimed; a question has none.
     pub acts: bool,
+    /// What a confirmed answer undoes, where it is known to be done.
+    pub undoes: Option<Undone>,
     /// How long its answer is waited for.
     pub patience: Duration,
 }
@@ -162,8 +165,9 @@ impl Line {
     /// # Errors
     /// Why nothing was sent.
     pub async fn perform(self: &Arc<Self>, template: &Template, own: OwnRequest) -> Result<OwnReport, NotCalled> {
-        let (acts, patience) = (own.acts, own.patience);
+        let (acts, patience, undoes) = (own.acts, own.patience, own.undoes.clone());
         let (mut call, parts) = self.own_call(template, own)?;
+        call.undone = undoes;
         if let Some(parts) = parts.filter(|_| acts) {
             self.claim_own(&mut call, &parts)?;
         }
@@ -229,7 +233,6 @@ impl Line {
 
     /// An undo of our own is held to the same table as one of the HIS: never twice.
     fn claim_own(&self, call: &mut Identified, parts: &KeyParts) -> Result<(), NotCalled> {
-        call.undone = self.original_of(call).map_err(NotCalled::Refused)?;
         match self.held.claim(call.tokens.key, &call.called) {
             Claimed::Mine(claim) => call.claim = Some(claim),
             Claimed::Others(_) => return Err(NotCalled::Stands(Step::TellUnknown)),

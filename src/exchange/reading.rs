@@ -24,6 +24,8 @@ pub struct Tokens {
     pub visit: Token,
     /// The settlement, visit or filing number that the call names.
     pub handle: Token,
+    /// The set of fee lines, where a call that the fence looks at carries them (2102).
+    pub lines: Token,
 }
 
 /// A call as it was read.
@@ -45,8 +47,10 @@ pub fn read(profile: &Profile, secret: &Secret, identity: &Identity, view: &View
     let transaction = profile.transaction(&identity.infno);
     let envelope = profile.envelope(view);
     let parts = profile.key(transaction, view);
+    let lines = transaction.fenced.then(|| profile.similar(view).lines).flatten();
+    let lines = lines.map_or(Token::NONE, |lines| secret.of("lines", &lines));
     Reading {
-        tokens: tokens_of(secret, &envelope, parts.as_ref()),
+        tokens: Tokens { lines, ..tokens_of(secret, &envelope, parts.as_ref()) },
         called: called_of(secret, &envelope, parts.as_ref()),
         rule_without_key: transaction.key.is_some() && parts.is_none(),
         envelope,
@@ -76,6 +80,7 @@ fn tokens_of(secret: &Secret, envelope: &Envelope, parts: Option<&KeyParts>) -> 
         person: within("person", person),
         visit: within("mdtrt_id", envelope.mdtrt_id.as_deref()),
         handle,
+        lines: Token::NONE,
     }
 }
 
@@ -120,6 +125,7 @@ pub fn call_facts(identity: &Identity, envelope: &Envelope, tokens: &Tokens, cal
         facts.named(Fact::Fingerprint, name, &token.0);
     }
     facts.token(Fact::LikeKey, tokens.loose);
+    facts.token(Fact::LineSet, tokens.lines);
     facts
 }
 

@@ -178,6 +178,39 @@ impl Refusal {
                 format!("本机未获准为机构{fixmedins_code}办理业务，请核对定点医药机构编号，或联系信息科登记")
             }
             Refusal::NoRoute { infno } => format!("交易{infno}没有配置去向，请联系信息科"),
+            Refusal::Moved { .. }
+            | Refusal::SettledBefore { .. }
+            | Refusal::Erased { .. }
+            | Refusal::ReversesAlias { .. }
+            | Refusal::LikeUnresolved { .. }
+            | Refusal::Reversing { .. }
+            | Refusal::NotQuiet { .. }
+            | Refusal::Fenced(_) => self.stands_against(),
+            Refusal::Rule { text, .. } => text.clone(),
+            Refusal::NoRoom => "网关磁盘空间不足，暂停受理，请联系信息科清理磁盘".to_owned(),
+            Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),
+            Refusal::HistoryUnread => "网关无法核对该业务的历史记录，暂停受理，请联系信息科".to_owned(),
+            Refusal::NotStored => "网关无法保存报文，请稍后重试".to_owned(),
+            Refusal::Signature(wrong) => match wrong {
+                Wrong::Missing(what) => format!("报文缺少签名信息（{what}），请联系信息科核对签名配置"),
+                Wrong::Account | Wrong::Signature => "报文签名验证不通过，请联系信息科核对账号与密钥".to_owned(),
+                Wrong::Time | Wrong::Expired => "签名时间戳超出允许范围，请校准本机时间后重试".to_owned(),
+                Wrong::Replayed => "签名随机数重复，疑似重放，请重新生成签名后重试".to_owned(),
+            },
+            Refusal::CannotSign(why) => match why {
+                CannotSign::TooLarge => "报文过大，网关无法加密签名，请拆分后重发".to_owned(),
+                CannotSign::AlreadySealed(_) => "报文已由本机加密签名，与网关代签设置冲突，请联系信息科".to_owned(),
+                _ => "网关无法为报文签名，请联系信息科核对报文与签名配置".to_owned(),
+            },
+            Refusal::NoToken(why) => format!("网关未取得医保平台的访问令牌：{}", why.text()),
+            Refusal::NeverSent { whom, .. } => format!("网关连不上{whom}，请检查网络后重试"),
+        };
+        format!("【网关未发送】{says}[{}]", self.code())
+    }
+
+    /// What stands against a call that would charge or take back once more.
+    fn stands_against(&self) -> String {
+        match self {
             Refusal::Moved { field, first_msgid } => {
                 format!(
                     "该业务已提交过（首次报文{first_msgid}），本次{field}与首次不同，请核对；如需重收请先撤销原结算"
@@ -203,26 +236,8 @@ impl Refusal {
                 format!("原交易（报文{first_msgid}）平台仍在办理，暂不能冲正，请稍后再试")
             }
             Refusal::Fenced(existing) => existing.text(),
-            Refusal::Rule { text, .. } => text.clone(),
-            Refusal::NoRoom => "网关磁盘空间不足，暂停受理，请联系信息科清理磁盘".to_owned(),
-            Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),
-            Refusal::HistoryUnread => "网关无法核对该业务的历史记录，暂停受理，请联系信息科".to_owned(),
-            Refusal::NotStored => "网关无法保存报文，请稍后重试".to_owned(),
-            Refusal::Signature(wrong) => match wrong {
-                Wrong::Missing(what) => format!("报文缺少签名信息（{what}），请联系信息科核对签名配置"),
-                Wrong::Account | Wrong::Signature => "报文签名验证不通过，请联系信息科核对账号与密钥".to_owned(),
-                Wrong::Time | Wrong::Expired => "签名时间戳超出允许范围，请校准本机时间后重试".to_owned(),
-                Wrong::Replayed => "签名随机数重复，疑似重放，请重新生成签名后重试".to_owned(),
-            },
-            Refusal::CannotSign(why) => match why {
-                CannotSign::TooLarge => "报文过大，网关无法加密签名，请拆分后重发".to_owned(),
-                CannotSign::AlreadySealed(_) => "报文已由本机加密签名，与网关代签设置冲突，请联系信息科".to_owned(),
-                _ => "网关无法为报文签名，请联系信息科核对报文与签名配置".to_owned(),
-            },
-            Refusal::NoToken(why) => format!("网关未取得医保平台的访问令牌：{}", why.text()),
-            Refusal::NeverSent { whom, .. } => format!("网关连不上{whom}，请检查网络后重试"),
-        };
-        format!("【网关未发送】{says}[{}]", self.code())
+            _ => String::new(),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::signing::credentials::Credentials;
 
 use super::check::{envelope_findings, is_of_envelope};
 use super::judge::Asked;
-use super::knew::{Knew, Weighed, rule_word};
+use super::knew::{Knew, Weighed, proves_undone, rule_word};
 use super::opening::Seals;
 use super::reading::{self, Reading};
 use super::repeat::Step;
@@ -142,7 +142,7 @@ impl<'a> Bench<'a> {
             },
             visit: tokens.visit,
             handle: tokens.handle,
-            undoes: facts.number_of(Fact::UndoesSeq),
+            undoes: facts.number_of(Fact::UndoesSeq).filter(|_| proves_undone(facts)),
             opened_as,
             origin,
         };

@@ -8,6 +8,7 @@ use crate::domain::outcome::{Cause, Outcome, Told};
 use crate::journal::draft::{Draft, Edit, Sealed};
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::flag;
+use crate::profile::cure::kind_of_text;
 use crate::profile::{Profile, ReplyView};
 
 use super::Line;
@@ -17,6 +18,11 @@ use super::intend::{Intended, outcome_header};
 use super::judge::{Asked, HeardFacts, judge};
 use super::reading;
 use super::understood::Understood;
+
+/// Characters of the token of a text that no entry of the dictionary fits.
+const SAYING_CHARS: usize = 12;
+/// What a finding says in the place of a field where the law is proven to hold: it is a case.
+pub const BREAKS_PROVEN: &[u8] = b"proven";
 
 /// What the judge said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +199,8 @@ impl Line {
         if let Some(said) = evidence.said {
             reading::add_reply_facts(&mut facts, said);
             reading::name_what_it_made(&mut header, self.journal.tokens(), &call.envelope, said);
+            add_broken_laws(&mut facts, call, verdict, said);
+            self.add_saying(&mut facts, call, verdict, said);
         }
         if !header.visit_token.is_none() {
             header.flags |= flag::ERASABLE;
@@ -203,7 +211,7 @@ impl Line {
         facts.text(Fact::ChrgBchno, call.envelope.chrg_bchno.as_deref().unwrap_or_default());
         if let Some(undone) = &call.undone {
             facts.token(Fact::FreesKey, undone.key_token);
-            if verdict.proves_done() {
+            if undone.is_provable && verdict.proves_done() {
                 facts.number(Fact::FreesSeq, undone.intent_seq.0);
             }
         }
@@ -213,5 +221,33 @@ impl Line {
         let (reply, own_answer) = (evidence.reply.cloned(), evidence.own_answer.cloned());
         let sealed = Sealed { reply, own_answer, edits: evidence.edits.to_vec(), ..Sealed::default() };
         Draft { header, facts, sealed: Some(sealed) }
+    }
+}
+
+impl Line {
+    /// What kind of refusal it is, so that refusals are counted by kind and shown with their cure; never the text itself.
+    fn add_saying(&self, facts: &mut Facts, call: &Identified, verdict: Verdict, said: &ReplyView) {
+        let Some(err_msg) = said.err_msg.as_deref().filter(|text| !text.is_empty()) else { return };
+        if verdict.outcome == Outcome::Confirmed {
+            return;
+        }
+        match call.arrival.policy.profile.cure_of(&call.identity.infno, err_msg) {
+            Some((name, _)) => facts.text(Fact::Saying, name),
+            None => {
+                let token = self.journal.tokens().of("saying", &kind_of_text(err_msg)).to_string();
+                facts.text(Fact::Saying, &format!("#{}", &token[..SAYING_CHARS]));
+            }
+        }
+    }
+}
+
+/// A settlement whose amounts do not add up is done all the same; somebody must look at it (`money.md` §7).
+fn add_broken_laws(facts: &mut Facts, call: &Identified, verdict: Verdict, said: &ReplyView) {
+    if verdict.outcome != Outcome::Confirmed {
+        return;
+    }
+    for law in call.arrival.policy.profile.broken_laws(&call.identity.infno, &said.amounts) {
+        tracing::warn!(exchange = %call.arrival.id, rule = law.rule, "the amounts of an answer do not add up");
+        facts.named(Fact::Finding, &law.rule, if law.proven { BREAKS_PROVEN } else { law.whole.as_bytes() });
     }
 }

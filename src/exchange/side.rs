@@ -10,6 +10,7 @@ use crate::journal::facts::Fact;
 use crate::journal::record::flag;
 
 use super::decision::Evidence;
+use super::settle::BREAKS_PROVEN;
 use super::stand::{Cause, Platform, Shown, Stand, stand};
 
 /// The amount that is at stake: 医疗费总额.
@@ -58,6 +59,10 @@ pub struct Side {
     pub person: Token,
     /// The call of the HIS which says that the person paid in cash while it was a case.
     pub self_paid: Seq,
+    /// What kind of refusal its last answer holds, as [`Fact::Saying`] has it.
+    pub saying: String,
+    /// Its amounts break a law that is proven to hold, and nobody has looked at them yet.
+    pub breaks_law: bool,
     /// Its case.
     pub case: Option<Case>,
 }
@@ -105,6 +110,8 @@ impl Side {
             evidence: intent.header.seq,
             person: intent.header.fence_token,
             self_paid: Seq::NONE,
+            breaks_law: false,
+            saying: String::new(),
             case: None,
         }
     }
@@ -121,7 +128,9 @@ impl Side {
         if platform != Platform::Perhaps || self.platform == Platform::UnderWay {
             (self.platform, self.why) = (platform, outcome.header.cause);
         }
-        for (place, fact) in [(&mut self.mdtrt_id, Fact::MdtrtId), (&mut self.setl_id, Fact::SetlId)] {
+        let texts =
+            [(&mut self.mdtrt_id, Fact::MdtrtId), (&mut self.setl_id, Fact::SetlId), (&mut self.saying, Fact::Saying)];
+        for (place, fact) in texts {
             if let Some(said) = outcome.facts.text_of(fact) {
                 said.clone_into(place);
             }
@@ -130,6 +139,7 @@ impl Side {
             self.settlement = outcome.header.settlement_token;
         }
         self.at_stake = at_stake(outcome).or(self.at_stake);
+        self.breaks_law |= outcome.facts.all_named(Fact::Finding).any(|(_, says)| says == BREAKS_PROVEN);
         if outcome.header.has(flag::BY_RECOVERY) {
             self.reopened();
         }
@@ -181,9 +191,13 @@ impl Side {
         }
     }
 
-    /// Proof from outside the line.
-    pub fn proven(&mut self, evidence: Evidence) {
+    /// Proof from outside the line; it may name the settlement.
+    pub fn proven(&mut self, evidence: Evidence, setl_id: Option<&str>) {
+        if let Some(setl_id) = setl_id {
+            setl_id.clone_into(&mut self.setl_id);
+        }
         self.platform = evidence.platform.unwrap_or(self.platform);
+        self.breaks_law = false;
         self.shown = evidence.his.unwrap_or(self.shown);
         if evidence.his_has_not {
             (self.told, self.shown) = (Some(Told::NotTold), Shown::Nothing);
@@ -223,7 +237,10 @@ impl Side {
 
     /// How the two sides stand.
     pub fn stand(&self) -> Stand {
-        stand(self.class, self.platform, self.told, self.shown)
+        match stand(self.class, self.platform, self.told, self.shown) {
+            Stand::Agreed | Stand::Unproven if self.breaks_law => Stand::Case(Cause::MoneyLaw),
+            stand => stand,
+        }
     }
 
     /// Nothing can come of it any more: the sides agree, it never was a case, and nobody can undo it.

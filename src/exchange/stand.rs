@@ -83,11 +83,14 @@ pub enum Cause {
     HisTookBack = 3,
     /// The HIS holds it for done, and the platform does not have it, or no more. 院内多
     HisMore = 4,
+    /// The platform's own amounts do not add up, where they are proven to do so. 金额不平
+    MoneyLaw = 5,
 }
 
 impl Cause {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Cause; 4] = [Cause::UnknownOutcome, Cause::NotDelivered, Cause::HisTookBack, Cause::HisMore];
+    pub const ALL: [Cause; 5] =
+        [Cause::UnknownOutcome, Cause::NotDelivered, Cause::HisTookBack, Cause::HisMore, Cause::MoneyLaw];
 
     /// The cause a stored byte means.
     pub fn from_code(code: u8) -> Option<Cause> {
@@ -101,6 +104,7 @@ impl Cause {
             Cause::NotDelivered => "not_delivered",
             Cause::HisTookBack => "his_took_back",
             Cause::HisMore => "his_more",
+            Cause::MoneyLaw => "money_law",
         }
     }
 
@@ -111,6 +115,7 @@ impl Cause {
             Cause::NotDelivered => "平台已成、院内未知",
             Cause::HisTookBack => "院内已撤、平台未撤",
             Cause::HisMore => "院内多",
+            Cause::MoneyLaw => "金额不平",
         }
     }
 }

@@ -50,11 +50,12 @@ pub fn weighed(journal: &Journal, profile: &Profile, intent: &Record) -> Result<
     Ok(Weighed { side, records })
 }
 
-/// Whether the recorded answer was given again, and nobody has reported yet what came of it.
-pub fn is_repeated(records: &[Record]) -> bool {
+/// Whether the recorded answer was given again, and nobody has reported yet what came of it. Of what was given before the last
+/// record of an earlier opening (`opened_after`) nobody ever will: what the HIS heard is not known, and that is that.
+pub fn is_repeated(records: &[Record], opened_after: Seq) -> bool {
     let last =
         records.iter().rev().find(|record| repeats(record) || record.header.known_kind() == Some(Kind::Deliveries));
-    last.is_some_and(repeats)
+    last.is_some_and(|last| repeats(last) && opened_after < last.header.seq)
 }
 
 /// A Note of a repeat that is answered from the record.
@@ -106,7 +107,7 @@ fn weigh(side: &mut Side, record: &Record, undos: &mut Vec<Seq>) {
         }
         Some(Kind::Decision) if header.ref_seq == side.intent => {
             if let Some(evidence) = Evidence::of(record) {
-                side.proven(evidence);
+                side.proven(evidence, facts.text_of(Fact::SetlId));
             }
         }
         Some(Kind::Deliveries) => {

@@ -122,6 +122,11 @@ pub enum Fact {
     LedgerDay = 57,
     /// SM3 over the bytes of the file as it was handed in (Ledger).
     FileDigest = 58,
+    /// INTENT of an exchange whose unknown end is known by this record, u64; may stand several times (Decision).
+    KnownSeq = 60,
+    /// What kind of refusal an answer holds: the name of an entry of the dictionary, or `#` and a token of the text without what differs
+    /// from call to call (OUTCOME).
+    Saying = 61,
     /// As it was before the act, text (OperatorAct).
     Before = 48,
     /// As it is after the act, text (OperatorAct).
@@ -180,6 +185,11 @@ impl Facts {
     /// First value as a number.
     pub fn number_of(&self, fact: Fact) -> Option<u64> {
         self.0.first(fact as u16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes)
+    }
+
+    /// All values as numbers.
+    pub fn numbers_of(&self, fact: Fact) -> impl Iterator<Item = u64> {
+        self.0.all(fact as u16).filter_map(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes)
     }
 
     /// First value as a token.

@@ -11,16 +11,18 @@ use crate::domain::exchange::Seq;
 use crate::domain::token::Token;
 
 use super::bodies::Bodies;
+use super::disk::Disk;
 use super::draft::{Draft, Sealed};
-use super::entropy::SystemEntropy;
+use super::entropy::{Entropy, SystemEntropy};
 use super::entry::{EntryKind, index_entries};
 use super::facts::Fact;
 use super::gauges::Gauges;
+use super::here::Here;
 use super::keys::{KeyError, KeyPool};
 use super::kind::Kind;
 use super::lock::{Lock, LockError};
 use super::master::Master;
-use super::open::{self, EntriesOf, Opening};
+use super::open::{self, EntriesOf, Fresh, Opening};
 use super::place::{Place, Record};
 use super::pool_key::{PoolKey, UnlockError};
 use super::private_file;
@@ -30,7 +32,7 @@ use super::running::{CloseError, Running, fresh};
 use super::sealing::{FrameError, SealedError, Sealer};
 use super::secret_file;
 use super::segment;
-use super::settings::Settings;
+use super::settings::{Bounds, Settings};
 use super::shelf::{Extent, ReadError};
 use super::table::OpenExchange;
 use super::tokens::{self, SecretError, Tokens};
@@ -81,30 +83,33 @@ impl Journal {
     ) -> Result<(Journal, Opening), OpenError> {
         let lock = Lock::take(data)?;
         let first_start = !segment::any_in(data).map_err(OpenError::Folder)?;
-        let keys = data.join(KEYS);
-        let entropy = Arc::new(SystemEntropy);
-        private_file::private_dir(&keys).map_err(OpenError::Keys)?;
-        let wrapped = secret_file::is_wrapped(&keys, tokens::FILE)?;
-        if wrapped.is_none() && !first_start {
-            return Err(SecretError::Missing { name: tokens::FILE }.into());
-        }
-        let pool_key = Arc::new(PoolKey::open(&keys, master, wrapped == Some(true), &*entropy)?);
-        let tokens = Arc::new(Tokens::open(&keys, first_start, &pool_key, &*entropy)?);
-        let pool = KeyPool::open(&keys, BLOCK_SLOTS, pool_key, entropy.clone()).map_err(OpenError::Keys)?;
-        let pool = Arc::new(pool);
-        let cipher = settings.cipher;
-        let bodies = Bodies::open(&data.join(BODIES), cipher, Arc::clone(&pool), entropy).map_err(OpenError::Folder)?;
         let fresh = fresh()?;
-        let level = settings.compression_level;
-        let sealer =
-            Sealer::new(fresh.open_salt, cipher, level, Arc::clone(&pool), Arc::clone(&tokens), Arc::clone(&clock));
-        let of_tokens = Arc::clone(&tokens);
-        let entries_of: EntriesOf = Arc::new(move |header, facts| index_entries(header, facts, &of_tokens));
-        let (running, opening) = Running::open(lock, settings, data, fresh, clock, &entries_of)?;
-        let journal =
-            Journal(Arc::new(Parts { running, sealer, tokens, pool, bodies, opened_after: opening.last_seq }));
-        journal.announce_slots();
-        Ok((journal, opening))
+        let unlocked =
+            Unlocked::open(data, master, first_start, settings, fresh.open_salt, &clock, Arc::new(SystemEntropy))?;
+        let (running, opening) = Running::open(lock, settings, data, fresh, clock, &unlocked.entries_of())?;
+        Ok((unlocked.over(running, &opening), opening))
+    }
+
+    /// Opens it on any disk without a thread: nothing is written but by the [`Here`] that comes with it, which a task of the
+    /// caller's own thread runs. Keys and bodies stand in `data`. For simulation, so that a whole world can be repeated.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_here<D: Disk>(
+        disk: Arc<D>,
+        settings: (&Settings, Bounds),
+        data: &Path,
+        master: &Master,
+        fresh: Fresh,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Journal, Opening, Here<D>), OpenError> {
+        let (settings, bounds) = settings;
+        let first_start = disk.list(segment::FOLDER).map_err(OpenError::Folder)?.is_empty();
+        let unlocked = Unlocked::open(data, master, first_start, settings, fresh.open_salt, &clock, entropy)?;
+        let (core, opening) = open::open(disk, bounds, fresh, clock, &unlocked.entries_of())?;
+        let (running, here) = Running::here(core, settings);
+        Ok((unlocked.over(running, &opening), opening, here))
     }
 
     /// Makes tokens under the index secret.
@@ -293,6 +298,54 @@ impl Journal {
     /// When something that was handed over is not durable.
     pub async fn close(&self) -> Result<(), CloseError> {
         self.0.running.close().await
+    }
+}
+
+/// The keys folder opened, and what is made with its secrets.
+struct Unlocked {
+    sealer: Sealer,
+    tokens: Arc<Tokens>,
+    pool: Arc<KeyPool>,
+    bodies: Bodies,
+}
+
+impl Unlocked {
+    fn open(
+        data: &Path,
+        master: &Master,
+        first_start: bool,
+        settings: &Settings,
+        open_salt: u32,
+        clock: &Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Unlocked, OpenError> {
+        let keys = data.join(KEYS);
+        private_file::private_dir(&keys).map_err(OpenError::Keys)?;
+        let wrapped = secret_file::is_wrapped(&keys, tokens::FILE)?;
+        if wrapped.is_none() && !first_start {
+            return Err(SecretError::Missing { name: tokens::FILE }.into());
+        }
+        let pool_key = Arc::new(PoolKey::open(&keys, master, wrapped == Some(true), &*entropy)?);
+        let tokens = Arc::new(Tokens::open(&keys, first_start, &pool_key, &*entropy)?);
+        let pool = KeyPool::open(&keys, BLOCK_SLOTS, pool_key, entropy.clone()).map_err(OpenError::Keys)?;
+        let pool = Arc::new(pool);
+        let (cipher, level) = (settings.cipher, settings.compression_level);
+        let bodies = Bodies::open(&data.join(BODIES), cipher, Arc::clone(&pool), entropy).map_err(OpenError::Folder)?;
+        let sealer = Sealer::new(open_salt, cipher, level, Arc::clone(&pool), Arc::clone(&tokens), Arc::clone(clock));
+        Ok(Unlocked { sealer, tokens, pool, bodies })
+    }
+
+    fn entries_of(&self) -> EntriesOf {
+        let tokens = Arc::clone(&self.tokens);
+        Arc::new(move |header, facts| index_entries(header, facts, &tokens))
+    }
+
+    fn over(self, running: Running, opening: &Opening) -> Journal {
+        let Unlocked { sealer, tokens, pool, bodies } = self;
+        let parts = Parts { running, sealer, tokens, pool, bodies, opened_after: opening.last_seq };
+        let journal = Journal(Arc::new(parts));
+        journal.announce_slots();
+        journal
     }
 }
 

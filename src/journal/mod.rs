@@ -50,6 +50,7 @@ pub mod run; // The index of a sealed segment on disk.
 
 pub mod batch; // Which records go to disk together.
 pub mod gauges; // What the journal counts of itself.
+pub mod here; // In their place: a task of the caller's own thread.
 pub mod pen; // The records it writes of itself.
 pub mod pending; // A record on its way to the writer.
 pub mod queue; // Admission, and what callers hear back.

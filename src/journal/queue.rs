@@ -76,6 +76,8 @@ pub struct Queue {
     bounds: Bounds,
     state: Mutex<State>,
     arrived: Condvar,
+    /// As `arrived`, for a writer that is a task (`here.rs`).
+    called: Notify,
     chore: Condvar,
     changed: Notify,
 }
@@ -113,8 +115,9 @@ impl Queue {
             stopping: false,
             chore_wanted: false,
         };
-        let (arrived, chore, changed) = (Condvar::new(), Condvar::new(), Notify::new());
-        Arc::new(Queue { bounds, state: Mutex::new(state), arrived, chore, changed })
+        let (arrived, called) = (Condvar::new(), Notify::new());
+        let (chore, changed) = (Condvar::new(), Notify::new());
+        Arc::new(Queue { bounds, state: Mutex::new(state), arrived, called, chore, changed })
     }
 
     /// Queues an intent, if there is room for it and its outcome; the frame is taken only then.
@@ -251,6 +254,7 @@ impl Queue {
         drop(state);
         if wake {
             self.arrived.notify_one();
+            self.called.notify_one();
         }
         receiver
     }
@@ -274,11 +278,24 @@ impl Queue {
     pub fn stop(&self) {
         self.lock().stopping = true;
         self.arrived.notify_all();
+        self.called.notify_one();
         self.chore.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn hand_over(&mut self, into: &mut VecDeque<Pending>) -> Turn {
+        self.urgent = false;
+        std::mem::swap(&mut self.pending, into);
+        match (into.is_empty(), self.stopping) {
+            (false, _) => Turn::Work,
+            (true, true) => Turn::Stop,
+            (true, false) => Turn::Silence,
+        }
     }
 }
 
@@ -300,12 +317,27 @@ impl Queue {
             };
             state.writer = WriterIs::Awake;
         }
-        state.urgent = false;
-        std::mem::swap(&mut state.pending, into);
-        match (into.is_empty(), state.stopping) {
-            (false, _) => Turn::Work,
-            (true, true) => Turn::Stop,
-            (true, false) => Turn::Silence,
+        state.hand_over(into)
+    }
+
+    /// As [`Queue::take`], for a writer that is a task beside its callers: while it waits the thread is theirs.
+    pub async fn take_here(&self, into: &mut VecDeque<Pending>, longest: Option<Duration>) -> Turn {
+        let until = longest.map(|longest| tokio::time::Instant::now() + longest);
+        loop {
+            {
+                let mut state = self.lock();
+                let over = until.is_some_and(|until| until <= tokio::time::Instant::now());
+                if state.stopping || state.urgent || over || (until.is_none() && !state.pending.is_empty()) {
+                    state.writer = WriterIs::Awake;
+                    return state.hand_over(into);
+                }
+                state.writer = if longest.is_some() { WriterIs::Dozing } else { WriterIs::Asleep };
+            }
+            match until {
+                // Whether it was called or the time is over, it looks.
+                Some(until) => _ = tokio::time::timeout_at(until, self.called.notified()).await,
+                None => self.called.notified().await,
+            }
         }
     }
 

@@ -10,11 +10,12 @@ use std::time::Duration;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 
-use super::disk::RealDisk;
+use super::disk::{Disk, RealDisk};
 use super::frame::Frame;
 use super::gauges::Gauges;
+use super::here::Here;
 use super::lock::Lock;
-use super::open::{EntriesOf, Fresh, OpenError, Opening, open};
+use super::open::{Core, EntriesOf, Fresh, OpenError, Opening, open};
 use super::queue::{Haste, Health, NotWritten, OutcomeRoom, Queue, Written};
 use super::reader::Reader;
 use super::settings::Settings;
@@ -65,6 +66,14 @@ impl Running {
             threads: Mutex::new(Some(Threads { writer, helper, lock })),
         };
         Ok((running, opening))
+    }
+
+    /// A recovered journal without threads: a task writes what is handed over ([`Here`]).
+    pub(super) fn here<D: Disk>(core: Core<D>, settings: &Settings) -> (Running, Here<D>) {
+        let room_wait = Duration::from_millis(settings.room_wait_ms);
+        let (queue, store, gauges) = (core.queue.clone(), core.shelf.clone(), core.gauges.clone());
+        let running = Running { queue, store, gauges, room_wait, threads: Mutex::new(None) };
+        (running, Here::of(core, Waits::of(settings)))
     }
 
     /// Makes an intent durable; room for its outcome comes with it.

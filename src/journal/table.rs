@@ -113,6 +113,7 @@ impl Table {
             }
             Some(Kind::Carry) => self.take_over(place.seq, &facts()),
             Some(Kind::OperatorAct) => self.trim(&facts()),
+            Some(Kind::Decision) => self.know(&facts()),
             _ => {}
         }
     }
@@ -124,6 +125,15 @@ impl Table {
             exchange.unknown = true;
         } else {
             self.open.remove(&outcome.ref_seq);
+        }
+    }
+
+    /// Proof from outside the line ends an Unknown as a later OUTCOME does.
+    fn know(&mut self, said: &Facts) {
+        for seq in said.numbers_of(Fact::KnownSeq).map(Seq) {
+            if self.open.get(&seq).is_some_and(|exchange| exchange.unknown) {
+                self.open.remove(&seq);
+            }
         }
     }
 
@@ -228,6 +238,23 @@ mod tests {
             }
             assert_eq!(table.open_len(), left, "{class:?}");
         }
+    }
+
+    #[test]
+    fn proof_ends_an_unknown_and_no_call_that_is_under_way() {
+        let proof = || {
+            let mut facts = Facts::default();
+            facts.number(Fact::KnownSeq, 9);
+            facts.number(Fact::KnownSeq, 1);
+            facts
+        };
+        let mut table = Table::default();
+        table.apply(&intent(Class::Money), place(1), Facts::default);
+        table.apply(&Header::new(Kind::Decision), place(2), proof);
+        assert_eq!(table.open_len(), 1);
+        table.apply(&outcome(1, Outcome::Unknown), place(3), Facts::default);
+        table.apply(&Header::new(Kind::Decision), place(4), proof);
+        assert_eq!(table.open_len(), 0);
     }
 
     #[test]

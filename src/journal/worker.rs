@@ -34,6 +34,27 @@ impl Waits {
             spare: Duration::from_millis(settings.spare_retry_ms),
         }
     }
+
+    /// How long the writer may wait for the next record.
+    pub(super) fn longest<D: Disk>(&self, writer: &Writer<D>) -> Option<Duration> {
+        match (writer.is_failed(), writer.wants_mark()) {
+            (true, _) => Some(self.reopen),
+            (false, true) => Some(self.mark_idle),
+            (false, false) => None,
+        }
+    }
+
+    /// After a failure, tries a new segment. The first attempt follows the failure at once; outcomes that keep coming do not
+    /// put off the next one.
+    pub(super) fn reopen_if_due<D: Disk>(&self, writer: &mut Writer<D>, tried_ns: &mut Option<u64>) {
+        let now_ns = writer.now_ns();
+        let due = tried_ns.is_none_or(|tried| now_ns.saturating_sub(tried) >= self.reopen.as_nanos() as u64);
+        if !writer.is_failed() {
+            *tried_ns = None;
+        } else if due {
+            *tried_ns = (!writer.reopen()).then_some(now_ns);
+        }
+    }
 }
 
 /// Starts the writer's thread; it ends after [`Queue::stop`], with true when all is durable and the segment sealed.
@@ -45,24 +66,12 @@ pub fn spawn_writer<D: Disk>(mut writer: Writer<D>, queue: Arc<Queue>, waits: Wa
         let mut queued = VecDeque::new();
         let mut tried_ns = None;
         loop {
-            let longest = match (writer.is_failed(), writer.wants_mark()) {
-                (true, _) => Some(waits.reopen),
-                (false, true) => Some(waits.mark_idle),
-                (false, false) => None,
-            };
-            match queue.take(&mut queued, longest) {
+            match queue.take(&mut queued, waits.longest(&writer)) {
                 Turn::Work => writer.step(&mut queued),
                 Turn::Silence => writer.idle(),
                 Turn::Stop => return writer.close(),
             }
-            // The first attempt follows the failure at once; outcomes that keep coming do not put off the next one.
-            let now_ns = writer.now_ns();
-            let due = tried_ns.is_none_or(|tried| now_ns.saturating_sub(tried) >= waits.reopen.as_nanos() as u64);
-            if !writer.is_failed() {
-                tried_ns = None;
-            } else if due {
-                tried_ns = (!writer.reopen()).then_some(now_ns);
-            }
+            waits.reopen_if_due(&mut writer, &mut tried_ns);
         }
     })
 }

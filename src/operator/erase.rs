@@ -8,8 +8,13 @@ use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::moment::{china_time, days_ns};
 use crate::domain::outcome::Outcome;
+use crate::domain::token::Token;
 use crate::exchange::history::{self, HistoryError};
+use crate::exchange::side::is_watched;
+use crate::exchange::stand::Stand;
+use crate::exchange::weigh::weighed;
 use crate::journal::draft::Draft;
+use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::keys::KeyError;
 use crate::journal::record::Kind;
@@ -76,7 +81,7 @@ pub fn plan(journal: &Journal, profile: &Profile, asked: &Asked<'_>) -> Result<P
     Ok(plan)
 }
 
-/// Everything that stands against erasing. A case of the finisher (单边账案件) will be one more line here.
+/// Everything that stands against erasing.
 fn needed(journal: &Journal, profile: &Profile, asked: &Asked<'_>, visit: &Visit) -> Result<Vec<Needed>, EraseError> {
     let open: BTreeMap<Seq, bool> =
         journal.open_exchanges().into_iter().map(|exchange| (exchange.seq, exchange.unknown)).collect();
@@ -90,10 +95,22 @@ fn needed(journal: &Journal, profile: &Profile, asked: &Asked<'_>, visit: &Visit
         match open.get(&exchange.intent) {
             Some(true) => reasons.push(Needed::Unknown { id: *id, infno }),
             Some(false) => reasons.push(Needed::UnderWay { id: *id, infno }),
-            None => reasons.extend(live_key(journal, profile, asked, exchange)?),
+            None => match is_case(journal, profile, *id, exchange)? {
+                true => reasons.push(Needed::Case { id: *id, infno }),
+                false => reasons.extend(live_key(journal, profile, asked, exchange)?),
+            },
         }
     }
     Ok(reasons)
+}
+
+/// A case (单边账案件) needs its evidence until it is closed.
+fn is_case(journal: &Journal, profile: &Profile, id: ExchangeId, exchange: &Exchange) -> Result<bool, EraseError> {
+    let places = journal.lookup(EntryKind::Exchange, Token(id.0)).map_err(HistoryError::from)?;
+    let Some(place) = places.into_iter().find(|place| place.seq == exchange.intent) else { return Ok(false) };
+    let intent = journal.read(place).map_err(HistoryError::from)?;
+    let stand = || weighed(journal, profile, &intent).map(|weighed| weighed.side.stand());
+    Ok(is_watched(&intent) && matches!(stand()?, Stand::Case(_)))
 }
 
 /// A settlement that stands holds its key: a HIS may still repeat the call, and must hear the recorded answer.
@@ -169,6 +186,13 @@ pub enum Needed {
         /// 交易编号.
         infno: String,
     },
+    /// Platform and HIS may not hold it for the same.
+    Case {
+        /// Which.
+        id: ExchangeId,
+        /// 交易编号.
+        infno: String,
+    },
     /// A settlement that stands.
     LiveKey {
         /// 交易编号.
@@ -193,6 +217,11 @@ impl fmt::Display for Needed {
                 f,
                 "the outcome of exchange {id} ({infno}) is unknown, and its record is the evidence; wait until the platform has \
                  been asked and it is proven. 交易{infno}结果未知，其记录是证据，请核实结果后再清除"
+            ),
+            Needed::Case { id, infno } => write!(
+                f,
+                "exchange {id} ({infno}) is an open case, and its record is the evidence; wait until it is closed (medgate case show \
+                 {id}). 交易{infno}是未结案件，其记录是证据，请结案后再清除"
             ),
             Needed::LiveKey { infno, setl_ids, until_unix_ns } => {
                 let (setl_ids, until) = (setl_ids.join(", "), china_time(*until_unix_ns));

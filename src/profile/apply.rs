@@ -24,6 +24,8 @@ const SECTIONS: &[&str] = &[
     "key",
     "inquiry",
     "undo",
+    "law",
+    "cure",
     "rows",
     "reply",
     "err",
@@ -49,6 +51,7 @@ impl Rules {
         self.apply_envelope(sheet, root);
         self.apply_lists(sheet, root);
         self.apply_keys(sheet, root);
+        self.apply_money(sheet, root);
         self.apply_reply(sheet, root);
         self.apply_texts(sheet, root);
         self.apply_wire(sheet, root);
@@ -174,15 +177,6 @@ impl Rules {
             set(&mut inquiry.stands, sheet.list(table, "stands"));
             set(&mut inquiry.undone, sheet.list(table, "undone"));
         }
-        for (name, table) in sheet.tables(root, "undo") {
-            sheet.only(table, &["infno", "fields", "quiet_minutes", "cross_region"]);
-            let (at, undo) = self.undos.entry(name.to_owned()).or_default();
-            *at = place(sheet, table, "infno");
-            set(&mut undo.infno, sheet.list(table, "infno"));
-            set(&mut undo.fields, sheet.list(table, "fields"));
-            set(&mut undo.quiet_minutes, sheet.count(table, "quiet_minutes"));
-            set(&mut undo.cross_region, sheet.flag(table, "cross_region"));
-        }
         for (name, table) in sheet.tables(root, "rows") {
             sheet.only(table, &["infno", "node", "parts", "max", "source"]);
             let rows = self.rows.entry(name.to_owned()).or_default();
@@ -195,7 +189,42 @@ impl Rules {
         }
     }
 
+    fn apply_money(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
+        for (name, table) in sheet.tables(root, "undo") {
+            sheet.only(table, &["infno", "fields", "quiet_minutes", "cross_region"]);
+            let (at, undo) = self.undos.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "infno");
+            set(&mut undo.infno, sheet.list(table, "infno"));
+            set(&mut undo.fields, sheet.list(table, "fields"));
+            set(&mut undo.quiet_minutes, sheet.count(table, "quiet_minutes"));
+            set(&mut undo.cross_region, sheet.flag(table, "cross_region"));
+        }
+        for (name, table) in sheet.tables(root, "law") {
+            sheet.only(table, &["whole", "parts", "infno", "proven"]);
+            let (at, law) = self.laws.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "whole");
+            set(&mut law.whole, sheet.words(table, "whole"));
+            set(&mut law.parts, sheet.list(table, "parts"));
+            set(&mut law.infno, sheet.list(table, "infno"));
+            set(&mut law.proven, sheet.flag(table, "proven"));
+        }
+    }
+
     fn apply_reply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
+        for (name, table) in sheet.tables(root, "cure") {
+            sheet.only(table, &["infno", "contains", "cure", "by", "source"]);
+            let (at, cure) = self.cures.entry(name.to_owned()).or_default();
+            *at = place(sheet, table, "contains");
+            set(&mut cure.infno, sheet.list(table, "infno"));
+            set(&mut cure.contains, sheet.list(table, "contains"));
+            set(&mut cure.cure, sheet.words(table, "cure"));
+            set(&mut cure.by, sheet.words(table, "by"));
+            set(&mut cure.source, sheet.words(table, "source"));
+            if cure.cure.is_empty() || cure.by.is_empty() || cure.contains.is_empty() {
+                let text = format!("cure.{name} lacks `contains`, `cure` or `by`");
+                sheet.complain(span_of(table, "contains"), text, "say which text, what to do, and who says so");
+            }
+        }
         if let Some(reply) = sheet.table(root, "reply") {
             sheet.only(reply, &["refusing_codes", "refusing_statuses", "by_code", "by_success"]);
             set(&mut self.refusing_codes, sheet.list(reply, "refusing_codes"));

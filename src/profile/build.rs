@@ -93,6 +93,22 @@ impl Builder<'_> {
         for (place, inquiry) in self.rules.inquiries.values() {
             self.each(all, place, std::slice::from_ref(&inquiry.infno), |_| {});
         }
+        for (place, cure) in self.rules.cures.values() {
+            self.each(all, place, &cure.infno, |_| {});
+        }
+        for (place, law) in self.rules.laws.values() {
+            self.each(all, place, &law.infno, |_| {});
+            let names = self.rules.names.get("amounts");
+            let known =
+                |name: &&String| names.is_some_and(|names| names.iter().any(|one| one == name.trim_end_matches('?')));
+            for name in std::iter::once(&law.whole).chain(&law.parts).filter(|name| !known(name)) {
+                self.complain(
+                    place,
+                    format!("`{name}` is no amount of this profile"),
+                    "name one of [envelope] amounts",
+                );
+            }
+        }
         for (place, undo) in self.rules.undos.values() {
             self.each(all, place, &undo.infno, |_| {});
         }

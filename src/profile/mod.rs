@@ -18,6 +18,7 @@ mod apply_wire; // Its sections of paths, hosts, answers and tables.
 mod build; // Sections to transactions.
 mod check_wire; // What they say of paths, routes and results.
 
+pub mod cure; // The dictionary of refusals.
 pub mod dicts; // What codes mean.
 pub mod envelope; // What a request and a reply say of themselves.
 pub mod fields; // Which fields a message has.
@@ -26,6 +27,7 @@ pub mod identity; // Which transaction a request is.
 pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
+pub mod law; // Which amounts must add up to which.
 pub mod own; // A call of the gateway's own.
 pub mod refusal; // The gateway's own words, in the platform's shape.
 mod signing; // What a platform asks of a signature.
@@ -41,10 +43,12 @@ use std::sync::Arc;
 use crate::domain::scan::Wanted;
 
 pub use complaint::Complaint;
+pub use cure::Cure;
 pub use envelope::{Envelope, ReplyView};
 pub use identity::Identity;
 pub use inquiry::{Inquiry, Stands};
 pub use key::{KeyParts, Similar};
+pub use law::BrokenLaw;
 pub use own::OwnCall;
 pub use refusal::{NativeBody, Refused, UnknownText};
 pub use sources::Sources;

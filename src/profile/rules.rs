@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::domain::class::Class;
 
+use super::cure::Cure;
 use super::inquiry::Inquiry;
+use super::law::Law;
 use super::transaction::{ErrClass, RowLimit};
 use super::undo::Undo;
 
@@ -38,6 +40,8 @@ pub(super) struct Rules {
     pub(super) keys: BTreeMap<String, Key>,
     pub(super) inquiries: BTreeMap<String, (Place, Inquiry)>,
     pub(super) undos: BTreeMap<String, (Place, Undo)>,
+    pub(super) laws: BTreeMap<String, (Place, Law)>,
+    pub(super) cures: BTreeMap<String, (Place, Cure)>,
     pub(super) rows: BTreeMap<String, Rows>,
     pub(super) refusing_codes: Vec<String>,
     pub(super) refusing_statuses: Vec<u16>,

@@ -7,6 +7,7 @@ macro_rules! built_in {
 /// A test lists the folder and finds each file here.
 const EMBEDDED: &[(&str, &str)] = built_in![
     "baseline.toml",
+    "baseline/dictionary.toml",
     "baseline/dicts.txt",
     "baseline/fields.txt",
     "baseline/personal.txt",

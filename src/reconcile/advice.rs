@@ -17,6 +17,7 @@ pub fn next_step(class: Class, cause: Cause) -> &'static str {
         (Class::Money, NotDelivered) => "由收费员重试同一笔，网关给出原结果；患者已离开的，凭结算ID在院内补记",
         (_, NotDelivered) => "由原窗口重试同一笔，网关给出原结果；或在院内按平台结果补记",
         (_, HisTookBack) => "平台仍有这笔结算：由收费员办理撤销（2208、2305），或在院内恢复",
+        (_, MoneyLaw) => "核对平台应答的各项金额（总额、基金、个人、账户、现金），向经办机构查清后以凭证结案",
         (_, HisMore) => "平台没有（或已撤销）这笔：在院内撤销该笔，或重新结算",
     }
 }

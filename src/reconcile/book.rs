@@ -30,7 +30,7 @@ use crate::exchange::weigh::repeats;
 /// Name of the file in its folder.
 pub(super) const FILE: &str = "cases.sqlite";
 /// Moves when tables or folding change.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 /// Sides that never were a case are let go after this time: a settlement year and a month.
 const KEPT_DAYS: u64 = 400;
 
@@ -40,7 +40,7 @@ CREATE TABLE side (intent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, at INTEG
   msgid TEXT NOT NULL, fixmedins_code TEXT NOT NULL, mdtrt_id TEXT NOT NULL, setl_id TEXT NOT NULL, at_stake INTEGER, key BLOB NOT NULL,
   settlement BLOB NOT NULL, undoes INTEGER NOT NULL, platform INTEGER NOT NULL, why INTEGER NOT NULL, told INTEGER NOT NULL,
   shown INTEGER NOT NULL, evidence INTEGER NOT NULL, person BLOB NOT NULL, self_paid INTEGER NOT NULL,
-  cause INTEGER, opened INTEGER, closed INTEGER, closing INTEGER) STRICT;
+  breaks_law INTEGER NOT NULL, saying TEXT NOT NULL, cause INTEGER, opened INTEGER, closed INTEGER, closing INTEGER) STRICT;
 CREATE INDEX side_by_key ON side (key) WHERE key <> x'00000000000000000000000000000000';
 CREATE INDEX side_by_settlement ON side (settlement) WHERE settlement <> x'00000000000000000000000000000000';
 CREATE INDEX side_by_person ON side (person) WHERE cause IS NOT NULL AND closed IS NULL;
@@ -52,7 +52,7 @@ CREATE INDEX side_by_case ON side (closed, opened) WHERE cause IS NOT NULL;
 ";
 /// All columns of a side, in the order in which they are read and written.
 pub(super) const COLUMNS: &str = "intent, id, at, class, infno, msgid, fixmedins_code, mdtrt_id, setl_id, at_stake, key, settlement, \
-    undoes, platform, why, told, shown, evidence, person, self_paid, cause, opened, closed, closing";
+    undoes, platform, why, told, shown, evidence, person, self_paid, breaks_law, saying, cause, opened, closed, closing";
 
 /// Where the book stands, and whose words prove that the HIS has booked something.
 pub struct Folder {
@@ -200,7 +200,9 @@ impl Book {
         let who = text(Fact::Who);
         save.execute(params![seq, intent, record.header.at_unix_ns, step.word(), who, says.join("；"), evidence])?;
         match Evidence::of(record) {
-            Some(evidence) => self.change("intent", &intent, record, |side| side.proven(evidence)),
+            Some(evidence) => {
+                self.change("intent", &intent, record, |side| side.proven(evidence, record.facts.text_of(Fact::SetlId)))
+            }
             None => Ok(()),
         }
     }
@@ -261,6 +263,8 @@ impl Book {
                 as_stored(side.evidence),
                 side.person.0,
                 as_stored(side.self_paid),
+                side.breaks_law,
+                side.saying,
                 case.map(|case| case.cause as u8),
                 case.map(|case| case.opened_unix_ns),
                 closed.map(|(at, _)| at),
@@ -338,9 +342,9 @@ pub(super) fn read_side(row: &Row<'_>) -> rusqlite::Result<Side> {
     let seq = |place| row.get::<_, i64>(place).map(|seq| Seq(seq.cast_unsigned()));
     let platform: u8 = row.get(13)?;
     let shown: u8 = row.get(16)?;
-    let closed = row.get::<_, Option<i64>>(22)?.map(|at| Ok::<_, rusqlite::Error>((at, seq(23)?))).transpose()?;
-    let cause = row.get::<_, Option<u8>>(20)?.and_then(Cause::from_code);
-    let opened_unix_ns = row.get::<_, Option<i64>>(21)?.unwrap_or_default();
+    let closed = row.get::<_, Option<i64>>(24)?.map(|at| Ok::<_, rusqlite::Error>((at, seq(25)?))).transpose()?;
+    let cause = row.get::<_, Option<u8>>(22)?.and_then(Cause::from_code);
+    let opened_unix_ns = row.get::<_, Option<i64>>(23)?.unwrap_or_default();
     Ok(Side {
         intent: seq(0)?,
         id: ExchangeId(row.get(1)?),
@@ -362,6 +366,8 @@ pub(super) fn read_side(row: &Row<'_>) -> rusqlite::Result<Side> {
         evidence: seq(17)?,
         person: Token(row.get(18)?),
         self_paid: seq(19)?,
+        breaks_law: row.get(20)?,
+        saying: row.get(21)?,
         case: cause.map(|cause| Case { cause, opened_unix_ns, closed }),
     })
 }

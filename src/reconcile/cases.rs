@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
-use crate::domain::moment::china_time;
+use crate::domain::moment::{china_time, days_ns};
 use crate::domain::money::written;
 use crate::domain::outcome::{Cause as Why, Told};
 
@@ -143,6 +143,10 @@ pub struct CaseShown {
     pub evidence_record: u64,
     /// Number of the call by which the HIS said, while this was open, that the person paid in cash: look at it first.
     pub self_paid_record: Option<u64>,
+    /// What kind of refusal its last answer holds: an entry of the dictionary, or `#` and a token of its text.
+    pub saying: String,
+    /// When it is to be closed, China's time: a day after it was opened.
+    pub due_at: String,
     /// What is to be done.
     pub next_step: &'static str,
     /// Who takes care of it; empty when nobody does.
@@ -195,12 +199,25 @@ impl CaseShown {
             shown: side.shown.word(),
             evidence_record: side.evidence.0,
             self_paid_record: Some(side.self_paid.0).filter(|seq| *seq != 0),
+            saying: side.saying.clone(),
+            due_at: china_time(case.opened_unix_ns.saturating_add(days_ns(1))),
             owner: assigned
                 .map_or_else(String::new, |assign| assign.says.split('；').next().unwrap_or_default().to_owned()),
             next_step: if case.closed.is_some() { "" } else { next_step(side.class, case.cause) },
             decisions,
         })
     }
+}
+
+/// Closed cases of one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Why they were cases.
+    pub cause: Cause,
+    /// How many.
+    pub closed: u64,
+    /// How long they were open, together, ns.
+    pub open_ns: i64,
 }
 
 /// Open cases of one cause.
@@ -292,6 +309,32 @@ impl Cases {
             .query_row(&format!("SELECT {COLUMNS} FROM side WHERE id = ?1"), params![id.0], read_side)
             .optional()?;
         side.map_or(Ok(None), |side| shown(&connection, &side))
+    }
+
+    /// Closed cases by cause; a cause without any is not listed.
+    ///
+    /// # Errors
+    /// When there is no book, or it cannot be read.
+    pub fn closed(&self) -> Result<Vec<Closed>, CasesTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(
+            "SELECT cause, count(*), sum(closed - opened) FROM side WHERE closed IS NOT NULL AND cause IS NOT NULL GROUP BY cause",
+        )?;
+        let rows = found.query_map([], |row| {
+            let (code, closed): (u8, i64) = (row.get(0)?, row.get(1)?);
+            let open_ns = row.get(2)?;
+            Ok(Cause::from_code(code).map(|cause| Closed { cause, closed: closed.cast_unsigned(), open_ns }))
+        })?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// Open cases whose person paid in cash meanwhile.
+    ///
+    /// # Errors
+    /// When there is no book, or it cannot be read.
+    pub fn self_paid(&self) -> Result<u64, CasesTrouble> {
+        let count = "SELECT count(*) FROM side WHERE cause IS NOT NULL AND closed IS NULL AND self_paid <> 0";
+        Ok(self.open()?.query_row(count, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
     }
 
     /// Open cases by cause; a cause without any is not listed.

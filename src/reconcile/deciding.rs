@@ -105,6 +105,9 @@ impl Finisher {
             Decide::Close { evidence, proof } => {
                 closes(&case, *evidence)?;
                 evidence.add_to(&mut draft, case.side.intent);
+                if evidence.platform.is_some() {
+                    self.add_attempts(&mut draft, &case);
+                }
                 draft.facts.text(Fact::Text, proof);
             }
             Decide::Note | Decide::Propose { .. } => {}
@@ -127,6 +130,10 @@ impl Finisher {
         }
         if case.cause == Cause::HisMore {
             let why = "the platform does not have it; it is to be taken back in the HIS. 平台没有这笔，请在院内撤销";
+            return Err(NotDecided::NotReversible(why));
+        }
+        if case.cause == Cause::MoneyLaw {
+            let why = "both sides hold it; look at its amounts. 两边都有这笔，请核对金额";
             return Err(NotDecided::NotReversible(why));
         }
         let told_done = matches!(case.side.told, Some(Told::Success | Told::UnknownWhatTold) | None);
@@ -165,7 +172,7 @@ impl Finisher {
 /// Whether the sides agree once `evidence` is taken for proven.
 fn closes(case: &Case, evidence: Evidence) -> Result<(), NotDecided> {
     let mut side = case.side.clone();
-    side.proven(evidence);
+    side.proven(evidence, None);
     match side.stand() {
         Stand::Case(cause) => Err(NotDecided::StillOpen(cause.word())),
         Stand::Watched | Stand::Agreed | Stand::Unproven => Ok(()),

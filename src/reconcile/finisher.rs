@@ -7,26 +7,24 @@ use std::sync::Arc;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::ExchangeId;
-use crate::domain::moment::china_time;
 use crate::domain::outcome::Told;
 use crate::domain::token::Token;
 use crate::exchange::Line;
-use crate::exchange::decision::{self, Evidence, GATEWAY, Step};
+use crate::exchange::decision::{self, GATEWAY, Step};
 use crate::exchange::held::{Called, Claimed};
 use crate::exchange::history::HistoryError;
-use crate::exchange::own::{NotCalled, Template};
+use crate::exchange::own::NotCalled;
 use crate::exchange::side::Side;
-use crate::exchange::stand::{Cause, Platform, Stand};
+use crate::exchange::stand::{Cause, Stand};
 use crate::exchange::weigh::{Weighed, is_repeated, weighed};
 use crate::journal::draft::Draft;
 use crate::journal::entry::EntryKind;
-use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::journal::{AppendError, ReadError, Record};
-use crate::profile::{Stands, UndoneBy};
+use crate::profile::UndoneBy;
 
 use super::cases::{Cases, CasesTrouble};
-use super::plan::{self, Asked, Known, Next};
+use super::plan::{self, Known, Next};
 use super::progress::{End, Progress, Proposal};
 use super::proposing::{self, Previewed, same_day};
 use super::settings::Settings;
@@ -120,7 +118,9 @@ impl Finisher {
             return self.go_on(&case, round).await;
         }
         if let Some(proposal) = self.valid(&case) {
-            if proposal.end == End::Reverse && proposal.is_approved() {
+            let same_day = same_day(case.side.at_unix_ns, self.line.clock.unix_ns());
+            let persons = self.settings.policy().persons(case.side.at_stake, same_day);
+            if proposal.end == End::Reverse && proposal.is_approved(persons) {
                 self.begin(&case, proposal, round).await?;
             }
             return Ok(());
@@ -164,7 +164,8 @@ impl Finisher {
         let Weighed { side, records } = weighed(&self.line.journal, profile, &intent)?;
         let Stand::Case(cause) = side.stand() else { return Ok(None) };
         let progress = Progress::of(&records);
-        Ok((!is_repeated(&records)).then_some(Case { intent, side, cause, progress, records }))
+        let is_answered = !is_repeated(&records, self.line.journal.opened_after());
+        Ok(is_answered.then_some(Case { intent, side, cause, progress, records }))
     }
 
     /// The proposal in force: of today, because its envelope was written today.
@@ -181,7 +182,7 @@ impl Finisher {
             cause: case.cause,
             told: case.side.told.unwrap_or(Told::UnknownWhatTold),
             over: self.is_over(case),
-            asked: self.asked(case),
+            asked: self.asked(case)?,
             way,
             adopts: profile.transaction(&case.side.infno).adopts,
         };
@@ -197,68 +198,6 @@ impl Finisher {
         let age = self.line.clock.unix_ns().saturating_sub(case.side.at_unix_ns);
         let is_listened_to = matches!(self.line.held.claim(case.side.key, &Called::default()), Claimed::Others(_));
         u64::try_from(age).unwrap_or(0) >= minutes.saturating_mul(60_000_000_000) && !is_listened_to
-    }
-
-    fn asked(&self, case: &Case) -> Asked {
-        let asked = &case.progress.asked;
-        let Some((at_unix_ns, last)) = asked.last() else {
-            let can = self.question(case).is_some();
-            return if can { Asked::NotYet } else { Asked::Cannot };
-        };
-        let age = self.line.clock.unix_ns().saturating_sub(*at_unix_ns);
-        let is_due = u64::try_from(age).unwrap_or(0) >= self.settings.ask_minutes.saturating_mul(60_000_000_000);
-        match *last {
-            Stands::Unproven if (asked.len() as u64) < self.settings.asks_max => {
-                if is_due {
-                    Asked::NotYet
-                } else {
-                    Asked::Later
-                }
-            }
-            said => Asked::Said(said),
-        }
-    }
-
-    /// What the question about the case needs; none where the platform cannot be asked.
-    fn question(&self, case: &Case) -> Option<(Template, Vec<String>)> {
-        let template = Template::of_intent(&self.line, &case.intent).ok()?;
-        let inquiry = template.policy.profile.transaction(&case.side.infno).key.as_ref()?.ask.clone()?;
-        let values = proposing::values(&case.side, &template, &inquiry.fields)?;
-        Some((template, values))
-    }
-
-    /// Asks whether the settlement stands, and journals what the platform says.
-    pub(super) async fn ask(&self, case: &Case) -> Result<Stands, Trouble> {
-        let Some((template, values)) = self.question(case) else { return Ok(Stands::Unproven) };
-        let policy = Arc::clone(&template.policy);
-        let key = policy.profile.transaction(&case.side.infno).key.as_ref();
-        let Some(inquiry) = key.and_then(|key| key.ask.as_deref()) else { return Ok(Stands::Unproven) };
-        let now = china_time(self.line.clock.unix_ns());
-        let anew = self.anew(&now);
-        let patience = template.upstream.answer_within;
-        let asking = self.line.ask(&template, case.side.id, (inquiry, &values), &anew, patience);
-        let (stands, seq) = asking.await?;
-        let mut draft = self.decided(case, Step::Asked, GATEWAY);
-        draft.facts.named(Fact::Knew, "stands", stands.word().as_bytes());
-        draft.facts.text(Fact::Name, &inquiry.infno);
-        draft.facts.number(Fact::EvidenceSeq, seq.unwrap_or_default().0);
-        self.line.journal.append(draft).await?;
-        Ok(stands)
-    }
-
-    /// What the platform said ends the doubt.
-    async fn take_evidence(&self, case: &Case) -> Result<(), Trouble> {
-        let platform = match case.progress.asked.last() {
-            Some((_, Stands::Alive)) => Platform::Did,
-            Some((_, Stands::Undone)) => Platform::Undone,
-            _ => return Ok(()),
-        };
-        let asked = case.records.iter().rev().find(|record| Step::of(record) == Some(Step::Asked));
-        let mut draft = self.decided(case, Step::Evidence, GATEWAY);
-        Evidence { platform: Some(platform), ..Evidence::default() }.add_to(&mut draft, case.side.intent);
-        draft.facts.number(Fact::EvidenceSeq, asked.map_or(0, |record| record.header.seq.0));
-        self.line.journal.append(draft).await?;
-        Ok(())
     }
 
     /// A Decision about the case, without what the step says.

@@ -19,6 +19,8 @@ pub mod settings; // What a site may set.
 
 pub mod deciding; // What a person decides about a case.
 
+mod asking; // Asks the platform about a case.
+
 mod advice; // What is to be done about a case: the table.
 mod proposing; // The exact bytes of a proposal, and its effect.
 mod reversal; // Takes a settlement back once persons agreed.

@@ -70,6 +70,7 @@ pub fn next(known: &Known) -> Next {
     use {Asked::*, Cause::*, Next::*, Stands::*};
     match (known.cause, known.over, known.asked, known.told, known.way) {
         (HisMore,        _,     _,                 _,                      _          ) => Person,
+        (MoneyLaw,       _,     _,                 _,                      _          ) => Person,
         (_,              false, _,                 _,                      _          ) => Wait,
         (_,              true,  NotYet,            _,                      _          ) => Ask,
         (_,              true,  Later,             _,                      _          ) => Wait,

@@ -61,9 +61,9 @@ impl Proposal {
         persons
     }
 
-    /// Enough persons agree.
-    pub fn is_approved(&self) -> bool {
-        self.persons_for().len() >= self.persons
+    /// Enough persons agree: as many as were asked for when it was made, and as the settings ask for now.
+    pub fn is_approved(&self, persons_now: usize) -> bool {
+        self.persons_for().len() >= self.persons.max(persons_now)
     }
 }
 

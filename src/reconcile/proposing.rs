@@ -83,7 +83,7 @@ impl Finisher {
     /// The call that takes the settlement back, before it is signed.
     fn reversal(&self, case: &Case, by: &UndoneBy) -> Result<Request, Trouble> {
         let template = Template::of_intent(&self.line, &case.intent)?;
-        let values = values(&case.side, &template, &by.undo.fields).ok_or(NotCalled::NoEnvelope)?;
+        let values = values(&case.side, &case.side.setl_id, &template, &by.undo.fields).ok_or(NotCalled::NoEnvelope)?;
         let members = by.undo.fields.iter().map(String::as_str).zip(values.iter().map(String::as_str));
         let now = china_time(self.line.clock.unix_ns());
         let id = self.line.own_id();
@@ -91,12 +91,12 @@ impl Finisher {
     }
 }
 
-/// What is known of each field, from the journal or from the original call.
-pub(super) fn values(side: &Side, template: &Template, fields: &[String]) -> Option<Vec<String>> {
+/// What is known of each field, from the journal or from the original call; `setl_id` may be known from elsewhere.
+pub(super) fn values(side: &Side, setl_id: &str, template: &Template, fields: &[String]) -> Option<Vec<String>> {
     let profile = &template.policy.profile;
     let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let value = |field: &String| match field.as_str() {
-        "setl_id" => said(&side.setl_id),
+        "setl_id" => said(setl_id),
         "mdtrt_id" => said(&side.mdtrt_id),
         "psn_no" => template.envelope().psn_no,
         "omsgid" => said(&side.msgid),

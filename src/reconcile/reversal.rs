@@ -9,8 +9,10 @@ use crate::domain::outcome::{Cause as Why, Outcome, Told};
 use crate::domain::token::Token;
 use crate::exchange::decision::{Evidence, GATEWAY, Step};
 use crate::exchange::held::{Called, Claimed};
+use crate::exchange::history::Undone;
 use crate::exchange::own::{OwnRequest, Template};
 use crate::exchange::stand::Platform;
+use crate::journal::draft::Draft;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
@@ -73,9 +75,13 @@ impl Finisher {
         let template = Template::of_intent(&self.line, &case.intent)?;
         let request = proposing::proposed(&self.line.journal, case, proposal.seq)?;
         let patience = template.upstream.listen_within;
-        let own = OwnRequest { id: begun.exchange, parent_id: case.side.id, request, acts: true, patience };
-        let report = self.line.perform(&template, own).await;
         let by_handle = self.is_by_handle(case, &proposal.infno);
+        // A 2601 proves nothing of what nobody knew to be done; its success leaves a doubt, and no more.
+        let undoes =
+            Undone { intent_seq: case.side.intent, key_token: case.side.key, is_provable: by_handle == Way::Handle };
+        let (id, parent_id) = (begun.exchange, case.side.id);
+        let own = OwnRequest { id, parent_id, request, acts: true, undoes: Some(undoes), patience };
+        let report = self.line.perform(&template, own).await;
         let attempt = match &report {
             Ok(report) => attempt_of(report.verdict.outcome, report.verdict.cause),
             Err(error) => {
@@ -131,6 +137,12 @@ impl Finisher {
         draft.facts.text(Fact::Reason, why);
         self.line.journal.append(draft).await?;
         Ok(())
+    }
+
+    /// Proof of what the platform holds ends what was unknown of the attempts to take it back, too.
+    pub(super) fn add_attempts(&self, draft: &mut Draft, case: &Case) {
+        let attempts = case.progress.begun.iter().filter_map(|begun| self.intent(begun.exchange).ok());
+        attempts.for_each(|attempt| draft.facts.number(Fact::KnownSeq, attempt.header.seq.0));
     }
 
     /// What came of the exchange that was to take it back.

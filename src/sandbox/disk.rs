@@ -130,6 +130,12 @@ impl SimDisk {
         state.opening += 1;
     }
 
+    /// True once an operation found the power gone; until it is brought back.
+    pub fn is_off(&self) -> bool {
+        let state = self.lock();
+        state.faults.power_cut_at.is_some_and(|at| state.operations >= at)
+    }
+
     /// Flips one bit of a file where it is durable.
     pub fn flip(&self, name: &str, byte: usize, bit: u8) {
         let mut state = self.lock();

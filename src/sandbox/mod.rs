@@ -27,6 +27,7 @@ pub mod ledger; // What was really done.
 pub mod register; // What arrived, and what became of it.
 pub mod temper; // What goes wrong by chance, and what provinces leave open, from a seed.
 
+pub mod direct; // The same without a connection.
 pub mod platform; // One request in, one act out.
 
 mod saved; // The books in a file.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub temper: Option<u64>,
     /// Where the books are saved on request, and taken up from at the start when it is there.
     pub state: Option<PathBuf>,
+    /// They are saved after every act, too, before it is answered: a stand-in that may be killed and forgets nothing.
+    pub save_each: bool,
 }
 
 /// Why saved books were not taken up, or books not saved.
@@ -81,6 +83,7 @@ impl Default for Settings {
             idle_ms: 60_000,
             temper: None,
             state: None,
+            save_each: false,
         }
     }
 }
@@ -333,7 +336,7 @@ impl Platform {
         }
     }
 
-    fn line_of(&self, request: &Request, call: &Call) -> Line {
+    pub(super) fn line_of(&self, request: &Request, call: &Call) -> Line {
         Line {
             infno: call.infno.clone(),
             msgid: call.msgid.clone(),
@@ -354,7 +357,7 @@ impl Platform {
         (number, fault)
     }
 
-    fn commit(&self, number: u64, call: &Call) -> Deed {
+    pub(super) fn commit(&self, number: u64, call: &Call) -> Deed {
         let now = self.now();
         let mut books = self.books();
         let deed = if self.settings.any_institution || is_sandbox_institution(&call.fixmedins_code) {
@@ -365,12 +368,17 @@ impl Platform {
                 call.fixmedins_code
             ))
         };
+        if let (true, Some(path)) = (self.settings.save_each, &self.settings.state)
+            && let Err(error) = saved::save(path, self.settings.seed, &books.ledger)
+        {
+            tracing::error!(%error, "the books could not be saved");
+        }
         books.register.perform(number, &deed);
         self.performed.notify_waiters();
         deed
     }
 
-    fn spare(&self, number: u64, err_msg: &str) -> Deed {
+    pub(super) fn spare(&self, number: u64, err_msg: &str) -> Deed {
         let deed = Deed::refused(err_msg);
         self.books().register.perform(number, &deed);
         self.performed.notify_waiters();
@@ -401,13 +409,13 @@ impl Platform {
         Reply { status: 200, headers, body: Content::Bytes(Bytes::from(body)), manner }
     }
 
-    fn envelope(&self, deed: &Deed, number: u64, arrived: Moment) -> Vec<u8> {
+    pub(super) fn envelope(&self, deed: &Deed, number: u64, arrived: Moment) -> Vec<u8> {
         let result = deed.result.as_ref().map_err(String::as_str);
         let saying = Saying { result, number, arrived, answered: self.now(), guard: self.guard() };
         self.settings.shape.envelope(&saying)
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         Moment::of(self.clock.unix_ns())
     }
 }

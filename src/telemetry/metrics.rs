@@ -11,6 +11,7 @@ use prometheus::{Opts, Registry, TextEncoder, core::Collector};
 use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome, Told};
 
+pub use super::books::{CasesMetrics, ReconcileMetrics};
 use super::names::{self, Name};
 use super::sampled::{SampledHistogram, follow};
 
@@ -118,44 +119,6 @@ pub struct ViewsMetrics {
     /// Times they were built anew.
     pub rebuilds: IntCounter,
     state: GaugeVec,
-}
-
-/// How the ledgers of platform, gateway and HIS stand to each other.
-#[derive(Clone)]
-pub struct ReconcileMetrics {
-    differences: IntGaugeVec,
-    days: IntGaugeVec,
-}
-
-impl ReconcileMetrics {
-    /// Differences of a class that nothing explains.
-    pub fn differ(&self, class: &str, count: i64) {
-        self.differences.with_label_values(&[class]).set(count);
-    }
-
-    /// Days in a state.
-    pub fn stand(&self, state: &str, count: i64) {
-        self.days.with_label_values(&[state]).set(count);
-    }
-}
-
-/// What stands in the book of cases, by the word of the cause.
-#[derive(Clone)]
-pub struct CasesMetrics {
-    /// Durable records not taken up yet.
-    pub lag: IntGauge,
-    open: IntGaugeVec,
-    at_stake: GaugeVec,
-    oldest: IntGaugeVec,
-}
-
-impl CasesMetrics {
-    /// Open cases of a cause, what they are about in yuan, and when the oldest was opened, seconds since 1970.
-    pub fn set(&self, cause: &str, open: i64, at_stake_yuan: f64, oldest_seconds: i64) {
-        self.open.with_label_values(&[cause]).set(open);
-        self.at_stake.with_label_values(&[cause]).set(at_stake_yuan);
-        self.oldest.with_label_values(&[cause]).set(oldest_seconds);
-    }
 }
 
 /// What the journal counts.
@@ -442,6 +405,11 @@ impl Maker<'_> {
             open: self.gauges(&names::CASES_OPEN),
             at_stake: self.kept(&names::CASES_AT_STAKE, |opts| GaugeVec::new(opts, names::CASES_AT_STAKE.labels)),
             oldest: self.gauges(&names::CASES_OLDEST),
+            closed: self.gauges(&names::CASES_CLOSED),
+            resolved: self.kept(&names::CASES_RESOLVED, |opts| GaugeVec::new(opts, names::CASES_RESOLVED.labels)),
+            self_paid: self.gauge(&names::CASES_SELF_PAID),
+            fence_holds: self.counter(&names::FENCE_HOLDS),
+            steps: self.counters(&names::FINISHER),
         }
     }
 
@@ -484,6 +452,8 @@ mod tests {
         metrics.journal.set_health("no_room");
         metrics.views.set_state("following", &["following"]);
         metrics.cases.set("unknown_outcome", 1, 12.5, 1);
+        metrics.cases.set_closed("unknown_outcome", 1, 60.0);
+        metrics.cases.stepped("asked", 1);
         metrics.reconcile.differ("platform_more", 1);
         metrics.reconcile.stand("balanced", 1);
         metrics

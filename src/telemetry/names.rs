@@ -133,6 +133,16 @@ names! {
         "Of the last 31 days, those that are balanced, not_balanced, or lack the ledger of the HIS (no_his_ledger).";
     CASES_LAG = "medgate_cases_lag_records" []
         "Durable journal records that the book of cases has not taken up yet.";
+    CASES_CLOSED = "medgate_cases_closed" ["cause"]
+        "Closed cases that the book holds.";
+    CASES_RESOLVED = "medgate_cases_resolve_seconds" ["cause"]
+        "Seconds from the opening to the closing of the closed cases, together.";
+    CASES_SELF_PAID = "medgate_cases_self_paid" []
+        "Open cases whose person paid in cash meanwhile, by what the HIS uploaded.";
+    FENCE_HOLDS = "medgate_fence_holds_total" []
+        "Settlements that were held back because a similar one of the person is not known to the HIS (GW306).";
+    FINISHER = "medgate_finisher_steps_total" ["step"]
+        "What the finisher did about open cases: asked, proposed, sent what takes a settlement back, or failed.";
     CERTIFICATE_ENDS = "medgate_certificate_not_after_timestamp_seconds" ["setting", "user"]
         "When the first certificate of a file ends, seconds since 1970, by the setting that names the file and the part that uses it.";
     CERTIFICATES_TAKEN = "medgate_certificates_taken_total" ["user", "result"]

@@ -19,6 +19,7 @@ pub mod settings; // The `[views]` section.
 pub mod digest; // Equal rows, equal digest.
 pub mod query; // Filters and pages.
 pub mod read; // The files as readers open them.
+pub mod sayings; // Refusals by kind.
 pub mod totals; // Sums by day, transaction, outcome.
 
 pub mod look; // A look, as it is journaled.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::columns::{COLUMNS, Form, Search, filters};
 
 /// Moves when rows are folded in another way although the tables are the same.
-const FOLDING: u32 = 1;
+const FOLDING: u32 = 2;
 
 /// The statements that make a file.
 pub(super) static SCHEMA: LazyLock<String> = LazyLock::new(|| {

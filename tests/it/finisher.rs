@@ -20,7 +20,7 @@ use crate::rig::{self, TestGateway, until};
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A gateway whose finisher does not rest, with two persons, and a HIS that does not wait long.
-async fn gate(change: impl FnOnce(&mut Settings)) -> TestGateway {
+pub async fn gate(change: impl FnOnce(&mut Settings)) -> TestGateway {
     let gate = TestGateway::with(|settings| {
         settings.upstream.get_mut("default").unwrap().answer_ms = 400;
         settings.upstream.get_mut("default").unwrap().listen_ms = 2_000;
@@ -41,7 +41,7 @@ fn secret(name: &str) -> String {
 }
 
 /// `medgate case …` as a person types it; whether it ended well, and what it printed.
-fn case(gate: &TestGateway, person: &str, arguments: &[&str]) -> (bool, String) {
+pub fn case(gate: &TestGateway, person: &str, arguments: &[&str]) -> (bool, String) {
     let file: PathBuf = gate.data().join(format!("{person}.token"));
     std::fs::write(&file, secret(person)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_medgate"));
@@ -51,20 +51,20 @@ fn case(gate: &TestGateway, person: &str, arguments: &[&str]) -> (bool, String) 
     (output.status.success(), String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned())
 }
 
-fn open_case(gate: &TestGateway) -> Option<Value> {
+pub fn open_case(gate: &TestGateway) -> Option<Value> {
     let (_, text) = case(gate, "nobody", &["list", "--json"]);
     serde_json::from_str::<Value>(&text).ok()?["cases"].as_array()?.first().cloned()
 }
 
 /// The id of the case once its cause is this.
-async fn case_of(gate: &TestGateway, cause: &str) -> String {
+pub async fn case_of(gate: &TestGateway, cause: &str) -> String {
     let found = || open_case(gate).filter(|case| case["cause"] == cause);
     until(cause, || found().is_some()).await;
     found().unwrap()["id"].as_str().unwrap().to_owned()
 }
 
 /// The record of the proposal once there is one.
-async fn proposal(gate: &TestGateway) -> String {
+pub async fn proposal(gate: &TestGateway) -> String {
     let decided = |step| {
         let decisions = gate.records_of(Kind::Decision);
         decisions.into_iter().rev().find(|record| Step::of(record) == Some(step))
@@ -73,7 +73,7 @@ async fn proposal(gate: &TestGateway) -> String {
     decided(Step::Propose).unwrap().header.seq.to_string()
 }
 
-fn approve(gate: &TestGateway, person: &str, id: &str, proposal: &str) -> (bool, String) {
+pub fn approve(gate: &TestGateway, person: &str, id: &str, proposal: &str) -> (bool, String) {
     case(gate, person, &["approve", id, "--proposal", proposal, "--reason", "compared with the screen"])
 }
 

@@ -13,9 +13,11 @@ mod crash_repeat; // A lost answer, repeated, also after a kill.
 mod crash_rig; // The program started, killed and started again on the same data.
 mod crash_room; // A disk without room.
 
+mod crash_three; // kill -9 of all three sides.
 mod demo; // A day by the command.
 mod deploy; // Alert rules and dashboard.
 
+mod dictionary; // Refusals by kind.
 mod doors_bounds; // What the door refuses, whom it ends, how it stops.
 mod doors_large; // Large, slow and cut bodies.
 mod doors_once; // One send per call, whatever the connection does.
@@ -29,6 +31,7 @@ mod gateway_once; // One send per exchange, counted by the platform.
 mod gateway_unknown; // What is heard when the outcome is unknown, or nothing was sent.
 
 mod evidence; // Packs and proofs, carried away.
+mod failures; // The table of failures, row by row.
 mod finisher; // What was left half done is ended.
 mod master_key; // What opens the journal's keys.
 mod seal; // Checkpoints as a running gateway leaves them.

@@ -14,7 +14,7 @@ use super::journal::Place;
 use super::journal::erase::reason;
 use super::own::with_journal;
 use super::person::person;
-use crate::config::Settings;
+use crate::config::{Settings, profiles};
 use crate::console::token::CLEAR_FILE_NAME;
 use crate::domain::exchange::ExchangeId;
 use crate::exchange::stand::Cause;
@@ -58,7 +58,7 @@ pub(super) enum Command {
     after_help = "EXAMPLES:\n  medgate case list\n  medgate case list --cause not_delivered --json\n  medgate case list --closed"
 )]
 pub(super) struct ListArgs {
-    /// Only cases of this cause: unknown_outcome, not_delivered, his_took_back, his_more.
+    /// Only cases of this cause: unknown_outcome, not_delivered, his_took_back, his_more, money_law.
     #[arg(long, value_name = "WORD", value_parser = cause)]
     cause: Option<Cause>,
     /// Closed cases, too.
@@ -145,7 +145,7 @@ fn run_show(args: &ShowArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Re
     };
     match cases.one(args.id) {
         Ok(Some(case)) if args.json => writeln!(out, "{}", json!(case)).map(|()| Exit::Done),
-        Ok(Some(case)) => show(&case, out).map(|()| Exit::Done),
+        Ok(Some(case)) => show(&case, &cure(args, &case), out).map(|()| Exit::Done),
         Ok(None) => writeln!(err, "{} is no case. 不是案件", args.id).map(|()| Exit::Failed),
         Err(error) => writeln!(err, "{error}").map(|()| Exit::Failed),
     }
@@ -214,7 +214,16 @@ fn list(cases: &[CaseShown], out: &mut dyn Write, err: &mut dyn Write) -> io::Re
     Ok(Exit::Done)
 }
 
-fn show(case: &CaseShown, out: &mut dyn Write) -> io::Result<()> {
+/// What the dictionary says of the platform's refusal; nothing where it has no entry, or there are no settings here.
+fn cure(args: &ShowArgs, case: &CaseShown) -> String {
+    let settings = args.place.settings(&mut io::sink()).ok().and_then(Result::ok);
+    let profile = settings.and_then(|settings| profiles::load(&settings.gateway).ok());
+    let cures = profile.as_ref().map(|profile| profile.cures().filter(|(name, _)| *name == case.saying));
+    let found = cures.and_then(|mut cures| cures.next());
+    found.map_or_else(String::new, |(_, cure)| format!("{}（{}）", cure.cure, cure.by))
+}
+
+fn show(case: &CaseShown, cure: &str, out: &mut dyn Write) -> io::Result<()> {
     let closing = |at: &String| format!("{at} by record {}", case.closing_record.unwrap_or_default());
     let lines = [
         ("案件 case", case.id.clone()),
@@ -230,6 +239,9 @@ fn show(case: &CaseShown, out: &mut dyn Write) -> io::Result<()> {
         ("立案 opened", case.opened_at.clone()),
         ("结案 closed", case.closed_at.as_ref().map(closing).unwrap_or_default()),
         ("证据 evidence", format!("record {}", case.evidence_record)),
+        ("应答类别 refusal", case.saying.clone()),
+        ("处理办法 cure", cure.to_owned()),
+        ("期限 due", case.due_at.clone()),
         ("疑似改自费 paid in cash", case.self_paid_record.map_or_else(String::new, |seq| format!("record {seq}"))),
         ("负责人 owner", case.owner.clone()),
         ("下一步 next", case.next_step.to_owned()),
