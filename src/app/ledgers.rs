@@ -94,10 +94,8 @@ impl LedgerDesk {
     fn round(&self) -> Result<(), Trouble> {
         let today = Day::at(self.line.clock.unix_ns());
         let span = (today.later(-LOOKED_BACK_DAYS), today);
-        let ran = match Runs::at(self.ledgers.dir()).of_days(span) {
-            Ok(ran) => ran,
-            Err(_) => Vec::new(), // None yet, or of another version: all of them run anew.
-        };
+        // None yet, or of another version: all of them run anew.
+        let ran = Runs::at(self.ledgers.dir()).of_days(span).unwrap_or_default();
         let imports = self.ledgers.imports(span).map_err(unread)?;
         let is_new = |day: Day| {
             let beside = imports.iter().filter(|import| import.day.days_until(day).abs() <= 1);

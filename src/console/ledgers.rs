@@ -1,7 +1,7 @@
 //! Ledgers through the admin port: sums of days, and the HIS's own ledger handed in.
 
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use axum::Json;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::Console;
@@ -140,9 +140,10 @@ pub(super) async fn import(
 ) -> Result<Json<Imported>, Failed> {
     let asked = read(&pairs(asked)?, bearer)?;
     let desk = Arc::clone(&console.desk);
-    let (send, receive) = mpsc::channel(PIECES_MAX);
-    let taking = in_turn(&console, move || desk.import(&asked, &mut Arriving { receive, piece: Bytes::new() }));
-    let (taken, ()) = tokio::join!(taking, feed(body, send));
+    let ((send, receive), room) = (mpsc::channel(), Arc::new(Semaphore::new(PIECES_MAX)));
+    let mut arriving = Arriving { receive, room: Arc::clone(&room), piece: Bytes::new() };
+    let taking = in_turn(&console, move || desk.import(&asked, &mut arriving));
+    let (taken, ()) = tokio::join!(taking, feed(body, (send, room)));
     taken.map(Json)
 }
 
@@ -176,14 +177,17 @@ fn read(asked: &[(String, String)], bearer: Bearer) -> Result<HisLedger, Failed>
 }
 
 /// Hands on what arrives, as fast as it is taken.
-async fn feed(mut body: Body, send: mpsc::Sender<io::Result<Bytes>>) {
+async fn feed(mut body: Body, (send, room): (mpsc::Sender<io::Result<Bytes>>, Arc<Semaphore>)) {
     while let Some(frame) = body.frame().await {
         let piece = match frame {
             Ok(frame) => frame.into_data().map_err(|_| io::Error::other("trailers")),
             Err(error) => Err(io::Error::other(error.to_string())),
         };
+        // Closed when nobody reads on.
+        let Ok(place) = room.acquire().await else { return };
+        place.forget();
         let failed = piece.is_err();
-        if send.send(piece).await.is_err() || failed {
+        if send.send(piece).is_err() || failed {
             return;
         }
     }
@@ -192,19 +196,26 @@ async fn feed(mut body: Body, send: mpsc::Sender<io::Result<Bytes>>) {
 /// What arrives, for one who reads and may wait.
 struct Arriving {
     receive: mpsc::Receiver<io::Result<Bytes>>,
+    /// How many more pieces may wait.
+    room: Arc<Semaphore>,
     piece: Bytes,
 }
 
 impl Read for Arriving {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
-            match self.receive.blocking_recv() {
-                Some(piece) => self.piece = piece?,
-                None => return Ok(0),
-            }
+            let Ok(piece) = self.receive.recv() else { return Ok(0) };
+            self.room.add_permits(1);
+            self.piece = piece?;
         }
         let read = out.len().min(self.piece.len());
         out[..read].copy_from_slice(&self.piece.split_to(read));
         Ok(read)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.room.close();
     }
 }

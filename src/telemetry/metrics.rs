@@ -11,6 +11,7 @@ use prometheus::{Opts, Registry, TextEncoder, core::Collector};
 use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome, Told};
 
+pub use super::books::{CasesMetrics, ReconcileMetrics};
 use super::names::{self, Name};
 use super::sampled::{SampledHistogram, follow};
 
@@ -118,62 +119,6 @@ pub struct ViewsMetrics {
     /// Times they were built anew.
     pub rebuilds: IntCounter,
     state: GaugeVec,
-}
-
-/// How the ledgers of platform, gateway and HIS stand to each other.
-#[derive(Clone)]
-pub struct ReconcileMetrics {
-    differences: IntGaugeVec,
-    days: IntGaugeVec,
-}
-
-impl ReconcileMetrics {
-    /// Differences of a class that nothing explains.
-    pub fn differ(&self, class: &str, count: i64) {
-        self.differences.with_label_values(&[class]).set(count);
-    }
-
-    /// Days in a state.
-    pub fn stand(&self, state: &str, count: i64) {
-        self.days.with_label_values(&[state]).set(count);
-    }
-}
-
-/// What stands in the book of cases, by the word of the cause.
-#[derive(Clone)]
-pub struct CasesMetrics {
-    /// Durable records not taken up yet.
-    pub lag: IntGauge,
-    /// Open cases whose person paid in cash meanwhile.
-    pub self_paid: IntGauge,
-    /// Settlements that were held back for a similar one.
-    pub fence_holds: IntCounter,
-    open: IntGaugeVec,
-    at_stake: GaugeVec,
-    oldest: IntGaugeVec,
-    closed: IntGaugeVec,
-    resolved: GaugeVec,
-    steps: IntCounterVec,
-}
-
-impl CasesMetrics {
-    /// Open cases of a cause, what they are about in yuan, and when the oldest was opened, seconds since 1970.
-    pub fn set(&self, cause: &str, open: i64, at_stake_yuan: f64, oldest_seconds: i64) {
-        self.open.with_label_values(&[cause]).set(open);
-        self.at_stake.with_label_values(&[cause]).set(at_stake_yuan);
-        self.oldest.with_label_values(&[cause]).set(oldest_seconds);
-    }
-
-    /// Closed cases of a cause, and how long they were open together, seconds.
-    pub fn set_closed(&self, cause: &str, closed: i64, seconds: f64) {
-        self.closed.with_label_values(&[cause]).set(closed);
-        self.resolved.with_label_values(&[cause]).set(seconds);
-    }
-
-    /// The finisher did this so many times: `asked`, `proposed`, `reversed` or `failed`.
-    pub fn stepped(&self, step: &str, times: u32) {
-        self.steps.with_label_values(&[step]).inc_by(u64::from(times));
-    }
 }
 
 /// What the journal counts.

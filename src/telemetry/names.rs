@@ -129,7 +129,7 @@ names! {
         "When the oldest open case was opened, seconds since 1970; 0 when there is none.";
     RECONCILE_DIFFERENCES = "medgate_reconcile_differences" ["class"]
         "Differences of the ledgers in the last 31 days that nothing explains.";
-    RECONCILE_DAYS = "medgate_reconcile_days" ["state"]
+    RECONCILE_DAYS = "medgate_reconcile_state" ["state"]
         "Of the last 31 days, those that are balanced, not_balanced, or lack the ledger of the HIS (no_his_ledger).";
     CASES_LAG = "medgate_cases_lag_records" []
         "Durable journal records that the book of cases has not taken up yet.";

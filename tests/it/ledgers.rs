@@ -1,7 +1,10 @@
 //! Ledgers of gateway and HIS as a hospital uses them: imported by command, laid beside each other, a month as a sheet.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use calamine::{Data, Reader, Xlsx};
 use encoding_rs::GBK;
@@ -193,4 +196,52 @@ async fn a_row_of_the_his_closes_the_case_of_a_success_that_nobody_took() {
     assert_eq!(gate.records().iter().filter(|record| evidence(record)).count(), 1);
     differences(&gate, &day);
     assert_eq!(gate.records().iter().filter(|record| evidence(record)).count(), 1, "journaled once");
+}
+
+/// Runs the program and gives its output and the most memory that it held, in KiB.
+async fn held(gate: &TestGateway, arguments: &[&str]) -> (Output, u64) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_medgate"));
+    command.env_clear().args(arguments).arg("--data").arg(gate.data());
+    command.env("MEDGATE__UPSTREAM__DEFAULT__URL", "http://127.0.0.1:1");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let (mut most, mut again) = (0, tokio::time::interval(Duration::from_millis(20)));
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        most = most.max(peak.unwrap_or(0));
+        again.tick().await;
+    }
+    (child.wait_with_output().unwrap(), most)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_million_rows_pass_within_bounded_memory_and_one_wrong_row_takes_none() {
+    const ROWS: usize = 1_000_000;
+    let mut gate = TestGateway::start().await;
+    gate.stop().await;
+    let path = gate.data().parent().unwrap().join("large.csv");
+    let mut large = BufWriter::new(File::create(&path).unwrap());
+    writeln!(large, "结算ID,医疗费总额,基金支付总额,备注").unwrap();
+    (0..ROWS)
+        .for_each(|row| writeln!(large, "36010020261121{row:012},{}.50,{}.25,门诊", row % 900, row % 300).unwrap());
+    large.flush().unwrap();
+    let arguments = ["his-ledger", "import", path.to_str().unwrap(), "--date", "2026-11-21"];
+    let (done, peak) = held(&gate, &arguments).await;
+    assert!(text(&done).contains("已导入 1000000 行"), "{}", text(&done));
+    assert!((1..200 * 1024).contains(&peak), "{peak} KiB");
+
+    writeln!(large, "36010020261121000000000007,7.50,7.25,门诊\n,1,1,门诊").unwrap();
+    large.flush().unwrap();
+    let bodies = || std::fs::read_dir(gate.data().join("journal/bodies")).unwrap().count();
+    let before = (gate.records_of(Kind::Ledger).len(), bodies());
+    let (refused, peak) = held(&gate, &arguments).await;
+    let said = text(&refused);
+    assert!(refused.status.code() == Some(1) && said.contains("第1000002行：与第9行完全相同"), "{said}");
+    assert!(said.contains("第1000003行「结算ID」") && (1..200 * 1024).contains(&peak), "{peak} KiB {said}");
+    assert_eq!((gate.records_of(Kind::Ledger).len(), bodies()), before, "nothing is left of it");
+
+    let (found, peak) = held(&gate, &["reconcile", "run", "--date", "2026-11-21"]).await;
+    assert!(text(&found).contains("1000000 笔，1000000 处差异"), "{}", text(&found).get(..300).unwrap_or_default());
+    assert!((1..300 * 1024).contains(&peak), "{peak} KiB");
 }

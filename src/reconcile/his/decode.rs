@@ -74,6 +74,8 @@ pub(super) struct Decoded<R> {
     lines: u64,
     /// Nothing is left.
     over: bool,
+    /// The last line is ended, or there is none.
+    whole: bool,
 }
 
 impl<R: Read> Decoded<R> {
@@ -82,7 +84,19 @@ impl<R: Read> Decoded<R> {
         let raw = vec![0; CHUNK_BYTES];
         let decoder = encoding.decoder();
         let text = Vec::new();
-        Decoded { source, decoder, raw, waiting: (0, 0), ended: false, text, given: 0, row, lines: 1, over: false }
+        Decoded {
+            source,
+            decoder,
+            raw,
+            waiting: (0, 0),
+            ended: false,
+            text,
+            given: 0,
+            row,
+            lines: 1,
+            over: false,
+            whole: true,
+        }
     }
 
     /// Decodes some more; false at the end.
@@ -102,15 +116,22 @@ impl<R: Read> Decoded<R> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, NotInSet(self.lines)));
             }
             self.text.truncate(written);
+            // Lines end alike, the last one too: so they can be counted.
+            self.text.retain(|byte| *byte != b'\r');
+            self.whole = self.text.last().map_or(self.whole, |last| *last == b'\n');
             self.given = 0;
-            match written {
-                0 if self.ended => {
-                    self.over = true;
-                    return Ok(false);
+            if self.ended && result == DecoderResult::InputEmpty {
+                // The decoder has finished and must not be asked again.
+                self.over = true;
+                if !self.whole {
+                    self.text.push(b'\n');
                 }
-                0 => self.text.resize(3 * CHUNK_BYTES + 16, 0),
-                _ => return Ok(true),
+                return Ok(!self.text.is_empty());
             }
+            if !self.text.is_empty() {
+                return Ok(true);
+            }
+            self.text.resize(3 * CHUNK_BYTES + 16, 0);
         }
     }
 }

@@ -8,6 +8,7 @@ use zip::ZipArchive;
 use crate::views::month::{day_at, written_day};
 
 use super::complaint::Unread;
+use super::table::Visit;
 
 /// Bytes of a workbook, which is read as a whole.
 const FILE_BYTES_MAX: u64 = 128 << 20;
@@ -21,10 +22,7 @@ const EXACT_MAX: f64 = 1e15;
 const EXCEL_EPOCH_DAYS: f64 = 25_569.0;
 
 /// Shows every row: its line, and its cells as texts.
-pub(super) fn each_row(
-    source: &mut dyn Read,
-    visit: &mut dyn FnMut(u64, &[String]) -> Result<(), Unread>,
-) -> Result<(), Unread> {
+pub(super) fn each_row(source: &mut dyn Read, visit: &mut Visit<'_>) -> Result<(), Unread> {
     let mut bytes = Vec::new();
     source.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if FILE_BYTES_MAX < bytes.len() as u64 {

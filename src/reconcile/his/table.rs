@@ -18,6 +18,9 @@ const DELIMITERS: [u8; 4] = *b",\t;|";
 /// Bytes in which the header must end.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
+/// What is done with a row: its line, and its cells.
+pub type Visit<'v> = dyn FnMut(u64, &[String]) -> Result<(), Unread> + 'v;
+
 /// Finds out how a file is written; `encoding` where the settings say it. `open` begins anew each time.
 ///
 /// # Errors
@@ -49,11 +52,7 @@ pub fn form_of(
 ///
 /// # Errors
 /// When the file cannot be read on, or `visit` wants no more.
-pub fn each_row(
-    source: Box<dyn Read>,
-    form: FileForm,
-    visit: &mut dyn FnMut(u64, &[String]) -> Result<(), Unread>,
-) -> Result<(), Unread> {
+pub fn each_row(source: Box<dyn Read>, form: FileForm, visit: &mut Visit<'_>) -> Result<(), Unread> {
     let (delimiter, encoding) = match form {
         FileForm::Xlsx => {
             let mut source = source;
@@ -74,9 +73,9 @@ pub fn each_row(
         if !rows.read_record(&mut record).map_err(unread)? {
             return Ok(());
         }
-        // The reader stands at the end of the row, which may be of several lines.
+        // The reader stands behind the row, which may be of several lines.
         let within = record.iter().flat_map(str::bytes).filter(|byte| *byte == b'\n').count() as u64;
-        let line = rows.position().line().saturating_sub(within);
+        let line = rows.position().line().saturating_sub(1 + within);
         let count = record.len().min(CELLS_MAX);
         cells.resize(count, String::new());
         for (cell, text) in cells.iter_mut().zip(&record) {

@@ -67,7 +67,7 @@ fn said(report: &Report) -> Vec<String> {
 
 #[test]
 fn a_good_file_is_the_same_in_every_form() {
-    let text = format!("{HEAD}1,S1,\"1,300.50\",200,¥100.50\n\n2,S2,-20,-10.5,\n");
+    let text = format!("{HEAD}1,S1,\"1,300.50\",200,￥100.50\n\n2,S2,-20,-10.5,\n");
     let tabs = text.replace("\"1,300.50\"", "1300.50").replace(',', "\t");
     let crlf = format!("\u{feff}{}", text.replace('\n', "\r\n"));
     let (gbk, ..) = GBK.encode(&text);

@@ -159,7 +159,7 @@ impl Ledgers {
     /// # Errors
     /// When there are none, or they cannot be read.
     pub fn of_settlement(&self, setl_id: &str) -> Result<Vec<Own>, ReadTrouble> {
-        self.rows("setl_id = ?1 OR original = ?1", setl_id)
+        self.rows("(setl_id = ?1 AND setl_id <> '') OR (original = ?1 AND original <> '')", setl_id)
     }
 
     /// The own rows of a msgid, or of the first one where a repeat bore it.

@@ -195,7 +195,7 @@ fn undone_by(batch: &Connection, own: &Own) -> Result<Option<Own>, Trouble> {
         return Ok(None);
     }
     let sql = format!(
-        "SELECT {COLUMNS} FROM own WHERE setl_id = ?1 AND institution = ?2 AND refund = 0 ORDER BY intent LIMIT 1"
+        "SELECT {COLUMNS} FROM own WHERE setl_id = ?1 AND setl_id <> '' AND institution = ?2 AND refund = 0 ORDER BY intent LIMIT 1"
     );
     Ok(batch.prepare_cached(&sql)?.query_row(params![own.original, own.institution], read_own).optional()?)
 }

@@ -12,7 +12,7 @@ use super::super::matching::merge::{At, Line, Lines, Mark};
 pub(super) const OWN: &str = "
 SELECT CASE WHEN refund AND original <> '' THEN original ELSE setl_id END AS account, refund, medfee, fund, acct, cash, day, intent, 0,
   0 AS sent,
-  undone <> 0 AND NOT EXISTS (SELECT 1 FROM own AS back WHERE back.original = own.setl_id AND back.refund AND back.outcome <> 0) AS taken_back,
+  undone <> 0 AND NOT EXISTS (SELECT 1 FROM own AS back WHERE back.original = own.setl_id AND back.original <> '' AND back.outcome <> 0) AS taken_back,
   NOT EXISTS (SELECT 1 FROM import WHERE import.day = ?3 AND in_force AND import.institution IN ('', own.institution)) AS no_his
 FROM own WHERE outcome <> 0 AND day BETWEEN ?1 AND ?2
 UNION ALL
@@ -22,7 +22,7 @@ ORDER BY 1, 2, 8";
 
 /// Rows of the HIS of the days ?1 to ?2.
 pub(super) const HIS: &str = "
-SELECT coalesce((SELECT original FROM own WHERE own.setl_id = his.setl_id AND own.refund AND own.original <> ''), his.setl_id),
+SELECT coalesce((SELECT original FROM own WHERE own.setl_id = his.setl_id AND own.setl_id <> '' AND own.refund AND own.original <> ''), his.setl_id),
   refund, medfee, fund, acct, cash, day, record, line, 0, 0, 0
 FROM his WHERE day BETWEEN ?1 AND ?2 ORDER BY 1, 2, 8, 9";
 
