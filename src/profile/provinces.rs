@@ -196,7 +196,10 @@ fn the_specification_is_carried_whole() {
 fn every_value_names_its_source_and_what_it_stands_over() {
     let texts = Texts::embedded();
     let sources = Sources::of("hunan", &texts).unwrap();
-    assert_eq!(sources.files(), ["baseline/transactions.toml", "baseline.toml", "hunan.toml"]);
+    assert_eq!(
+        sources.files(),
+        ["baseline/transactions.toml", "baseline/dictionary.toml", "baseline.toml", "hunan.toml"]
+    );
     let line = |file: &str, begins: &str| {
         let at = texts.of(file).unwrap().lines().position(|line| line.starts_with(begins));
         1 + at.unwrap_or_else(|| panic!("{file} has no {begins}"))

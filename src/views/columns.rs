@@ -245,7 +245,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), COLUMNS.len());
-        assert_eq!(filters().count(), 11);
+        assert_eq!(filters().count(), 12);
         let outcome = COLUMNS[place_of("outcome").unwrap()].form;
         assert_eq!(outcome.words(), ["open", "confirmed", "refused", "unknown"]);
         assert_eq!(outcome.shown(&Value::Integer(3)), "unknown");

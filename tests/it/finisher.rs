@@ -8,6 +8,7 @@ use std::time::Duration;
 use medgate::config::Settings;
 use medgate::config::settings::PersonSettings;
 use medgate::console::persons::sm3_hex;
+use medgate::domain::clock::Clock;
 use medgate::exchange::decision::Step;
 use medgate::journal::facts::Fact;
 use medgate::journal::record::Kind;
@@ -33,7 +34,15 @@ pub async fn gate(change: impl FnOnce(&mut Settings)) -> TestGateway {
     .await;
     let data = gate.data().to_owned();
     until("its address", || data.join("admin.address").exists()).await;
+    gate.clock.advance(until_ten(gate.clock.unix_ns()));
     gate
+}
+
+/// The time until ten in the morning of China's next day: a proposal holds for a day, and so does an amount that needs nobody.
+fn until_ten(unix_ns: i64) -> Duration {
+    const HOUR_NS: i64 = 3_600_000_000_000;
+    let of_day = (unix_ns + 8 * HOUR_NS).rem_euclid(24 * HOUR_NS);
+    Duration::from_nanos((34 * HOUR_NS - of_day).cast_unsigned())
 }
 
 fn secret(name: &str) -> String {

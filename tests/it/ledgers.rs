@@ -154,7 +154,7 @@ fn sheet_of(gate: &TestGateway, day: &str) {
         (row[0].to_string(), &row[2], row[9].to_string()),
         (day.to_owned(), &Data::Float(300.0), "平".to_owned())
     );
-    assert_eq!(totals.rows().last().unwrap()[6], Data::Float(300.0));
+    assert_eq!(totals.rows().next_back().unwrap()[6], Data::Float(300.0));
     assert_eq!(book.worksheet_range("差异").unwrap().rows().count(), 1, "nothing differs");
 }
 
