@@ -81,7 +81,11 @@ impl World {
     }
 
     async fn gateway(&self) -> Gateway {
-        Serve::on(&self.gate(), self.at).with("UPSTREAM__DEFAULT__ANSWER_MS", "2000").start().await
+        Serve::on(&self.gate(), self.at)
+            .with("UPSTREAM__DEFAULT__ANSWER_MS", "2000")
+            .with("UPSTREAM__DEFAULT__CONNECT_MS", "1000")
+            .start()
+            .await
     }
 
     /// Load, and somebody is killed; whoever was killed is started again.

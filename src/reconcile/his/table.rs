@@ -55,9 +55,12 @@ pub fn form_of(
 pub fn each_row(source: Box<dyn Read>, form: FileForm, visit: &mut Visit<'_>) -> Result<(), Unread> {
     let (delimiter, encoding) = match form {
         FileForm::Xlsx => {
-            let mut source = source;
+            let (mut source, mut width) = (source, 0);
             let mut filled = |line: u64, cells: &[String]| {
-                let cells: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+                let mut cells: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+                // A workbook leaves out cells that are empty: a row is as wide as the one that names the columns.
+                width = if width == 0 { cells.len() } else { width };
+                cells.resize(cells.len().max(width), String::new());
                 if cells.iter().all(String::is_empty) { Ok(()) } else { visit(line, &cells) }
             };
             return sheet::each_row(&mut source, &mut filled);
