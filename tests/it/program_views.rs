@@ -95,7 +95,7 @@ async fn every_filter_page_and_total_of_a_day_is_right() {
         assert!(if several { ids(&found).is_superset(&ids(&expected)) } else { found == expected }, "{name}={value}");
         filters += 1;
     }
-    assert_eq!(filters, 10);
+    assert_eq!(filters, 11);
 
     let mut seen = 0;
     for person in Population::from_seed(1).all() {
