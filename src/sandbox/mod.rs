@@ -31,6 +31,7 @@ pub mod direct; // The same without a connection.
 pub mod platform; // One request in, one act out.
 
 mod saved; // The books in a file.
+mod settings; // How it behaves.
 
 mod control; // /_sandbox: script, ledger, counts.
 mod door; // The listener; who may be served.
