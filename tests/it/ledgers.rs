@@ -203,7 +203,11 @@ async fn held(gate: &TestGateway, arguments: &[&str]) -> (Output, u64) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_medgate"));
     command.env_clear().args(arguments).arg("--data").arg(gate.data());
     command.env("MEDGATE__UPSTREAM__DEFAULT__URL", "http://127.0.0.1:1");
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Into files: nobody reads a pipe meanwhile, and a million differences fill one.
+    let folder = tempfile::tempdir().unwrap();
+    let [out, err] = ["out", "err"].map(|name| folder.path().join(name));
+    let into = |path: &PathBuf| Stdio::from(File::create(path).unwrap());
+    let mut child = command.stdout(into(&out)).stderr(into(&err)).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let (mut most, mut again) = (0, tokio::time::interval(Duration::from_millis(20)));
     while child.try_wait().unwrap().is_none() {
@@ -212,7 +216,8 @@ async fn held(gate: &TestGateway, arguments: &[&str]) -> (Output, u64) {
         most = most.max(peak.unwrap_or(0));
         again.tick().await;
     }
-    (child.wait_with_output().unwrap(), most)
+    let [stdout, stderr] = [out, err].map(|path| std::fs::read(path).unwrap());
+    (Output { status: child.wait().unwrap(), stdout, stderr }, most)
 }
 
 #[tokio::test(flavor = "multi_thread")]
