@@ -118,7 +118,6 @@ impl Gateway {
         let (follower, finishing) = (follower(&settings, &line)?, Finishing::start(&settings, &line, &stop_doors)?);
         let (keeper, desk) = LedgerDesk::start(&settings, &line, &stop_doors)?;
         let notary = notary(&settings.seal, &data, &line).await?;
-
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
         let certificates = Arc::new(Certificates::new(tls.named(), sets, line.journal.clone(), Arc::clone(&clock)));
         tokio::spawn(Arc::clone(&certificates).watch(stop_doors.clone()));
@@ -128,7 +127,6 @@ impl Gateway {
         let nightly = nightly(&settings.seal, &data, &line, &notary)?;
         let retention = Retention::of(&settings, &line, (&notary, &nightly), (follower.clone(), &keeper))?;
         tokio::spawn(Arc::clone(&nightly).keep(retention.nightly(), stop_doors.clone()));
-        let disk = DiskWatch::start(&data, &line, &settings.retention, &stop_doors);
         let (listen, admin, callback) = ports.addresses()?;
         let callbacks = ports.platforms.map(|port| platform_door(port, &line, &settings, tls.callback, &stop_doors));
         let door = Door::new(Arc::new(Arc::clone(&line)), settings.inbound, tls.inbound, stop_doors.clone());
@@ -143,7 +141,7 @@ impl Gateway {
             notary: Arc::clone(&notary),
             nightly,
             reload: Arc::clone(&reload),
-            disk,
+            disk: DiskWatch::start(&data, &line, &settings.retention, &stop_doors),
         };
         let kept = (settings.retention.key_live_days, retention);
         let books = Books::new(&line, follower.clone(), &data, kept, finishing.clone());
