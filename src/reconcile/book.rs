@@ -3,12 +3,10 @@
 //! A batch is one transaction with the position in it, so that a record counts once or, after a crash, is taken again.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Row, ToSql, params};
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
@@ -27,15 +25,17 @@ use crate::exchange::side::{Case, Side, is_watched};
 use crate::exchange::stand::{Cause, Platform, Shown};
 use crate::exchange::weigh::repeats;
 
-/// Name of the file in its folder.
-pub(super) const FILE: &str = "cases.sqlite";
-/// Moves when tables or folding change.
-pub(super) const VERSION: i32 = 3;
+use super::derived::{DerivedFile, Form, PLAIN_CACHE_KIB};
+
 /// Sides that never were a case are let go after this time: a settlement year and a month.
 const KEPT_DAYS: u64 = 400;
 
-const SCHEMA: &str = "
-CREATE TABLE follower (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL, identity TEXT NOT NULL) STRICT;
+/// Its version moves when tables or folding change.
+pub(super) const FORM: Form = Form {
+    name: "cases.sqlite",
+    version: 3,
+    cache_kib: PLAIN_CACHE_KIB,
+    schema: "
 CREATE TABLE side (intent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, class INTEGER NOT NULL, infno TEXT NOT NULL,
   msgid TEXT NOT NULL, fixmedins_code TEXT NOT NULL, mdtrt_id TEXT NOT NULL, setl_id TEXT NOT NULL, at_stake INTEGER, key BLOB NOT NULL,
   settlement BLOB NOT NULL, undoes INTEGER NOT NULL, platform INTEGER NOT NULL, why INTEGER NOT NULL, told INTEGER NOT NULL,
@@ -49,7 +49,8 @@ CREATE TABLE decided (seq INTEGER PRIMARY KEY, intent INTEGER NOT NULL, at INTEG
 CREATE INDEX decided_by_intent ON decided (intent, seq);
 CREATE INDEX side_untold ON side (intent) WHERE told = 0;
 CREATE INDEX side_by_case ON side (closed, opened) WHERE cause IS NOT NULL;
-";
+",
+};
 /// All columns of a side, in the order in which they are read and written.
 pub(super) const COLUMNS: &str = "intent, id, at, class, infno, msgid, fixmedins_code, mdtrt_id, setl_id, at_stake, key, settlement, \
     undoes, platform, why, told, shown, evidence, person, self_paid, breaks_law, saying, cause, opened, closed, closing";
@@ -80,26 +81,15 @@ impl Derived for Folder {
     }
 
     fn wipe(&self) -> io::Result<()> {
-        for name in [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")] {
-            match fs::remove_file(self.dir.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        DerivedFile::wipe(&self.dir, FORM)
     }
 }
 
 /// The book, open for the one who writes it.
 pub struct Book {
-    path: PathBuf,
-    inode: u64,
-    connection: Connection,
+    file: DerivedFile,
     traits: Traits,
-    position: Seq,
     touched: usize,
-    /// A transaction is open.
-    writing: bool,
 }
 
 impl Book {
@@ -108,35 +98,8 @@ impl Book {
     /// # Errors
     /// `Stale` when it must be wiped first; others when the disk says no.
     pub fn open(dir: &Path, traits: Traits, identity: Token, durable: Seq) -> Result<Book, Trouble> {
-        fs::create_dir_all(dir)?;
-        let (path, identity) = (dir.join(FILE), identity_of(identity, &traits));
-        let connection = Connection::open(&path)?;
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
-        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        if tables == 0 {
-            connection.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION};"))?;
-            connection.execute("INSERT INTO follower VALUES (1, 0, ?1)", params![identity])?;
-            connection.execute_batch("COMMIT")?;
-        }
-        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version != VERSION {
-            return Err(Trouble::Stale("made by another version"));
-        }
-        let of = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
-        let (cursor, of) = connection
-            .query_row("SELECT cursor, identity FROM follower", [], of)
-            .optional()?
-            .ok_or(Trouble::Stale("never begun"))?;
-        let position = Seq(cursor.cast_unsigned());
-        if of != identity {
-            return Err(Trouble::Stale("made from another journal, or under another profile"));
-        }
-        if durable < position {
-            return Err(Trouble::Stale("ahead of the journal"));
-        }
-        connection.set_prepared_statement_cache_capacity(32);
-        let inode = fs::metadata(&path)?.ino();
-        Ok(Book { path, inode, connection, traits, position, touched: 0, writing: false })
+        let file = DerivedFile::open(dir, FORM, &identity_of(identity, &traits), durable)?;
+        Ok(Book { file, traits, touched: 0 })
     }
 
     fn intended(&self, record: &Record) -> Result<(), Trouble> {
@@ -195,8 +158,10 @@ impl Book {
             [knew(record, "end"), knew(record, "infno"), knew(record, "stands"), proven("platform"), proven("his")];
         let says: Vec<&str> = texts.into_iter().chain(known).flatten().filter(|part| !part.is_empty()).collect();
         let evidence = record.facts.number_of(Fact::EvidenceSeq).unwrap_or(0).cast_signed();
-        let mut save =
-            self.connection.prepare_cached("INSERT OR REPLACE INTO decided VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+        let mut save = self
+            .file
+            .connection()
+            .prepare_cached("INSERT OR REPLACE INTO decided VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
         let who = text(Fact::Who);
         save.execute(params![seq, intent, record.header.at_unix_ns, step.word(), who, says.join("；"), evidence])?;
         match Evidence::of(record) {
@@ -216,7 +181,8 @@ impl Book {
         mut change: impl FnMut(&mut Side),
     ) -> Result<(), Trouble> {
         let mut found = self
-            .connection
+            .file
+            .connection()
             .prepare_cached(&format!("SELECT {COLUMNS} FROM side WHERE {column} = ?1 ORDER BY intent"))?;
         let sides: Vec<Side> = found.query_map([value], read_side)?.collect::<Result<_, _>>()?;
         for before in sides {
@@ -227,7 +193,8 @@ impl Book {
             }
             side.judge(record.header.seq, record.header.at_unix_ns);
             if side.is_over() {
-                self.connection
+                self.file
+                    .connection()
                     .prepare_cached("DELETE FROM side WHERE intent = ?1")?
                     .execute([as_stored(side.intent)])?;
             } else {
@@ -241,8 +208,10 @@ impl Book {
         let holes = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let case = side.case.as_ref();
         let closed = case.and_then(|case| case.closed);
-        self.connection.prepare_cached(&format!("INSERT OR REPLACE INTO side ({COLUMNS}) VALUES ({holes})"))?.execute(
-            params![
+        self.file
+            .connection()
+            .prepare_cached(&format!("INSERT OR REPLACE INTO side ({COLUMNS}) VALUES ({holes})"))?
+            .execute(params![
                 as_stored(side.intent),
                 side.id.0,
                 side.at_unix_ns,
@@ -269,15 +238,14 @@ impl Book {
                 case.map(|case| case.opened_unix_ns),
                 closed.map(|(at, _)| at),
                 closed.map(|(_, seq)| as_stored(seq)),
-            ],
-        )?;
+            ])?;
         Ok(())
     }
 }
 
 impl Taking for Book {
     fn position(&self) -> Seq {
-        self.position
+        self.file.position()
     }
 
     fn touched(&self) -> usize {
@@ -285,14 +253,11 @@ impl Taking for Book {
     }
 
     fn still_stands(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|found| found.ino() == self.inode)
+        self.file.still_stands()
     }
 
     fn take(&mut self, record: &Record) -> Result<(), Trouble> {
-        if !self.writing {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
-            self.writing = true;
-        }
+        self.file.batch()?;
         self.touched += 1;
         match record.header.known_kind() {
             Some(Kind::Intent) => self.intended(record),
@@ -307,7 +272,7 @@ impl Taking for Book {
             Some(Kind::Opened) => self.change("told", &0, record, Side::reopened),
             Some(Kind::SegmentOpen) => {
                 let before = record.header.at_unix_ns - days_ns(KEPT_DAYS);
-                self.connection.execute("DELETE FROM side WHERE cause IS NULL AND at < ?1", [before])?;
+                self.file.connection().execute("DELETE FROM side WHERE cause IS NULL AND at < ?1", [before])?;
                 Ok(())
             }
             _ => Ok(()),
@@ -315,11 +280,8 @@ impl Taking for Book {
     }
 
     fn commit(&mut self, position: Seq) -> Result<(), Trouble> {
-        if self.writing {
-            self.connection.prepare_cached("UPDATE follower SET cursor = ?1")?.execute([as_stored(position)])?;
-            self.connection.execute_batch("COMMIT")?;
-        }
-        (self.position, self.touched, self.writing) = (position, 0, false);
+        self.file.commit(position)?;
+        self.touched = 0;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +13,8 @@ use crate::domain::money::written;
 use crate::domain::outcome::{Cause as Why, Told};
 
 use super::advice::next_step;
-use super::book::{COLUMNS, FILE, VERSION, read_side};
+use super::book::{COLUMNS, FORM, read_side};
+use super::derived::{ReadTrouble, open_to_read};
 use crate::exchange::decision::Step;
 use crate::exchange::side::Side;
 use crate::exchange::stand::Cause;
@@ -22,12 +23,11 @@ use crate::exchange::stand::Cause;
 pub const LISTED_MAX: u32 = 1_000;
 /// Decisions of one case that are shown.
 const DECISIONS_MAX: u32 = 200;
-const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The book of cases in a folder.
 #[derive(Debug, Clone)]
 pub struct Cases {
-    path: PathBuf,
+    dir: PathBuf,
 }
 
 /// Why a question has no answer.
@@ -236,18 +236,15 @@ pub struct Count {
 impl Cases {
     /// The book in a folder, which need not exist.
     pub fn at(dir: &Path) -> Cases {
-        Cases { path: dir.join(FILE) }
+        Cases { dir: dir.to_owned() }
     }
 
     fn open(&self) -> Result<Connection, CasesTrouble> {
-        if !self.path.exists() {
-            return Err(CasesTrouble::None);
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(LOCK_WAIT)?;
-        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version == VERSION { Ok(connection) } else { Err(CasesTrouble::Version) }
+        open_to_read(&self.dir, FORM).map_err(|trouble| match trouble {
+            ReadTrouble::None => CasesTrouble::None,
+            ReadTrouble::Version => CasesTrouble::Version,
+            ReadTrouble::Sqlite(trouble) => CasesTrouble::Sqlite(trouble),
+        })
     }
 
     /// Everything up to this record is in the book.

@@ -3,6 +3,8 @@
 //! A case is an exchange of which the journal does not prove that platform and HIS hold it for the same. The book of cases
 //! is built from the journal, as the views are, and can be deleted; nothing on the line reads it.
 
+pub mod derived; // One SQLite file that is made from the journal: version, origin, cursor.
+
 pub mod book; // Records in, cases out: SQLite.
 pub mod cases; // The book as readers open it.
 

@@ -5,7 +5,6 @@
 
 pub mod amounts; // What a row sums up, and its sign.
 pub mod day; // A day of the books.
-pub mod file; // One derived SQLite file with its cursor.
 pub mod imported; // The rows of an imported file.
 pub mod own; // A row of the own ledger, folded from records.
 pub mod read; // The ledgers as readers open them: rows and sums.

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use crate::domain::exchange::Seq;
 
+use super::super::derived::{ReadTrouble, open_to_read};
 use super::amounts::{Amounts, Shown};
 use super::day::Day;
-use super::file::{ReadTrouble, open_to_read};
 use super::imported::Import;
 use super::own::{Own, Place};
 use super::store::{COLUMNS, FORM, day_of, read_own};

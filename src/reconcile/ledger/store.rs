@@ -17,10 +17,10 @@ use crate::journal::{Journal, Record};
 use crate::views::Trouble;
 use crate::views::follower::{Derived, Taking};
 
+use super::super::derived::{DerivedFile, Form};
 use super::super::his::import::Files;
 use super::amounts::Amounts;
 use super::day::Day;
-use super::file::{DerivedFile, Form};
 use super::imported::imported;
 use super::own::{Ended, Own, Place};
 
@@ -33,6 +33,7 @@ const BATCH_ROWS: usize = 4_096;
 pub(super) const FORM: Form = Form {
     name: "ledgers.sqlite",
     version: 1,
+    cache_kib: 65_536,
     schema: "
 CREATE TABLE own (intent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, refund INTEGER NOT NULL, infno TEXT NOT NULL, msgid TEXT NOT NULL,
   institution TEXT NOT NULL, mdtrt_id TEXT NOT NULL, setl_id TEXT NOT NULL, original TEXT NOT NULL, undoes INTEGER NOT NULL,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::super::ledger::file::Form;
+use super::super::derived::{Form, PLAIN_CACHE_KIB};
 use super::super::matching::judge::{CHARGE, Leg, REFUND};
 use super::super::matching::merge::{At, Settlement, Side};
 use super::run::Ran;
@@ -16,6 +16,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub(super) const FORM: Form = Form {
     name: "runs.sqlite",
     version: 1,
+    cache_kib: PLAIN_CACHE_KIB,
     schema: "
 CREATE TABLE run (day INTEGER PRIMARY KEY, at INTEGER NOT NULL, position INTEGER NOT NULL, imports INTEGER NOT NULL, settlements INTEGER NOT NULL,
   differences INTEGER NOT NULL, unexplained INTEGER NOT NULL, his INTEGER NOT NULL, platform INTEGER NOT NULL) STRICT;

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::domain::money::written;
 
+use super::super::derived::{ReadTrouble, open_to_read};
 use super::super::ledger::day::Day;
-use super::super::ledger::file::{ReadTrouble, open_to_read};
 use super::super::ledger::store::day_of;
 use super::super::matching::Class;
 use super::kept::FORM;

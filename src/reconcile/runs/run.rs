@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::exchange::stand::Shown;
 
+use super::super::derived::ReadTrouble;
 use super::super::ledger::Ledgers;
 use super::super::ledger::day::Day;
-use super::super::ledger::file::ReadTrouble;
 use super::super::matching::judge::{CHARGE, REFUND, Taking};
 use super::super::matching::merge::{Lines, Settlement, Side, merge};
 use super::kept;

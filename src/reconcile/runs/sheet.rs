@@ -4,10 +4,10 @@ use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
 use crate::domain::money::written;
 
+use super::super::derived::ReadTrouble;
 use super::super::ledger::Ledgers;
 use super::super::ledger::amounts::{Amounts, CHINESE, NAMES};
 use super::super::ledger::day::Day;
-use super::super::ledger::file::ReadTrouble;
 use super::super::ledger::own::DIMENSIONS;
 use super::super::ledger::read::DayTotal;
 use super::read::{LISTED_MAX, Runs};

@@ -27,7 +27,12 @@ pub struct Form {
     pub version: i32,
     /// Its tables and indexes, without the cursor's.
     pub schema: &'static str,
+    /// Pages that the one who writes it keeps in memory, KiB.
+    pub cache_kib: u32,
 }
+
+/// What SQLite keeps where nobody says otherwise.
+pub const PLAIN_CACHE_KIB: u32 = 2_000;
 
 /// The file, open for the one who writes it.
 pub struct DerivedFile {
@@ -48,8 +53,10 @@ impl DerivedFile {
         let path = dir.join(form.name);
         let connection = Connection::open(&path)?;
         connection.busy_timeout(LOCK_WAIT)?;
-        connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;")?;
+        let cache_kib = form.cache_kib;
+        connection.execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{cache_kib};"
+        ))?;
         let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if tables == 0 {
             let Form { schema, version, .. } = form;
@@ -101,6 +108,11 @@ impl DerivedFile {
             self.writing = true;
         }
         Ok(&self.connection)
+    }
+
+    /// The file as the batch that is being written has it.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Writes the batch, and that everything up to `position` was taken up.
