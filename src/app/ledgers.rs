@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Settings;
 use crate::console::ledgers::{Desk, HisLedger, Imported, Reconciled, Sums};
 use crate::console::lookup::Trouble;
-use crate::domain::class::Class;
 use crate::exchange::Line;
 use crate::reconcile::derived::ReadTrouble;
 use crate::reconcile::his::import::{Asked, ImportTrouble, Imported as Taken, JournalFiles, import};
@@ -20,8 +19,8 @@ use crate::reconcile::ledger::read::SumShown;
 use crate::reconcile::ledger::{FOLDER, Folder, Ledgers};
 use crate::reconcile::matching::Class as DifferenceClass;
 use crate::reconcile::runs::Runs;
-use crate::reconcile::runs::prove::prove;
-use crate::reconcile::runs::run::{Ran, run};
+use crate::reconcile::runs::run::Ran;
+use crate::reconcile::runs::run_day::run_day;
 use crate::reconcile::{self, Cases, his};
 use crate::telemetry::metrics::Metrics;
 use crate::views::Follower;
@@ -113,12 +112,9 @@ impl LedgerDesk {
 
     fn run_day(&self, day: Day) -> Result<Ran, Trouble> {
         let now = self.line.clock.unix_ns();
-        let open = |class| self.cases.open_of(class).unwrap_or_default();
-        let wanted = [open(Class::Money), open(Class::Reversal)].concat();
-        let (ran, proofs) = run(&self.ledgers, day, &wanted, now).map_err(unread)?;
-        let proving = prove(&self.line.journal, &proofs, now);
-        let proven = tokio::runtime::Handle::current().block_on(proving);
-        let proven = proven.map_err(|error| Trouble::NotNow(error.to_string()))?;
+        let running = run_day(&self.line.journal, &self.ledgers, &self.cases, day, now);
+        let ran = tokio::runtime::Handle::current().block_on(running);
+        let (ran, proven) = ran.map_err(|error| Trouble::NotNow(error.to_string()))?;
         if proven > 0 {
             tracing::info!(%day, proven, "a ledger of the HIS proves what became of open cases");
         }

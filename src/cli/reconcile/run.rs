@@ -13,7 +13,6 @@ use super::super::own::with_journal;
 use super::Days;
 use crate::config::{Settings, profiles};
 use crate::console::token::FILE_NAME;
-use crate::domain::class::Class;
 use crate::domain::clock::Clock;
 use crate::journal::Journal;
 use crate::reconcile::his::import::JournalFiles;
@@ -21,7 +20,7 @@ use crate::reconcile::ledger::day::Day;
 use crate::reconcile::ledger::store::catch_up;
 use crate::reconcile::ledger::{FOLDER, Folder, Ledgers};
 use crate::reconcile::runs::Runs;
-use crate::reconcile::runs::prove::prove;
+use crate::reconcile::runs::run_day::run_day;
 use crate::reconcile::{self, Cases};
 
 /// A month of a large hospital takes some minutes.
@@ -91,12 +90,9 @@ async fn here(
     catch_up(&folder, journal).map_err(|error| error.to_string())?;
     let (ledgers, now) = (Ledgers::at(&dir), clock.unix_ns());
     let cases = Cases::at(&data.join(reconcile::FOLDER));
-    let open = |class| cases.open_of(class).unwrap_or_default();
-    let wanted = [open(Class::Money), open(Class::Reversal)].concat();
     for later in 0..=first.days_until(last) {
-        let (_, proofs) =
-            reconcile::runs::run::run(&ledgers, first.later(later), &wanted, now).map_err(|error| error.to_string())?;
-        prove(journal, &proofs, now).await.map_err(|error| error.to_string())?;
+        let ran = run_day(journal, &ledgers, &cases, first.later(later), now).await;
+        ran.map_err(|error| error.to_string())?;
     }
     let (runs, today) = (Runs::at(&dir), Day::at(now));
     let ran = runs.of_days((first, last)).map_err(|error| error.to_string())?;

@@ -4,7 +4,8 @@
 
 pub mod prove; // What a ledger of the HIS proves, journaled once.
 pub mod read; // What runs have kept, as readers open it.
-pub mod run; // One day.
+pub mod run; // One day: what differs.
+pub mod run_day; // One day as a whole, with what it proves.
 pub mod settings; // The `[reconcile]` section.
 pub mod sheet; // The month-close sheet.
 
