@@ -13,7 +13,6 @@ use crate::console::lookup::Trouble;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::exchange::Line;
 use crate::exchange::decision::Evidence;
-use crate::profile::Transaction;
 use crate::reconcile::book::{Folder, Traits};
 use crate::reconcile::deciding::{Decide, NotDecided};
 use crate::reconcile::finisher::Round;
@@ -37,13 +36,8 @@ impl Finishing {
     /// Begins to keep the book, and to go rounds until `stop`. It is not a view: it is kept whatever `views.follow` says, in the
     /// same measure.
     pub(super) fn start(settings: &Settings, line: &Arc<Line>, stop: &CancellationToken) -> io::Result<Arc<Finishing>> {
-        let policy = line.policy.load();
-        let infnos = |is: fn(&Transaction) -> bool| {
-            let named = policy.profile.transactions().filter(|one| is(one));
-            named.map(|one| one.infno.clone()).collect()
-        };
         let dir = settings.gateway.data.join(reconcile::FOLDER);
-        let traits = Traits { acknowledging: infnos(|one| one.acknowledges), self_paying: infnos(|one| one.self_pays) };
+        let traits = Traits::of(&line.policy.load().profile);
         let cases = Cases::at(&dir);
         let clock = Arc::clone(&line.clock);
         let follower = Follower::start(Folder { dir, traits }, line.journal.clone(), settings.views.clone(), clock)

@@ -17,6 +17,7 @@ use crate::journal::Record;
 use crate::journal::composite::Delivery;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
+use crate::profile::{Profile, Transaction};
 use crate::views::Trouble;
 use crate::views::follower::{Derived, Taking};
 
@@ -70,6 +71,16 @@ pub struct Traits {
     pub acknowledging: BTreeSet<String>,
     /// They say that the person has paid in cash (`money.md` §5).
     pub self_paying: BTreeSet<String>,
+}
+
+impl Traits {
+    /// As a profile has them.
+    pub fn of(profile: &Profile) -> Traits {
+        let infnos = |is: fn(&Transaction) -> bool| {
+            profile.transactions().filter(|one| is(one)).map(|one| one.infno.clone()).collect()
+        };
+        Traits { acknowledging: infnos(|one| one.acknowledges), self_paying: infnos(|one| one.self_pays) }
+    }
 }
 
 impl Derived for Folder {

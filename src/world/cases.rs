@@ -12,7 +12,6 @@ use crate::journal::composite::Delivery;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
 use crate::journal::{Journal, Record};
-use crate::profile::Transaction;
 use crate::reconcile::book::{Folder, Traits};
 use crate::reconcile::cases::{CaseShown, Wanted};
 use crate::reconcile::{Book, Cases};
@@ -37,7 +36,7 @@ impl World {
         every: usize,
         dir: &Path,
     ) -> io::Result<Vec<CaseShown>> {
-        let folder = Folder { dir: dir.to_owned(), traits: traits() };
+        let folder = Folder { dir: dir.to_owned(), traits: Traits::of(profile(None)) };
         let last = records.last().map_or(Seq::NONE, |record| record.header.seq);
         let mut book = folder.open(journal.tokens().identity(), last).map_err(io::Error::other)?;
         for (at, record) in records.iter().enumerate() {
@@ -52,7 +51,7 @@ impl World {
 
     /// Takes up what is durable and not in the book yet.
     pub(super) fn catch_up(&self, journal: &Journal, dir: &Path) -> io::Result<()> {
-        let folder = Folder { dir: dir.to_owned(), traits: traits() };
+        let folder = Folder { dir: dir.to_owned(), traits: Traits::of(profile(None)) };
         let (identity, durable) = (journal.tokens().identity(), *journal.durable().borrow());
         let mut book = match folder.open(identity, durable) {
             Err(trouble) if trouble.asks_for_rebuild() => {
@@ -99,12 +98,4 @@ impl World {
             _ => Some(record.clone()),
         }
     }
-}
-
-/// What the profile says of the transactions by which a HIS shows what it has done.
-fn traits() -> Traits {
-    let infnos = |is: fn(&Transaction) -> bool| {
-        profile(None).transactions().filter(|one| is(one)).map(|one| one.infno.clone()).collect()
-    };
-    Traits { acknowledging: infnos(|one| one.acknowledges), self_paying: infnos(|one| one.self_pays) }
 }
