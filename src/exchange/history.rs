@@ -40,6 +40,23 @@ impl Ledger for Journal {
     }
 }
 
+/// The INTENT of an exchange; `None` when there is none. Whoever asks says in words of its own what failed.
+///
+/// # Errors
+/// When the index or a record cannot be read.
+pub fn intent_of<E: From<io::Error> + From<ReadError>>(
+    ledger: &dyn Ledger,
+    id: ExchangeId,
+) -> Result<Option<Record>, E> {
+    for place in ledger.lookup(EntryKind::Exchange, Token(id.0))? {
+        let record = ledger.read(place)?;
+        if record.header.known_kind() == Some(Kind::Intent) {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
 /// Where a key stands after all records so far.
 #[derive(Debug, Default, Clone)]
 pub struct History {

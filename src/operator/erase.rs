@@ -8,13 +8,11 @@ use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
 use crate::domain::moment::{china_time, days_ns};
 use crate::domain::outcome::Outcome;
-use crate::domain::token::Token;
-use crate::exchange::history::{self, HistoryError};
+use crate::exchange::history::{self, HistoryError, intent_of};
 use crate::exchange::side::is_watched;
 use crate::exchange::stand::Stand;
 use crate::exchange::weigh::weighed;
 use crate::journal::draft::Draft;
-use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
 use crate::journal::keys::KeyError;
 use crate::journal::record::Kind;
@@ -95,7 +93,7 @@ fn needed(journal: &Journal, profile: &Profile, asked: &Asked<'_>, visit: &Visit
         match open.get(&exchange.intent) {
             Some(true) => reasons.push(Needed::Unknown { id: *id, infno }),
             Some(false) => reasons.push(Needed::UnderWay { id: *id, infno }),
-            None => match is_case(journal, profile, *id, exchange)? {
+            None => match is_case(journal, profile, *id)? {
                 true => reasons.push(Needed::Case { id: *id, infno }),
                 false => reasons.extend(live_key(journal, profile, asked, exchange)?),
             },
@@ -105,10 +103,8 @@ fn needed(journal: &Journal, profile: &Profile, asked: &Asked<'_>, visit: &Visit
 }
 
 /// A case (单边账案件) needs its evidence until it is closed.
-fn is_case(journal: &Journal, profile: &Profile, id: ExchangeId, exchange: &Exchange) -> Result<bool, EraseError> {
-    let places = journal.lookup(EntryKind::Exchange, Token(id.0)).map_err(HistoryError::from)?;
-    let Some(place) = places.into_iter().find(|place| place.seq == exchange.intent) else { return Ok(false) };
-    let intent = journal.read(place).map_err(HistoryError::from)?;
+fn is_case(journal: &Journal, profile: &Profile, id: ExchangeId) -> Result<bool, EraseError> {
+    let Some(intent) = intent_of::<HistoryError>(journal, id)? else { return Ok(false) };
     let stand = || weighed(journal, profile, &intent).map(|weighed| weighed.side.stand());
     Ok(is_watched(&intent) && matches!(stand()?, Stand::Case(_)))
 }

@@ -2,11 +2,9 @@
 
 use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
-use crate::domain::token::Token;
 use crate::exchange::decision::{self, Step};
-use crate::journal::entry::EntryKind;
+use crate::exchange::history::intent_of;
 use crate::journal::facts::Fact;
-use crate::journal::record::Kind;
 use crate::journal::{AppendError, Journal, ReadError};
 
 use super::act::short;
@@ -33,12 +31,7 @@ pub enum LiftError {
 /// # Errors
 /// When there is no such settlement, or the journal cannot be read or written.
 pub async fn lift(journal: &Journal, id: ExchangeId, who: &str, why: &str, at_unix_ns: i64) -> Result<Seq, LiftError> {
-    let mut intent = None;
-    for place in journal.lookup(EntryKind::Exchange, Token(id.0))? {
-        let record = journal.read(place)?;
-        let is_it = record.header.known_kind() == Some(Kind::Intent) && record.header.class == Class::Money as u8;
-        intent = intent.or(Some(record).filter(|_| is_it));
-    }
+    let intent = intent_of::<LiftError>(journal, id)?.filter(|intent| intent.header.class == Class::Money as u8);
     let intent = intent.ok_or(LiftError::NoSettlement(id))?.header;
     let mut draft = decision::draft(&intent, Step::LiftFence, who, at_unix_ns);
     draft.facts.text(Fact::Reason, short(why));

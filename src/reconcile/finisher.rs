@@ -8,18 +8,15 @@ use std::sync::Arc;
 use crate::domain::class::Class;
 use crate::domain::exchange::ExchangeId;
 use crate::domain::outcome::Told;
-use crate::domain::token::Token;
 use crate::exchange::Line;
 use crate::exchange::decision::{self, GATEWAY, Step};
 use crate::exchange::held::{Called, Claimed};
-use crate::exchange::history::HistoryError;
+use crate::exchange::history::{HistoryError, intent_of};
 use crate::exchange::own::NotCalled;
 use crate::exchange::side::Side;
 use crate::exchange::stand::{Cause, Stand};
 use crate::exchange::weigh::{Weighed, is_repeated, weighed};
 use crate::journal::draft::Draft;
-use crate::journal::entry::EntryKind;
-use crate::journal::record::Kind;
 use crate::journal::{AppendError, ReadError, Record};
 use crate::profile::UndoneBy;
 
@@ -149,13 +146,7 @@ impl Finisher {
 
     /// The INTENT of an exchange.
     pub(super) fn intent(&self, id: ExchangeId) -> Result<Record, Trouble> {
-        for place in self.line.journal.lookup(EntryKind::Exchange, Token(id.0))? {
-            let record = self.line.journal.read(place)?;
-            if record.header.known_kind() == Some(Kind::Intent) {
-                return Ok(record);
-            }
-        }
-        Err(Trouble::NoIntent(id))
+        intent_of::<Trouble>(&self.line.journal, id)?.ok_or(Trouble::NoIntent(id))
     }
 
     /// The case of an INTENT; none when its sides agree, or an answer is being given again.

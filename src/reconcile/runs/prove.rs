@@ -2,9 +2,9 @@
 
 use crate::domain::token::Token;
 use crate::exchange::decision::{Evidence, GATEWAY, Step, draft};
+use crate::exchange::history::intent_of;
 use crate::journal::entry::EntryKind;
 use crate::journal::facts::Fact;
-use crate::journal::record::Kind;
 use crate::journal::{AppendError, Journal, ReadError};
 
 use super::run::Proof;
@@ -30,19 +30,11 @@ pub enum NotProven {
 pub async fn prove(journal: &Journal, proofs: &[Proof], at_unix_ns: i64) -> Result<usize, NotProven> {
     let mut journaled = 0;
     for proof in proofs {
-        let mut intent = None;
-        let mut known = false;
-        for place in journal.lookup(EntryKind::Exchange, Token(proof.id.0))? {
-            let record = journal.read(place)?;
-            if record.header.known_kind() == Some(Kind::Intent) {
-                intent = Some(record.header);
-            } else if let Some(evidence) = Evidence::of(&record) {
-                // A corrected file that says the same proves nothing new.
-                known |= evidence.his == Some(proof.shown);
-            }
+        let Some(intent) = intent_of::<NotProven>(journal, proof.id)? else { continue };
+        if intent.header.seq != proof.intent || is_known(journal, proof)? {
+            continue;
         }
-        let Some(intent) = intent.filter(|intent| intent.seq == proof.intent && !known) else { continue };
-        let mut draft = draft(&intent, Step::Evidence, GATEWAY, at_unix_ns);
+        let mut draft = draft(&intent.header, Step::Evidence, GATEWAY, at_unix_ns);
         let evidence = Evidence { his: Some(proof.shown), ..Evidence::default() };
         evidence.add_to(&mut draft, proof.intent);
         draft.facts.text(Fact::Text, &format!("院内账（记录{}）第{}行", proof.record, proof.line));
@@ -51,4 +43,16 @@ pub async fn prove(journal: &Journal, proofs: &[Proof], at_unix_ns: i64) -> Resu
         journaled += 1;
     }
     Ok(journaled)
+}
+
+/// Whether it is journaled that the HIS shows this: a corrected file that says the same proves nothing new.
+fn is_known(journal: &Journal, proof: &Proof) -> Result<bool, NotProven> {
+    let places = journal.lookup(EntryKind::Exchange, Token(proof.id.0))?;
+    for place in places.into_iter().filter(|place| proof.intent < place.seq) {
+        let evidence = Evidence::of(&journal.read(place)?);
+        if evidence.is_some_and(|evidence| evidence.his == Some(proof.shown)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
