@@ -137,8 +137,8 @@ impl Line {
         call: &mut Identified,
         parts: Option<&KeyParts>,
     ) -> Result<Option<Hears>, Refusal> {
-        self.until_quiet(call).await?;
-        call.undone = self.original_of(call)?;
+        let reverses = self.until_quiet(call).await?;
+        call.undone = self.original_of(call, reverses)?;
         let Some(parts) = parts else { return Ok(None) };
         for _ in 0..CLAIMS_MAX {
             match self.held.claim(call.tokens.key, &call.called) {
@@ -299,18 +299,22 @@ impl Line {
     }
 
     /// Holds a 2601 back until nobody listens any more for the answer of what it names: the platform may still commit it.
-    async fn until_quiet(&self, call: &Identified) -> Result<(), Refusal> {
-        let Some(Sent::AsItself { key_token, .. }) = self.reverses(call)? else { return Ok(()) };
-        if key_token.is_none() {
-            return Ok(());
-        }
+    /// Gives what it names, as the journal has it then.
+    async fn until_quiet(&self, call: &Identified) -> Result<Option<Sent>, Refusal> {
+        let reverses = self.reverses(call)?;
+        let key_token = match &reverses {
+            Some(Sent::AsItself { key_token, .. }) if !key_token.is_none() => *key_token,
+            _ => return Ok(reverses),
+        };
         let first = match self.held.claim(key_token, &Called::default()) {
-            Claimed::Mine(_) => return Ok(()),
+            Claimed::Mine(_) => return Ok(reverses),
             Claimed::Others(first) => first,
         };
         let first_msgid = first.called.msgid.clone();
         let quiet = tokio::time::timeout(patience(&call.client, &call.upstream), first.gone()).await;
-        quiet.map_err(|_| Refusal::NotQuiet { first_msgid })
+        quiet.map_err(|_| Refusal::NotQuiet { first_msgid })?;
+        // The journal went on meanwhile.
+        self.reverses(call)
     }
 
     /// What a 2601 names, as our journal sent it.
@@ -324,9 +328,9 @@ impl Line {
     }
 
     /// What a confirmed answer of this call would free, and whether a 2601 names an alias.
-    fn original_of(&self, call: &Identified) -> Result<Option<Undone>, Refusal> {
+    fn original_of(&self, call: &Identified, reverses: Option<Sent>) -> Result<Option<Undone>, Refusal> {
         let profile = &call.arrival.policy.profile;
-        match self.reverses(call)? {
+        match reverses {
             Some(Sent::AsAlias { first }) => return Err(Refusal::ReversesAlias { first_msgid: first }),
             Some(Sent::AsItself { intent_seq, key_token, .. }) => return self.reversed(profile, intent_seq, key_token),
             None if call.envelope.omsgid.is_some() && call.envelope.oinfno.is_some() => return Ok(None),
