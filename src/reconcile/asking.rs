@@ -24,13 +24,12 @@ use super::finisher::{Case, Finisher, Trouble};
 use super::plan::Asked;
 use super::proposing;
 
-const MINUTE_NS: u64 = 60_000_000_000;
 /// Records of one visit that are looked through for a settlement that the HIS names.
 const LOOKED_THROUGH_MAX: usize = 200;
 
 /// What is asked about a case.
-struct Wording {
-    template: Template,
+struct Wording<'c> {
+    template: &'c Template,
     inquiry: Arc<Inquiry>,
     values: Vec<String>,
     /// The settlement that is asked about.
@@ -45,8 +44,7 @@ impl Finisher {
         let Some((at_unix_ns, last)) = case.progress.asked.last() else {
             return Ok(if self.wording(case)?.is_some() { Asked::NotYet } else { Asked::Cannot });
         };
-        let age = self.line.clock.unix_ns().saturating_sub(*at_unix_ns);
-        let is_due = u64::try_from(age).unwrap_or(0) >= self.settings.ask_minutes.saturating_mul(MINUTE_NS);
+        let is_due = self.have_passed(self.settings.ask_minutes, *at_unix_ns);
         let may_ask = (case.progress.asked.len() as u64) < self.settings.asks_max;
         Ok(match *last {
             Stands::Unproven if may_ask && is_due => Asked::NotYet,
@@ -67,7 +65,7 @@ impl Finisher {
             anew: &self.anew(&now),
             patience: wording.template.upstream.answer_within,
         };
-        let (stands, seq) = self.line.ask(&wording.template, &question).await?;
+        let (stands, seq) = self.line.ask(wording.template, &question).await?;
         let mut draft = self.decided(case, Step::Asked, GATEWAY);
         draft.facts.named(Fact::Knew, "stands", stands.word().as_bytes());
         draft.facts.named(Fact::Knew, "setl_id", wording.setl_id.as_bytes());
@@ -96,8 +94,8 @@ impl Finisher {
     }
 
     /// What is to be asked; none where what the question needs is not known.
-    fn wording(&self, case: &Case) -> Result<Option<Wording>, Trouble> {
-        let Ok(template) = Template::of_intent(&self.line, &case.intent) else { return Ok(None) };
+    fn wording<'c>(&self, case: &'c Case) -> Result<Option<Wording<'c>>, Trouble> {
+        let Ok(template) = self.template(case) else { return Ok(None) };
         let key = template.policy.profile.transaction(&case.side.infno).key.as_ref();
         let Some(inquiry) = key.and_then(|key| key.ask.clone()) else { return Ok(None) };
         let is_named_by_his = case.side.setl_id.is_empty();
@@ -105,7 +103,7 @@ impl Finisher {
             true => self.named_by_his(case)?.unwrap_or_default(),
             false => case.side.setl_id.clone(),
         };
-        let values = proposing::values(&case.side, &setl_id, &template, &inquiry.fields);
+        let values = proposing::values(&case.side, &setl_id, template, &inquiry.fields);
         Ok(values.map(|values| Wording { template, inquiry, values, setl_id, is_named_by_his }))
     }
 

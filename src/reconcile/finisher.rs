@@ -3,7 +3,7 @@
 //! A round looks at every open case of money and takes at most one step for each. What it knows it reads from the journal
 //! itself, and every step is a record before or after it is done, so that a crash between any two is made up by the next round.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::class::Class;
 use crate::domain::exchange::ExchangeId;
@@ -12,7 +12,7 @@ use crate::exchange::Line;
 use crate::exchange::decision::{self, GATEWAY, Step};
 use crate::exchange::held::{Called, Claimed};
 use crate::exchange::history::{HistoryError, intent_of};
-use crate::exchange::own::NotCalled;
+use crate::exchange::own::{NotCalled, Template};
 use crate::exchange::side::Side;
 use crate::exchange::stand::{Cause, Stand};
 use crate::exchange::weigh::{Weighed, is_repeated, weighed};
@@ -21,13 +21,14 @@ use crate::journal::{AppendError, ReadError, Record};
 use crate::profile::UndoneBy;
 
 use super::cases::{Cases, CasesTrouble};
-use super::plan::{self, Known, Next};
+use super::plan::{self, Asked, Known, Next, Way};
 use super::progress::{End, Progress, Proposal};
 use super::proposing::{self, Previewed, same_day};
 use super::settings::Settings;
 
 /// Calls to the platform in one round; what is left waits for the next.
 const ROUND_CALLS_MAX: u32 = 32;
+const MINUTE_NS: u64 = 60_000_000_000;
 
 /// The finisher of a line.
 pub struct Finisher {
@@ -81,6 +82,8 @@ pub(super) struct Case {
     pub(super) cause: Cause,
     pub(super) progress: Progress,
     pub(super) records: Vec<Record>,
+    /// The call itself, unsealed when it is first asked for.
+    template: OnceLock<Template>,
 }
 
 impl Finisher {
@@ -156,7 +159,15 @@ impl Finisher {
         let Stand::Case(cause) = side.stand() else { return Ok(None) };
         let progress = Progress::of(&records);
         let is_answered = !is_repeated(&records, self.line.journal.opened_after());
-        Ok(is_answered.then_some(Case { intent, side, cause, progress, records }))
+        Ok(is_answered.then(|| Case { intent, side, cause, progress, records, template: OnceLock::new() }))
+    }
+
+    /// The call of a case, in whose envelope the gateway speaks; unsealed once for a look at the case.
+    pub(super) fn template<'c>(&self, case: &'c Case) -> Result<&'c Template, NotCalled> {
+        match case.template.get() {
+            Some(template) => Ok(template),
+            None => Template::of_intent(&self.line, &case.intent).map(|read| case.template.get_or_init(|| read)),
+        }
     }
 
     /// The proposal in force: of today, because its envelope was written today.
@@ -167,13 +178,18 @@ impl Finisher {
 
     /// What is next, and what would take it back.
     pub(super) fn next(&self, case: &Case) -> Result<(Next, Option<UndoneBy>), Trouble> {
-        let (way, by) = self.way(case);
+        let over = self.is_over(case);
+        // Before that the table looks at neither (a test of it says so), and both unseal the call.
+        let (asked, (way, by)) = match over {
+            true => (self.asked(case)?, self.way(case)),
+            false => (Asked::Cannot, (Way::No, None)),
+        };
         let profile = &self.line.policy.load().profile;
         let known = Known {
             cause: case.cause,
             told: case.side.told.unwrap_or(Told::UnknownWhatTold),
-            over: self.is_over(case),
-            asked: self.asked(case)?,
+            over,
+            asked,
             way,
             adopts: profile.transaction(&case.side.infno).adopts,
         };
@@ -186,9 +202,14 @@ impl Finisher {
         let by_msgid = profile.undone_by_msgid(profile.transaction(&case.side.infno));
         let quiet = by_msgid.filter(|_| case.cause == Cause::UnknownOutcome).map_or(0, |by| by.undo.quiet_minutes);
         let minutes = self.settings.retry_minutes.max(quiet);
-        let age = self.line.clock.unix_ns().saturating_sub(case.side.at_unix_ns);
         let is_listened_to = matches!(self.line.held.claim(case.side.key, &Called::default()), Claimed::Others(_));
-        u64::try_from(age).unwrap_or(0) >= minutes.saturating_mul(60_000_000_000) && !is_listened_to
+        self.have_passed(minutes, case.side.at_unix_ns) && !is_listened_to
+    }
+
+    /// Whether so many minutes have passed since then; a moment to come is now.
+    pub(super) fn have_passed(&self, minutes: u64, since_unix_ns: i64) -> bool {
+        let age = self.line.clock.unix_ns().saturating_sub(since_unix_ns);
+        u64::try_from(age).unwrap_or(0) >= minutes.saturating_mul(MINUTE_NS)
     }
 
     /// A Decision about the case, without what the step says.

@@ -263,6 +263,18 @@ mod tests {
     }
 
     #[test]
+    fn before_its_time_is_over_neither_platform_nor_way_counts() {
+        for cause in Cause::ALL {
+            for told in TOLD {
+                let of = |asked, way| next(&Known { cause, told, over: false, asked, way, adopts: false });
+                let all = ASKED.iter().flat_map(|(asked, _)| WAYS.map(|(way, _)| of(*asked, way)));
+                // What the finisher says of both then, without looking.
+                assert!(all.into_iter().all(|next| next == of(Asked::Cannot, Way::No)), "{cause:?} {told:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_reversal_needs_its_evidence() {
         for cause in Cause::ALL {
             for (asked, _) in ASKED {

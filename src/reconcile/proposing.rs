@@ -31,7 +31,7 @@ impl Finisher {
         if by_handle.is_some() {
             return (Way::Handle, by_handle);
         }
-        let Ok(template) = Template::of_intent(&self.line, &case.intent) else { return (Way::No, None) };
+        let Ok(template) = self.template(case) else { return (Way::No, None) };
         let is_elsewhere = template.envelope().cross_region;
         let allowed = |by: &UndoneBy| !case.side.msgid.is_empty() && (by.undo.cross_region || !is_elsewhere);
         match profile.undone_by_msgid(transaction).filter(allowed) {
@@ -82,12 +82,12 @@ impl Finisher {
 
     /// The call that takes the settlement back, before it is signed.
     fn reversal(&self, case: &Case, by: &UndoneBy) -> Result<Request, Trouble> {
-        let template = Template::of_intent(&self.line, &case.intent)?;
-        let values = values(&case.side, &case.side.setl_id, &template, &by.undo.fields).ok_or(NotCalled::NoEnvelope)?;
+        let template = self.template(case)?;
+        let values = values(&case.side, &case.side.setl_id, template, &by.undo.fields).ok_or(NotCalled::NoEnvelope)?;
         let members = by.undo.fields.iter().map(String::as_str).zip(values.iter().map(String::as_str));
         let now = china_time(self.line.clock.unix_ns());
         let id = self.line.own_id();
-        Ok(self.line.compose(&template, id, (&by.infno, &input_data(members)), &self.anew(&now))?)
+        Ok(self.line.compose(template, id, (&by.infno, &input_data(members)), &self.anew(&now))?)
     }
 }
 

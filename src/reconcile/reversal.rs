@@ -10,7 +10,7 @@ use crate::domain::token::Token;
 use crate::exchange::decision::{Evidence, GATEWAY, Step};
 use crate::exchange::held::{Called, Claimed};
 use crate::exchange::history::Undone;
-use crate::exchange::own::{OwnRequest, Template};
+use crate::exchange::own::OwnRequest;
 use crate::exchange::stand::Platform;
 use crate::journal::draft::Draft;
 use crate::journal::entry::EntryKind;
@@ -72,7 +72,7 @@ impl Finisher {
         round: &mut Round,
     ) -> Result<(), Trouble> {
         round.reversed += 1;
-        let template = Template::of_intent(&self.line, &case.intent)?;
+        let template = self.template(case)?;
         let request = proposing::proposed(&self.line.journal, case, proposal.seq)?;
         let patience = template.upstream.listen_within;
         let by_handle = self.is_by_handle(case, &proposal.infno);
@@ -81,7 +81,7 @@ impl Finisher {
             Undone { intent_seq: case.side.intent, key_token: case.side.key, is_provable: by_handle == Way::Handle };
         let (id, parent_id) = (begun.exchange, case.side.id);
         let own = OwnRequest { id, parent_id, request, acts: true, undoes: Some(undoes), patience };
-        let report = self.line.perform(&template, own).await;
+        let report = self.line.perform(template, own).await;
         let attempt = match &report {
             Ok(report) => attempt_of(report.verdict.outcome, report.verdict.cause),
             Err(error) => {
