@@ -55,7 +55,7 @@ use lookup::Books;
 use reload::Reload;
 use retention::Retention;
 
-pub use start_error::{StartError, with_causes};
+pub use start_error::StartError;
 
 /// Where a running gateway leaves the address of its admin port, inside its data folder, for the commands.
 pub const ADMIN_FILE: &str = "admin.address";

@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::reload::{Change, Renewed};
 use crate::config::{Loaded, Told};
 use crate::console::insight::Check;
+use crate::domain::causes::with_causes;
 use crate::exchange::Line;
 use crate::keys::Identities;
 use crate::profile::Profile;
 
+use super::acts;
 use super::build::{self, Built, Platforms};
 use super::certificates::Certificates;
-use super::{acts, with_causes};
 
 /// Whoever reads anew.
 pub(super) struct Reload {

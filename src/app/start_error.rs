@@ -1,6 +1,5 @@
 //! What keeps a gateway from starting or stopping.
 
-use std::error::Error;
 use std::io;
 
 use crate::console::token::TokenError;
@@ -91,23 +90,10 @@ pub enum StartError {
     Socket(#[from] io::Error),
 }
 
-/// An error and what lies behind it, on one line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(behind) = cause {
-        // A transparent variant repeats its cause word for word.
-        let said = behind.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = behind.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::causes::with_causes;
 
     #[test]
     fn an_error_is_told_with_what_lies_behind_it() {

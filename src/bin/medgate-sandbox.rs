@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use medgate::domain::causes::with_causes;
 use medgate::domain::clock::{Clock, SystemClock};
 use medgate::keys;
 use medgate::sandbox::day::{self, Day};
@@ -211,7 +212,7 @@ async fn serve(options: &Serve) -> ExitCode {
             return complain(&format!("{refused}\nuse 127.0.0.1, or --allow-any-address if you really mean it"));
         }
         Err(refused) => {
-            return complain(&chain(&refused));
+            return complain(&with_causes(&refused));
         }
     };
     banner(options, &sandbox);
@@ -346,17 +347,6 @@ async fn play_day(options: &Play) -> ExitCode {
     match day::play(&day, Arc::new(SystemClock::start()), &mut std::io::stdout(), &mut std::io::stderr()).await {
         Ok(report) if report.explained.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
-        Err(cause) => complain(&chain(&cause)),
+        Err(cause) => complain(&with_causes(&cause)),
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(&format!(": {deeper}"));
-        cause = deeper.source();
-    }
-    text
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::app::{Gateway, StartError, with_causes};
+use crate::app::{Gateway, StartError};
 use crate::config::{self, Told};
+use crate::domain::causes::with_causes;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::journal::verify::{Report, verify};
 use crate::sandbox::day::{self, Day, DayError};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{Gateway, StartError, with_causes};
+use crate::app::{Gateway, StartError};
 use crate::config::{self, Loaded, Told};
+use crate::domain::causes::with_causes;
 use crate::domain::clock::SystemClock;
 use crate::telemetry::log;
 

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of ours, does no I/O, and never asks what time it is.
 
+pub mod causes; // An error with what lies behind it, on one line.
 pub mod class; // What kind of act a transaction is; decides policy.
 pub mod clock; // Time is passed in.
 pub mod exchange; // Ids, origins, time-stamps of one request with its answer.

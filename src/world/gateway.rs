@@ -18,6 +18,7 @@ use super::plan::{Kill, LifePlan};
 use super::standin::Wire;
 use super::{Canary, Invariant, World};
 use crate::config::{self, Settings, Told};
+use crate::domain::causes::with_causes;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::domain::terms::Verify;
@@ -184,7 +185,7 @@ impl Life {
         let master = Master::Key(Zeroizing::new([7; 16]));
         let settings = (&SETTINGS.journal, BOUNDS);
         let opened = Journal::open_here(Arc::new(disk.clone()), settings, folder, &master, fresh, clock, entropy);
-        let (journal, opening, here) = opened.map_err(|error| chain(&error))?;
+        let (journal, opening, here) = opened.map_err(|error| with_causes(&error))?;
         let fate = Arc::new(Fate {
             kill,
             over: CancellationToken::new(),
@@ -317,14 +318,3 @@ const BOUNDS: Bounds = Bounds {
     batch_records: 32,
     memory_bytes: 4 << 20,
 };
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(&format!(": {deeper}"));
-        cause = deeper.source();
-    }
-    text
-}
