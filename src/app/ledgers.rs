@@ -152,13 +152,11 @@ impl Desk for LedgerDesk {
     }
 
     fn reconciled(&self, asked: &[(String, String)]) -> Result<Reconciled, Trouble> {
-        let days = days(asked)?;
-        let (runs, today) = (Runs::at(self.ledgers.dir()), Day::at(self.line.clock.unix_ns()));
-        let ran = runs.of_days(days).map_err(unread)?;
-        let differences = runs.differences(days).map_err(unread)?;
+        let (days, today) = (days(asked)?, Day::at(self.line.clock.unix_ns()));
+        let shown = Runs::at(self.ledgers.dir()).shown(days, today).map_err(unread)?;
         Ok(Reconciled {
-            days: ran.iter().map(|ran| json!(ran.shown())).collect(),
-            differences: differences.iter().map(|one| json!(one.shown(today))).collect(),
+            days: shown.days.iter().map(|day| json!(day)).collect(),
+            differences: shown.differences.iter().map(|one| json!(one)).collect(),
         })
     }
 
@@ -177,11 +175,7 @@ impl Desk for LedgerDesk {
         let now = self.line.clock.unix_ns();
         let importing = import(&self.line.journal, &self.data, &self.his, &asked, file, now);
         match tokio::runtime::Handle::current().block_on(importing) {
-            Ok(Taken::Taken { record, rows, replaced }) => {
-                let replaces = replaced.map(|seq| seq.0);
-                Ok(Imported { record: record.0, before: false, rows, replaces })
-            }
-            Ok(Taken::Same { record }) => Ok(Imported { record: record.0, before: true, rows: 0, replaces: None }),
+            Ok(taken) => Ok(taken.into()),
             Err(ImportTrouble::Report(report)) => {
                 Err(Trouble::Refused { what: report.to_string(), cure: "correct the file and hand all of it in again" })
             }
@@ -189,6 +183,17 @@ impl Desk for LedgerDesk {
                 Err(Trouble::Refused { what: error.to_string(), cure: "map the columns in [his_ledger]" })
             }
             Err(error) => Err(Trouble::NotNow(error.to_string())),
+        }
+    }
+}
+
+impl From<Taken> for Imported {
+    fn from(taken: Taken) -> Imported {
+        match taken {
+            Taken::Taken { record, rows, replaced } => {
+                Imported { record: record.0, before: false, rows, replaces: replaced.map(|seq| seq.0) }
+            }
+            Taken::Same { record } => Imported { record: record.0, before: true, rows: 0, replaces: None },
         }
     }
 }

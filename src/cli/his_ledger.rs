@@ -16,7 +16,7 @@ use super::reconcile::day;
 use crate::config::Settings;
 use crate::console::ledgers::Imported;
 use crate::console::token::FILE_NAME;
-use crate::reconcile::his::import::{Asked, Imported as Taken, import};
+use crate::reconcile::his::import::{Asked, import};
 use crate::reconcile::ledger::day::Day;
 
 /// A million rows are checked in some seconds.
@@ -84,10 +84,7 @@ fn taken(args: &ImportArgs, settings: &Settings) -> Result<Imported, String> {
         })
     });
     match here? {
-        Some(Ok(Taken::Taken { record, rows, replaced })) => {
-            Ok(Imported { record: record.0, before: false, rows, replaces: replaced.map(|seq| seq.0) })
-        }
-        Some(Ok(Taken::Same { record })) => Ok(Imported { record: record.0, before: true, rows: 0, replaces: None }),
+        Some(Ok(taken)) => Ok(taken.into()),
         Some(Err(error)) => Err(error.to_string()),
         None => by_gateway(args, settings, &name, &mut open()?),
     }

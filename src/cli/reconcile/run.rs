@@ -94,12 +94,8 @@ async fn here(
         let ran = run_day(journal, &ledgers, &cases, first.later(later), now).await;
         ran.map_err(|error| error.to_string())?;
     }
-    let (runs, today) = (Runs::at(&dir), Day::at(now));
-    let ran = runs.of_days((first, last)).map_err(|error| error.to_string())?;
-    let differences = runs.differences((first, last)).map_err(|error| error.to_string())?;
-    let days: Vec<_> = ran.iter().map(|ran| ran.shown()).collect();
-    let differences: Vec<_> = differences.iter().map(|one| one.shown(today)).collect();
-    Ok(json!({ "days": days, "differences": differences }))
+    let shown = Runs::at(&dir).shown((first, last), Day::at(now)).map_err(|error| error.to_string())?;
+    Ok(json!(shown))
 }
 
 fn by_gateway(args: &Args, settings: &Settings) -> Result<Value, String> {

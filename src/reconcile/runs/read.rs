@@ -13,7 +13,7 @@ use super::super::ledger::day::Day;
 use super::super::ledger::store::day_of;
 use super::super::matching::Class;
 use super::kept::FORM;
-use super::run::Ran;
+use super::run::{Ran, RanShown};
 
 /// Differences that one answer lists.
 pub const LISTED_MAX: u32 = 10_000;
@@ -109,6 +109,15 @@ impl Difference {
     }
 }
 
+/// How the ledgers of some days stand to each other, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DaysShown {
+    /// Each day that was run.
+    pub days: Vec<RanShown>,
+    /// What differs.
+    pub differences: Vec<DifferenceShown>,
+}
+
 impl Runs {
     /// In the folder of the ledgers.
     pub fn at(dir: &Path) -> Runs {
@@ -154,6 +163,16 @@ impl Runs {
         ))?;
         let differences = found.query_map(params![first.number(), last.number()], read_difference)?;
         Ok(differences.collect::<Result<_, _>>()?)
+    }
+
+    /// Runs and differences of some days, as people see them today.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn shown(&self, days: (Day, Day), today: Day) -> Result<DaysShown, ReadTrouble> {
+        let (ran, differences) = (self.of_days(days)?, self.differences(days)?);
+        let differences = differences.iter().map(|one| one.shown(today)).collect();
+        Ok(DaysShown { days: ran.iter().map(Ran::shown).collect(), differences })
     }
 
     /// How many differences there are by class, explained ones left out.
