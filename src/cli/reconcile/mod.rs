@@ -41,6 +41,18 @@ impl Days {
     }
 }
 
+/// Which days of which gateway, and as what.
+#[derive(clap::Args)]
+struct Asked {
+    #[command(flatten)]
+    days: Days,
+    /// One JSON document, as the API gives it.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
 pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     match command {
         Command::Show(args) => show::run(&args, out, err),

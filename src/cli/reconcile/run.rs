@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::admin_port::{Call, said, silent, token};
 use super::super::exit::Exit;
-use super::super::journal::Place;
 use super::super::own::with_journal;
-use super::Days;
+use super::Asked;
 use crate::config::{Settings, profiles};
 use crate::console::token::FILE_NAME;
 use crate::domain::clock::Clock;
@@ -39,30 +38,25 @@ const PATIENCE: Duration = Duration::from_secs(1_800);
 )]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    days: Days,
-    /// One JSON document, as the API gives it.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    place: Place,
+    asked: Asked,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let settings = match args.place.settings(err)? {
+pub(super) fn run(Args { asked }: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let settings = match asked.place.settings(err)? {
         Ok(settings) => settings,
         Err(exit) => return Ok(exit),
     };
-    let here = args.place.master().and_then(|master| {
-        let days = args.days.span();
+    let here = asked.place.master().and_then(|master| {
+        let days = asked.days.span();
         with_journal(&settings, &master, async |journal, clock| here(journal, clock, &settings, days).await)
     });
     let found = match here {
         Ok(Some(done)) => done,
-        Ok(None) => by_gateway(args, &settings),
+        Ok(None) => by_gateway(asked, &settings),
         Err(why) => Err(why),
     };
     match found {
-        Ok(found) if args.json => writeln!(out, "{found}").map(|()| exit(&found)),
+        Ok(found) if asked.json => writeln!(out, "{found}").map(|()| exit(&found)),
         Ok(found) => print(&found, out).map(|()| exit(&found)),
         Err(why) => writeln!(err, "{why}").map(|()| Exit::Failed),
     }
@@ -98,15 +92,15 @@ async fn here(
     Ok(json!(shown))
 }
 
-fn by_gateway(args: &Args, settings: &Settings) -> Result<Value, String> {
+fn by_gateway(asked: &Asked, settings: &Settings) -> Result<Value, String> {
     let listen = settings.admin.listen.as_str();
     let token = token(&settings.gateway.data, FILE_NAME)?;
-    let (first, _) = args.days.span();
-    let asked = match args.days.month {
+    let (first, _) = asked.days.span();
+    let named = match asked.days.month {
         Some(_) => format!("month={}", &first.to_string()[..7]),
         None => format!("date={first}"),
     };
-    let target = format!("/api/v1/reconciliations?{asked}");
+    let target = format!("/api/v1/reconciliations?{named}");
     let call = Call { listen, method: "POST", target: &target, token: Some(&token), body: "", patience: PATIENCE };
     match call.ask() {
         Ok((200, body)) => serde_json::from_str(&body).map_err(|error| error.to_string()),

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use super::super::exit::Exit;
-use super::super::journal::Place;
-use super::Days;
+use super::Asked;
 use crate::domain::money::written;
 use crate::reconcile::ledger::amounts::{CHINESE, NAMES};
 use crate::reconcile::ledger::own::DIMENSIONS;
@@ -24,22 +23,17 @@ use crate::reconcile::ledger::read::{Sum, SumShown};
 )]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    days: Days,
-    /// One JSON document, as the API gives it.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    place: Place,
+    asked: Asked,
 }
 
-pub(super) fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let ledgers = match super::ledgers(&args.place, err)? {
+pub(super) fn run(Args { asked }: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let ledgers = match super::ledgers(&asked.place, err)? {
         Ok(ledgers) => ledgers,
         Err(exit) => return Ok(exit),
     };
-    let (first, last) = args.days.span();
+    let (first, last) = asked.days.span();
     match ledgers.position().and_then(|position| Ok((position, ledgers.sums((first, last))?))) {
-        Ok((position, sums)) if args.json => {
+        Ok((position, sums)) if asked.json => {
             let sums: Vec<SumShown> = sums.iter().map(SumShown::of).collect();
             let shown =
                 json!({ "first": first.to_string(), "last": last.to_string(), "sums": sums, "position": position.0 });
