@@ -335,6 +335,8 @@ pub fn sent_as(
             continue;
         }
         return Ok(Some(match record.header.known_kind() {
+            // Repeated under the msgid of the call itself: no other name, and the call stands further back.
+            Some(Kind::Note) if record.facts.text_of(Fact::Msgid) == record.facts.text_of(Fact::Alias) => continue,
             Some(Kind::Note) => {
                 Sent::AsAlias { first: record.facts.text_of(Fact::Msgid).unwrap_or_default().to_owned() }
             }

@@ -215,6 +215,25 @@ async fn a_reversal_that_names_a_repeat_is_told_the_first_msgid() {
 }
 
 #[tokio::test]
+async fn a_reversal_of_a_call_that_was_repeated_under_its_own_msgid_is_sent() {
+    let gate = TestGateway::start().await;
+    let bill = Bill::charged(&gate).await;
+    let own = "H99000000001repeated";
+    let first = gate.call(URL, &his::body_as(own, "2207", &bill.input())).await;
+    assert_eq!(msgid(&first), own);
+    assert_eq!(gate.call(URL, &his::body_as(own, "2207", &bill.input())).await.body, first.body);
+    // A repeat under another msgid changes nothing for the first.
+    assert_eq!(gate.call(URL, &his::body_as("H99000000001alias", "2207", &bill.input())).await.body, first.body);
+    let says = err_msg(&his::call(&gate, "2601", &bill.reversal("H99000000001alias", "2207")).await);
+    assert!(says.contains(own) && says.ends_with("[GW303]"), "{says}");
+    granted(&gate, "2601", &bill.reversal(own, "2207")).await;
+    assert_eq!((gate.arrived("2207"), gate.arrived("2601")), (1, 1));
+    // It is taken back: the same settlement is performed anew.
+    bill.settled(&gate).await;
+    assert_eq!(gate.arrived("2207"), 2);
+}
+
+#[tokio::test]
 async fn a_reversed_cancel_puts_the_settlement_back_in_doubt() {
     let gate = TestGateway::start().await;
     let bill = Bill::charged(&gate).await;
