@@ -38,14 +38,16 @@ struct Program {
 
 #[derive(Subcommand)]
 enum Act {
-    /// Checks a whole journal: every record, the chain, the tree, every checkpoint, every body file. 校验整本账
     Journal(Journal),
-    /// Checks one pack that `medgate journal pack` or `medgate journal prove` made. 校验证据包
     Pack(Pack),
-    /// Checks one archive of a sealed segment: every byte of it, every record, up to its signed checkpoint. 校验归档
     Archive(Archive),
 }
 
+/// Checks one archive of a sealed segment. 校验归档
+///
+/// Every byte of it is accounted for, and every record is held to the checkpoint that the gateway signed.
+///
+/// Exit code 0: intact; 1: damaged; 2: arguments cannot be used.
 #[derive(Args)]
 #[command(
     after_help = "EXAMPLE:\n  medgate-verify archive 019a2f6e7d1c7c3a9b1e2f3a4b5c6d7e-0000000007.zip --key seal.pub"
@@ -58,6 +60,11 @@ struct Archive {
     key: Vec<PathBuf>,
 }
 
+/// Checks one pack that `medgate journal pack` or `medgate journal prove` made. 校验证据包
+///
+/// Its seal, its records up to the checkpoint that the gateway signed, and that what it says in clear is what they hold.
+///
+/// Exit code 0: intact; 1: damaged; 2: arguments cannot be used.
 #[derive(Args)]
 #[command(after_help = "EXAMPLE:\n  medgate-verify pack visit.zip --key seal.pub")]
 struct Pack {
@@ -68,6 +75,13 @@ struct Pack {
     key: Vec<PathBuf>,
 }
 
+/// Checks a whole journal: every record, the chain, the tree, every checkpoint, every body file. 校验整本账
+///
+/// Where a byte was changed, added or taken away, the span of records in which it was is named. A cut end may show only by
+/// checkpoints that were kept elsewhere (--anchor).
+///
+/// Exit code 0: intact, every record is sealed; 1: damaged; 2: arguments cannot be used; 3: intact, with records after the
+/// last checkpoint.
 #[derive(Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate-verify journal /var/lib/medgate --key seal.pub\n  \

@@ -17,7 +17,9 @@ use super::told::{FileArg, SettingFlags, complain};
 
 /// Check the settings and print every complaint with its place and cure. 检查配置，一次列出全部问题
 ///
-/// Reads the same file, variables and flags as `serve` and starts nothing. Exit code 0: good; 78: complaints.
+/// Reads the same file, variables and flags as `serve` and starts nothing.
+///
+/// Exit code 0: good; 78: complaints.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate check --config /etc/medgate.toml\n  \

@@ -23,10 +23,12 @@ use super::told::complain;
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
-/// Play a day at six sandbox institutions through a gateway, in front of a stand-in platform that goes wrong on purpose. 演示
+/// Play a day at six sandbox institutions, on this machine alone. 演示
 ///
-/// Everything stays on this machine, and nobody in it exists. Exit code 0: the books of institutions, gateway and platform
-/// explain each other; 1: they do not. The same seed tells the same story.
+/// Gateway and stand-in platform run in this one process; the platform goes wrong on purpose, and nobody in it exists.
+/// The same seed tells the same story.
+///
+/// Exit code 0: the books of institutions, gateway and platform explain each other; 1: they do not.
 #[derive(clap::Args)]
 #[command(
     after_help = "EXAMPLES:\n  medgate demo\n  medgate demo --once --seed 7\n  medgate demo --once --data /tmp/day"

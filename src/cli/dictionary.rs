@@ -23,18 +23,17 @@ const FILE: &str = "baseline/dictionary.toml";
 /// Commands over the dictionary of refusals.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// List the refusals of the last days by kind, with their cure. 错误字典：次数、金额与处理办法
     List(ListArgs),
-    /// Write every entry as a file for other hospitals; no personal data stands in it. 导出错误字典
     Export(ExportArgs),
-    /// Take entries of another hospital into the site's own dictionary. 导入错误字典
     Import(ImportArgs),
 }
 
-/// List the refusals of the last days by kind: how often, how much money they stood against, what cures them. 错误字典
+/// List the refusals of the last days by kind, with what cures them. 错误字典：次数、金额与处理办法
 ///
-/// A kind that no entry fits is shown as #TOKEN with its last exchange: look at it (medgate exchange show ID), write an entry
-/// [cure.NAME] with `contains`, `cure` and `by` into a file, and import it.
+/// A kind that no entry fits is shown as #TOKEN with its last exchange: look at it (medgate exchange show ID), write an
+/// entry [cure.NAME] with `contains`, `cure` and `by` into a file, and import it.
+///
+/// Exit code 0: shown; 1: the views cannot be read; 78: the profile does not hold.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate dictionary list\n  medgate dictionary list --days 7 --json")]
 pub(super) struct ListArgs {
@@ -48,7 +47,11 @@ pub(super) struct ListArgs {
     place: Place,
 }
 
-/// Write every entry that is in force as a TOML file. 导出错误字典
+/// Write every entry that is in force as a TOML file, for other hospitals. 导出错误字典
+///
+/// It holds texts of platforms and their cures, and nothing of a person.
+///
+/// Exit code 0: written; 78: the profile does not hold.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate dictionary export > dictionary.toml")]
 pub(super) struct ExportArgs {
@@ -56,10 +59,12 @@ pub(super) struct ExportArgs {
     place: Place,
 }
 
-/// Take the entries of a file into the site's own dictionary, in the folder of [gateway] profiles. 导入错误字典
+/// Take the entries of a file into the site's own dictionary. 导入错误字典
 ///
-/// Nothing is taken when the profile does not hold with it. An entry of the same name takes the place of the old one. A running
-/// gateway takes it at `systemctl reload`.
+/// It stands in the folder of [gateway] profiles. Nothing is taken when the profile does not hold with it. An entry of
+/// the same name takes the place of the old one. A running gateway takes it at `systemctl reload`.
+///
+/// Exit code 0: taken; 1: the file does not hold; 78: the settings name no folder, or do not hold.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate dictionary import from-the-city-hospital.toml")]
 pub(super) struct ImportArgs {

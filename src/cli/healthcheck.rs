@@ -9,9 +9,11 @@ use super::admin_port::Call;
 use super::exit::Exit;
 use super::told::{FileArg, complain};
 
-/// Ask a running gateway whether it is ready. 健康检查
+/// Ask a running gateway whether it is ready; for service managers and containers. 健康检查
 ///
-/// Exit code 0: ready; 1: not ready or not reachable. Prints what /readyz?verbose says.
+/// Prints what /readyz?verbose says.
+///
+/// Exit code 0: ready; 1: not ready or not reachable.
 #[derive(clap::Args)]
 #[command(
     after_help = "EXAMPLES:\n  medgate healthcheck\n  medgate healthcheck --admin 127.0.0.1:9180 --timeout-ms 1000"

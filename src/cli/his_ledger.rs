@@ -25,15 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Commands over ledgers of the HIS.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Import the HIS's ledger of a day, CSV or XLSX. 导入院内账
     Import(ImportArgs),
 }
 
-/// Import the HIS's ledger of a day: a CSV or XLSX file, in UTF-8 or GBK, its columns mapped in [his_ledger]. 导入院内账
+/// Import the HIS's ledger of a day, CSV or XLSX. 导入院内账
 ///
-/// The whole file is checked first: columns, amounts, equal rows, days. When anything is wrong, each row is named and nothing is
-/// taken. A file that is taken becomes a record of the journal, sealed, and so evidence. The same file again changes nothing; a
-/// corrected file of the same day and institution replaces the one before, and both stay in the journal.
+/// In UTF-8 or GBK, its columns mapped in [his_ledger]. The whole file is checked first: columns, amounts, equal rows,
+/// days. When anything is wrong, each row is named and nothing is taken. A file that is taken becomes a record of the
+/// journal, sealed, and so evidence. The same file again changes nothing; a corrected file of the same day and
+/// institution replaces the one before, and both stay in the journal.
 ///
 /// Exit code 0: imported, now or before; 1: nothing was taken, and why.
 #[derive(clap::Args)]

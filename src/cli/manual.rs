@@ -7,6 +7,10 @@ use clap_complete::Shell;
 use super::exit::Exit;
 
 /// Print completions for a shell. 命令补全
+///
+/// Put them where the shell looks for them, and open a new one.
+///
+/// Exit code 0: printed; 2: no such shell.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate completions bash > /etc/bash_completion.d/medgate\n  \
@@ -17,6 +21,10 @@ pub(super) struct CompletionsArgs {
 }
 
 /// Print the manual page. 手册页
+///
+/// One page for the program and one for each command, one behind the other.
+///
+/// Exit code 0: printed.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate man > /usr/share/man/man1/medgate.1")]
 pub(super) struct ManArgs {}

@@ -51,9 +51,7 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the gateway. 运行网关
     Serve(serve::Args),
-    /// Check the settings and print every complaint with its place and cure. 检查配置
     Check(check::Args),
     /// Find and show exchanges. 查询与查看交易
     #[command(subcommand)]
@@ -76,7 +74,6 @@ enum Command {
     /// Read the journal, also while the gateway runs; erase a visit. 查看日志账
     #[command(subcommand)]
     Journal(journal::Command),
-    /// Play a day at six sandbox institutions, on this machine alone. 演示
     Demo(demo::Args),
     /// List, show, check and compare profiles of provinces. 各省配置
     #[command(subcommand)]
@@ -87,13 +84,9 @@ enum Command {
     /// Make, import, show and rotate SM2 keys, and the journal's master key. 密钥
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Sign a message as the gateway would, and explain each step. 试签名
     Sign(sign::Args),
-    /// Ask a running gateway whether it is ready; for service managers and containers. 健康检查
     Healthcheck(healthcheck::Args),
-    /// Print completions for a shell. 命令补全
     Completions(manual::CompletionsArgs),
-    /// Print the manual page. 手册页
     Man(manual::ManArgs),
 }
 

@@ -12,14 +12,16 @@ const TOKEN_BYTES: usize = 32;
 /// Commands over persons.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Make a token for a person who decides about cases. 为处理案件的人员生成令牌
     New(NewArgs),
 }
 
 /// Make a token for a person who proposes, approves and closes cases. 为处理案件的人员生成令牌
 ///
-/// Prints the token, once: the person keeps it in a file of their own (mode 0600). Prints the lines for the settings, which hold
-/// only its digest. A new token for the same name takes the place of the old one when the gateway starts again.
+/// Prints the token, once: the person keeps it in a file of their own (mode 0600). Prints the lines for the settings,
+/// which hold only its digest. A new token for the same name takes the place of the old one when the gateway starts
+/// again.
+///
+/// Exit code 0: printed; 2: no such name can be.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate person new zhang.wei")]
 pub(super) struct NewArgs {

@@ -18,8 +18,12 @@ use super::told::{FileArg, SettingFlags, complain};
 /// Run the gateway until SIGTERM or SIGINT. 运行网关
 ///
 /// It takes the HIS's calls on --listen, journals each one in --data before it leaves, and sends it to --upstream.
-/// SIGTERM lets running calls come to their end, then closes the journal; a second one does not wait for them. SIGHUP reads
-/// settings, keys, profile and certificates anew: what does not hold is not taken, and what needs a restart is named in the log.
+/// SIGTERM lets running calls come to their end, then closes the journal; a second one does not wait for them. SIGHUP
+/// reads settings, keys, profile and certificates anew: what does not hold is not taken, and what needs a restart is
+/// named in the log.
+///
+/// Exit code 0: stopped by a signal, and the journal is closed; 1: it cannot run, and why; 78: the settings or the
+/// profile do not hold.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate serve --upstream http://10.0.0.5:8080 --listen 0.0.0.0:8080 --data /var/lib/medgate\n  \

@@ -32,16 +32,22 @@ const ASK_EVERY: Duration = Duration::from_millis(300);
 /// Commands over the views.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Build the views anew from the journal. 重建查询库
+    /// Build the views anew from the journal, and say their digest. 重建查询库
+    ///
+    /// The views are built from the journal and can be deleted at any time. A running gateway is asked to build them;
+    /// when none runs, the command does it itself.
+    ///
+    /// Exit code 0: built; 1: not, and why.
     Rebuild(Args),
     /// Say the digest of the views: equal rows, equal digest. 查询库摘要
+    ///
+    /// Nothing is changed. Two builds of one journal have the same digest; works without a running gateway.
+    ///
+    /// Exit code 0: said; 1: the views cannot be read.
     Digest(Args),
 }
 
-/// Build the views anew, or say their digest.
-///
-/// The views are built from the journal and can be deleted at any time. A running gateway is asked to build them; when none
-/// runs, the command does it itself.
+/// Which views. Both commands say for themselves what they do.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate views rebuild --data /var/lib/medgate\n  medgate views digest")]
 pub(super) struct Args {

@@ -5,6 +5,7 @@ mod callbacks; // The platform calls the hospital.
 mod callbacks_tls; // TLS of the platform's door.
 mod cases; // Cases open and close, as a person sees them.
 mod commands; // What users meet on the command line.
+mod help; // What the commands teach.
 
 mod crash_damage; // Damage told from a torn tail.
 mod crash_evidence; // The journal as it stands on disk.

@@ -33,6 +33,11 @@ pub(in crate::cli) struct Which {
 }
 
 /// Say who takes care of a case. 指派案件
+///
+/// Nothing else changes: the name stands beside the case until another one does. Asks the running gateway, with your
+/// own token.
+///
+/// Exit code 0: journaled; 1: refused or not reachable, and why.
 #[derive(clap::Args)]
 #[command(
     after_help = "EXAMPLE:\n  medgate case assign 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --to li.na --reason \"her counter\""
@@ -49,6 +54,10 @@ pub(in crate::cli) struct AssignArgs {
 }
 
 /// Leave a remark on a case. 备注
+///
+/// What was asked, promised or seen, for whoever opens the case next. Asks the running gateway, with your own token.
+///
+/// Exit code 0: journaled; 1: refused or not reachable, and why.
 #[derive(clap::Args)]
 #[command(
     after_help = "EXAMPLE:\n  medgate case note 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --reason \"called the bureau, they look\""
@@ -63,8 +72,10 @@ pub(in crate::cli) struct NoteArgs {
 
 /// Propose how a case ends: taken back at the platform, or booked in the HIS. 提出处理方案
 ///
-/// Nothing leaves by a proposal. A reversal leaves once as many persons stand behind it as the settings ask
-/// ([finisher] auto_yuan_max, one_person_yuan_max), you included. A proposal holds for the day on which it was made.
+/// Nothing leaves by a proposal. A reversal leaves once as many persons stand behind it as the settings ask ([finisher]
+/// auto_yuan_max, one_person_yuan_max), you included. A proposal holds for the day on which it was made.
+///
+/// Exit code 0: journaled; 1: refused or not reachable, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate case propose 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --end reverse --reason \"the patient is still here\"\n  \
@@ -80,9 +91,11 @@ pub(in crate::cli) struct ProposeArgs {
     reason: String,
 }
 
-/// Show what is proposed: the bytes that would leave, and what they would do to both books. 预览提案
+/// Show what is proposed: the bytes that would leave, and their effect. 预览提案
 ///
-/// Personal data stands in the bytes: the look is journaled.
+/// The effect is what both books would hold afterwards. Personal data stands in the bytes: the look is journaled.
+///
+/// Exit code 0: shown; 1: nothing is proposed, or the gateway is not reachable.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate case preview 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e")]
 pub(in crate::cli) struct PreviewArgs {
@@ -95,7 +108,10 @@ pub(in crate::cli) struct PreviewArgs {
 
 /// Agree to what is proposed. 批准提案
 ///
-/// Who proposed it cannot agree to it a second time: where two persons must agree, another one does it with their own token.
+/// Who proposed it cannot agree to it a second time: where two persons must agree, another one does it with their own
+/// token. With the last one it leaves in the next round of the finisher.
+///
+/// Exit code 0: journaled; 1: refused or not reachable, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  \
     medgate case approve 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --proposal 1042 --reason \"compared with the cashier's screen\"")]
@@ -112,7 +128,10 @@ pub(in crate::cli) struct ApproveArgs {
 
 /// Close a case with proof of what the sides hold. 凭证结案
 ///
-/// The case closes when, with what is proven, both sides agree; else nothing is taken, and you are told what is missing.
+/// The case closes when, with what is proven, both sides agree; else nothing is taken, and you are told what is
+/// missing.
+///
+/// Exit code 0: closed; 1: not closed, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate case close 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --his booked --proof \"receipt 20261122-0031\" --reason \"booked by hand\"\n  \

@@ -27,30 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Commands over cases.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// List cases, the oldest first. 单边账案件列表
     List(ListArgs),
-    /// Show one case and what is to be done. 查看案件
     Show(ShowArgs),
-    /// Say who takes care of a case. 指派案件
     Assign(decide::AssignArgs),
-    /// Leave a remark on a case. 备注
     Note(decide::NoteArgs),
-    /// Propose how a case ends. 提出处理方案
     Propose(decide::ProposeArgs),
-    /// Show what is proposed: the bytes that would leave, and their effect. 预览提案
     Preview(decide::PreviewArgs),
-    /// Agree to what is proposed. 批准提案
     Approve(decide::ApproveArgs),
-    /// Close a case with proof of what the sides hold. 凭证结案
     Close(decide::CloseArgs),
-    /// Let similar settlements of the person pass again. 解除拦截
     LiftFence(LiftArgs),
 }
 
-/// List the exchanges of which platform and HIS may not hold the same, the oldest first. 单边账案件列表
+/// List cases, the oldest first. 单边账案件列表
 ///
-/// A case opens by itself when an outcome is unknown, or when a success did not reach the HIS; it closes by itself when the
-/// journal proves that both sides agree, and never without such evidence. Works without a running gateway.
+/// A case is an exchange of which platform and HIS may not hold the same. It opens by itself when an outcome is
+/// unknown, or when a success did not reach the HIS; it closes by itself when the journal proves that both sides agree,
+/// and never without such evidence. Works without a running gateway.
 ///
 /// Exit code 0: the list is complete; 1: it cannot be read.
 #[derive(clap::Args)]
@@ -72,6 +64,10 @@ pub(super) struct ListArgs {
 }
 
 /// Show one case: both sides, what is at stake, what is to be done. 查看案件
+///
+/// Below them stands who decided what, and on which record it rests. Works without a running gateway.
+///
+/// Exit code 0: shown; 1: it is no case, or cannot be read.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate case show 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e\n  \
     medgate exchange show 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e   (its timeline)")]
@@ -86,10 +82,13 @@ pub(super) struct ShowArgs {
     place: Place,
 }
 
-/// Let similar settlements of the person pass again, although this one is not known to the HIS. 解除拦截
+/// Let similar settlements of the person pass again. 解除拦截
 ///
-/// While a settlement is a case, the gateway holds back others of the same person and sum (GW306). Whoever lifts that answers
-/// for it that the patient does not pay twice: look at the bill with the cashier first. It is journaled with name and reason.
+/// While a settlement is a case, the gateway holds back others of the same person and sum (GW306). Whoever lifts that
+/// answers for it that the patient does not pay twice: look at the bill with the cashier first. It is journaled with
+/// name and reason.
+///
+/// Exit code 0: lifted; 1: not, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  \
     medgate case lift-fence 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --reason \"two visits on one day, asked the patient\"")]

@@ -13,7 +13,9 @@ use crate::views::shown::{MessageShown, Shown};
 
 /// Compare two exchanges field by field: what became of them, request and answer. 比较两笔交易
 ///
-/// Personal data is compared and stays hidden. Exit code 0: they differ in nothing, or the differences are printed.
+/// Personal data is compared and stays hidden. Works without a running gateway.
+///
+/// Exit code 0: they differ in nothing, or the differences are printed; 1: one of them cannot be read.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  \
     medgate exchange diff 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e 019a2f70-1111-7c3a-9b1e-2f3a4b5c6d7e")]

@@ -18,8 +18,10 @@ use crate::views::read::{ReadTrouble, Views, json_of};
 
 /// Find exchanges in the views, newest first. 查询交易
 ///
-/// Several values of a filter stand between commas; all filters must hold. A person is found by psn_no or certno, which is
-/// turned into a token with the keys of the data folder. Works without a running gateway.
+/// Several values of a filter stand between commas; all filters must hold. A person is found by psn_no or certno, which
+/// is turned into a token with the keys of the data folder. Works without a running gateway.
+///
+/// Exit code 0: the page is printed, be it empty; 1: the views cannot be read; 2: a filter asks for what there is not.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate exchange find --infno 2207 --outcome unknown,refused\n  \

@@ -14,11 +14,8 @@ use super::exit::Exit;
 /// Commands over exchanges.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Find exchanges. 查询交易
     Find(find::Args),
-    /// Show one exchange raw and decoded, with its timeline. 查看一笔交易
     Show(show::Args),
-    /// Compare two exchanges field by field. 比较两笔交易
     Diff(diff::Args),
 }
 

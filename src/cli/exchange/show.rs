@@ -10,8 +10,10 @@ use crate::domain::exchange::ExchangeId;
 
 /// Show one exchange: timeline, request and answer raw and field by field. 查看一笔交易
 ///
-/// Personal data stands as ***. --reveal shows it, and puts the look into the journal first: through the running gateway,
-/// or, when none runs, by opening the journal.
+/// Personal data stands as ***. --reveal shows it, and puts the look into the journal first: through the running
+/// gateway, or, when none runs, by opening the journal.
+///
+/// Exit code 0: shown; 1: no such exchange, or it cannot be read or revealed.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate exchange show 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e\n  \

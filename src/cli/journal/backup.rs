@@ -18,9 +18,9 @@ use crate::signing::sm2::Verifier;
 
 /// Copy the journal with its keys to another folder while the gateway runs. 备份账本
 ///
-/// Files are read and nothing is locked. Run again it copies only what is new, and goes on after an interruption. What a trim
-/// took out of the journal stays in DIR, outside the list, until you remove it. A copy of the keys opens everything that it
-/// holds: keep it as safe as the data folder, and the master key elsewhere (journal.master_key).
+/// Files are read and nothing is locked. Run again it copies only what is new, and goes on after an interruption. What
+/// a trim took out of the journal stays in DIR, outside the list, until you remove it. A copy of the keys opens
+/// everything that it holds: keep it as safe as the data folder, and the master key elsewhere (journal.master_key).
 ///
 /// Exit code 0: whole; 1: not.
 #[derive(clap::Args)]

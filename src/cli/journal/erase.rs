@@ -19,11 +19,12 @@ use crate::operator::erase::{Asked, erase, plan};
 /// A visit has many exchanges, and every one is looked at.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Erase a visit: destroy the keys of its exchanges, so that nobody can read them again. 清除一次就诊
+/// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
 ///
-/// Every record, hash and proof stays, and says that it is erased. Refused while an exchange of the visit is under way or its
-/// outcome unknown, and while a settlement of it stands that is younger than retention.key_live_days. There is no way back:
-/// look with --dry-run first. Copies of the data folder keep their keys: erase there too, or let them go.
+/// Nobody can read them again; every record, hash and proof stays, and says that it is erased. Refused while an
+/// exchange of the visit is under way or its outcome unknown, and while a settlement of it stands that is younger than
+/// retention.key_live_days. There is no way back: look with --dry-run first. Copies of the data folder keep their keys:
+/// erase there too, or let them go.
 ///
 /// Exit code 0: erased, now or before; 1: failed; 75: still needed, the reasons say what to wait for.
 #[derive(clap::Args)]

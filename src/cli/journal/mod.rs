@@ -35,27 +35,16 @@ use super::told::{FileArg, complain};
 /// Commands over the journal.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Show records, or all that belongs to one exchange. 查看交易
     Show(show::Args),
-    /// Show the last records, and with -f the coming ones. 跟踪最新交易
     Tail(tail::Args),
-    /// Check that every record is whole and follows the one before it. 校验账本
     Verify(verify::Args),
-    /// Prove that records stand in the journal: a pack without anybody's data. 出具记录证明
     Prove(pack::ProveArgs),
-    /// Pack a visit or a settlement as evidence, in clear. 打包就诊或结算的证据
     Pack(pack::PackArgs),
-    /// Decide again what the journal holds, and build again what is derived from it. 重放账本
     Replay(replay::Args),
-    /// Erase a visit: destroy the keys of its exchanges. 清除一次就诊
     Erase(erase::Args),
-    /// Archive every sealed segment. 归档账本
     Archive(retention::ArchiveArgs),
-    /// Let segments leave the journal that are old enough. 清理到期的账本
     Trim(retention::TrimArgs),
-    /// Copy the journal with its keys to another folder while the gateway runs. 备份账本
     Backup(backup::BackupArgs),
-    /// Lay a backup into a new data folder and verify it. 恢复账本
     Restore(backup::RestoreArgs),
 }
 

@@ -34,7 +34,10 @@ pages are for reading, and nothing but the seal of the pack speaks for them.
 
 /// Prove that the records of an exchange stand in the journal. 出具记录证明
 ///
-/// The pack holds records as they are stored, their way up to a signed checkpoint, and nothing in clear: it can be given away.
+/// The pack holds records as they are stored, their way up to a signed checkpoint, and nothing in clear: it can be
+/// given away. `medgate-verify pack` checks it anywhere.
+///
+/// Exit code 0: the pack is written; 1: none was made, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate journal prove 019a2f6e-7d1c-7c3a-9b1e-2f3a4b5c6d7e --out proof.zip")]
 pub(in crate::cli) struct ProveArgs {
@@ -48,9 +51,12 @@ pub(in crate::cli) struct ProveArgs {
     place: Place,
 }
 
-/// Pack a visit or a settlement as evidence: stored records with proofs, and in clear what they say. 打包就诊或结算的证据
+/// Pack a visit or a settlement as evidence, in clear. 打包就诊或结算的证据
 ///
-/// It holds personal data: each look is journaled first, with the reason, and only the file's owner may read it.
+/// Stored records with proofs, and in clear what they say. It holds personal data: each look is journaled first, with
+/// the reason, and only the file's owner may read it.
+///
+/// Exit code 0: the pack is written; 1: none was made, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate journal pack --visit 4401062026010100001 --reason \"dispute 12\" --out visit.zip\n  \

@@ -25,10 +25,11 @@ use crate::views::read::Views;
 /// Every segment is read, and its archive written and read back.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
-/// Archive every sealed segment into retention.archive_dir, and verify the archives that stand there. 归档账本
+/// Archive every sealed segment into retention.archive_dir. 归档账本
 ///
-/// One file per segment, the same bytes whoever makes it; `medgate-verify archive` checks it anywhere. The gateway does this
-/// by itself each day after the verification. Unpacked over a data folder, archives give a trimmed front back.
+/// Archives that stand there are verified. One file per segment, the same bytes whoever makes it; `medgate-verify
+/// archive` checks it anywhere. The gateway does this by itself each day after the verification. Unpacked over a data
+/// folder, archives give a trimmed front back.
 ///
 /// Exit code 0: done; 1: failed; 75: something stands against it now.
 #[derive(clap::Args)]

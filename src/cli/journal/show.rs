@@ -15,7 +15,10 @@ use crate::cli::exit::Exit;
 
 /// Show the last records, or all that belongs to one exchange. 查看交易
 ///
-/// Personal data stays masked; with ID, --reveal shows it where the keys are at hand, once the look is journaled.
+/// Personal data stays masked; with ID, --reveal shows it where the keys are at hand, once the look is journaled. Reads
+/// beside a running gateway.
+///
+/// Exit code 0: shown; 1: no such exchange, or the journal cannot be read.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate journal show --last 50\n  \

@@ -16,6 +16,10 @@ use crate::cli::exit::Exit;
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Show the last records, and with -f the coming ones. 跟踪最新交易
+///
+/// Upkeep of the gateway is left out. Reads beside a running gateway.
+///
+/// Exit code 0: shown; 1: the journal cannot be read.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate journal tail -f\n  medgate journal tail --lines 100 --json")]
 pub(in crate::cli) struct Args {

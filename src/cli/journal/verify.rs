@@ -12,7 +12,9 @@ use crate::cli::exit::Exit;
 
 /// Check that every record is whole and follows the one before it. 校验账本
 ///
-/// Works on stored bytes and needs no key. Exit code 0: intact; 1: damaged or not readable.
+/// Works on stored bytes and needs no key. `medgate-verify journal` holds it to the signed checkpoints, too.
+///
+/// Exit code 0: intact; 1: damaged or not readable.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate journal verify\n  medgate journal verify --data /backup/medgate")]
 pub(in crate::cli) struct Args {

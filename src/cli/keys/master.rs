@@ -22,17 +22,16 @@ use crate::operator::act::Act;
 /// Commands over the master key.
 #[derive(clap::Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Make a new master key in a file. 生成主密钥
     New(NewArgs),
-    /// Say what the keys of a data folder are wrapped by. 主密钥状态
     Status(StatusArgs),
-    /// Put a new master key in the place of the one in force. 轮换主密钥
     Rotate(RotateArgs),
 }
 
 /// Make a new random master key in a file that only its owner may read. 生成主密钥
 ///
 /// It opens nothing yet: name it in journal.master_key before the first start, or let `rotate --to` put it in force.
+///
+/// Exit code 0: made; 1: not, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate keys master new --out /etc/medgate/master.key")]
 pub(in crate::cli) struct NewArgs {
@@ -44,6 +43,8 @@ pub(in crate::cli) struct NewArgs {
 /// Say what the keys of a data folder are wrapped by. 主密钥状态
 ///
 /// Shows ids of keys, never a key. Works beside a running gateway.
+///
+/// Exit code 0: said; 1: the folder cannot be read.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLE:\n  medgate keys master status --data /var/lib/medgate")]
 pub(in crate::cli) struct StatusArgs {
@@ -54,9 +55,12 @@ pub(in crate::cli) struct StatusArgs {
 /// Put a new master key in the place of the one in force. 轮换主密钥
 ///
 /// Without --to a new random key takes the place of the one in the file that journal.master_key names (or of
-/// DATA/keys/master.key); the old one stays beside it under the date, for older backups. With --to the key or passphrase there
-/// is taken; then name that place in journal.master_key before the next start. Slots that still stand in the clear are wrapped.
-/// The gateway must be stopped. A rotation that was cut short leaves a folder that still opens; run it again.
+/// DATA/keys/master.key); the old one stays beside it under the date, for older backups. With --to the key or
+/// passphrase there is taken; then name that place in journal.master_key before the next start. Slots that still stand
+/// in the clear are wrapped. The gateway must be stopped. A rotation that was cut short leaves a folder that still
+/// opens; run it again.
+///
+/// Exit code 0: in force; 1: not, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate keys master rotate --reason \"yearly\" --data /var/lib/medgate\n  \

@@ -25,13 +25,9 @@ const KEY_BYTES_MAX: u64 = 64 * 1024;
 /// Commands over SM2 keys.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Make a new key. 生成密钥
     New(NewArgs),
-    /// Encrypt a key that a platform or another program handed out. 导入密钥
     Import(ImportArgs),
-    /// Print the public key, to be given to the platform. 显示公钥
     ShowPublic(ShowPublicArgs),
-    /// Put a new key in the place of an old one, which stays beside it under the date. 轮换密钥
     Rotate(RotateArgs),
     /// The master key of the journal's keys. 日志主密钥
     #[command(subcommand)]
@@ -40,7 +36,10 @@ pub(super) enum Command {
 
 /// Make a new SM2 key in an encrypted PKCS#8 PEM file. 生成密钥
 ///
-/// Prints the public key in the forms that platforms ask for. Without a passphrase file the passphrase is asked for, unseen.
+/// Prints the public key in the forms that platforms ask for. Without a passphrase file the passphrase is asked for,
+/// unseen.
+///
+/// Exit code 0: made; 1: not, and why; no file is ever written over.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate keys new --out /etc/medgate/site.pem\n  \
@@ -53,9 +52,11 @@ pub(super) struct NewArgs {
     passphrase: PassphraseArgs,
 }
 
-/// Encrypt a private key: PEM (PKCS#8 or SEC1), or Base64 or hex of 32 or 33 bytes. 导入密钥
+/// Encrypt a key that a platform or another program handed out. 导入密钥
 ///
-/// The old file stays as it is; remove it yourself.
+/// PEM (PKCS#8 or SEC1), or Base64 or hex of 32 or 33 bytes. The old file stays as it is; remove it yourself.
+///
+/// Exit code 0: imported; 1: not, and why; no file is ever written over.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate keys import --in handed-out.txt --out /etc/medgate/site.pem\n  \
@@ -74,7 +75,11 @@ pub(super) struct ImportArgs {
     passphrase: PassphraseArgs,
 }
 
-/// Print the public key of a key file, or of a file that holds a public key. 显示公钥
+/// Print the public key, to be given to the platform. 显示公钥
+///
+/// Of a key file, or of a file that holds a public key; as hex, Base64 and PEM.
+///
+/// Exit code 0: printed; 1: the file cannot be read or opened.
 #[derive(clap::Args)]
 #[command(
     after_help = "EXAMPLE:\n  medgate keys show-public /etc/medgate/site.pem --passphrase-file /etc/medgate/site.pass"
@@ -86,10 +91,12 @@ pub(super) struct ShowPublicArgs {
     passphrase: PassphraseArgs,
 }
 
-/// Put a new key in the place of an old one. 轮换密钥
+/// Put a new key in the place of an old one, which stays beside it under the date. 轮换密钥
 ///
-/// The old key stays beside it as FILE.yyyy-mm-dd, under the same passphrase. Give the platform the new public key before the
+/// The old one is then FILE.yyyy-mm-dd, under the same passphrase. Give the platform the new public key before the
 /// gateway starts with it.
+///
+/// Exit code 0: in its place; 1: not, and why; the old one then stands.
 #[derive(clap::Args)]
 #[command(
     after_help = "EXAMPLE:\n  medgate keys rotate /etc/medgate/site.pem --passphrase-file /etc/medgate/site.pass"

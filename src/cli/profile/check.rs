@@ -8,9 +8,12 @@ use crate::config::complaint::Complaint;
 use crate::config::profiles;
 use crate::profile::Texts;
 
-/// Check profiles and print every complaint with its place and cure.
+/// Check profiles and print every complaint with its place and cure. 检查配置
 ///
-/// WHAT is the name of a profile, or a folder whose profiles stand in front of the built-in ones; left out, all are checked.
+/// WHAT is the name of a profile, or a folder whose profiles stand in front of the built-in ones; left out, all are
+/// checked.
+///
+/// Exit code 0: all hold; 78: complaints.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate profile check\n  medgate profile check guangdong\n  \
     medgate profile check /etc/medgate/profiles")]

@@ -9,7 +9,11 @@ use crate::config::complaint::Complaint;
 use crate::profile::Sources;
 use crate::profile::sources::{Path, Said, written};
 
-/// Show where two profiles differ, and which file and line says so.
+/// Show where two profiles differ, and which file and line says so. 比较两个配置
+///
+/// Each value that differs stands with what both say, and where.
+///
+/// Exit code 0: compared, be they equal or not; 78: one of them does not hold.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate profile diff baseline hunan\n  \
     medgate profile diff guangdong ourcity --profiles /etc/medgate/profiles")]

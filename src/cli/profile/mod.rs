@@ -19,13 +19,9 @@ use super::told::FileArg;
 /// Commands over profiles.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// List the profiles, built-in ones and the site's own. 列出各省配置
     List(list::Args),
-    /// Show what is in force, with file and line. 查看配置及其出处
     Show(show::Args),
-    /// Check profiles and print every complaint with its place and cure. 检查配置
     Check(check::Args),
-    /// Show where two profiles differ, and who says so. 比较两个配置
     Diff(diff::Args),
 }
 

@@ -10,9 +10,11 @@ use crate::config::complaint::Complaint;
 /// Sections of one row per transaction or path: shown when asked for.
 const LONG: [&str; 2] = ["transaction", "service"];
 
-/// Show what a profile resolves to: every value with the file and line that says it.
+/// Show what is in force, every value with the file and line that says it. 查看配置及其出处
 ///
 /// Without --section or --infno the long tables of transactions and service paths are left out.
+///
+/// Exit code 0: shown; 78: it does not hold.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate profile show guangdong\n  \

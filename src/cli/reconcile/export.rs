@@ -10,10 +10,11 @@ use crate::domain::money::written;
 use crate::reconcile::ledger::day::Day;
 use crate::reconcile::runs::sheet::{Closed, sheet};
 
-/// Write the month-close sheet: totals of gateway and HIS by day, each difference with its cause and the numbers of the records
-/// that prove it, and the sums by clearing dimensions. 月结表
+/// Write the month-close sheet, an XLSX file. 月结表
 ///
-/// It shows what the last runs found: run `medgate reconcile run --month` before. Works without a running gateway.
+/// Totals of gateway and HIS by day, each difference with its cause and the numbers of the records that prove it, and
+/// the sums by clearing dimensions. It shows what the last runs found: run `medgate reconcile run --month` before.
+/// Works without a running gateway.
 ///
 /// Exit code 0: written, and nothing is left that is not explained; 1: written, but something is, or it failed.
 #[derive(clap::Args)]

@@ -14,11 +14,8 @@ use crate::reconcile::ledger::{FOLDER, Ledgers};
 /// Commands over the ledgers.
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Show what was settled and refunded, by clearing dimensions. 结算汇总
     Show(show::Args),
-    /// Lay the ledgers of platform, gateway and HIS beside each other now. 对账
     Run(run::Args),
-    /// Write the month-close sheet, an XLSX file. 月结表
     Export(export::Args),
 }
 

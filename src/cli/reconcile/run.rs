@@ -25,11 +25,12 @@ use crate::reconcile::{self, Cases};
 /// A month of a large hospital takes some minutes.
 const PATIENCE: Duration = Duration::from_secs(1_800);
 
-/// Lay the ledgers of platform, gateway and HIS beside each other now, and list what differs. 对账
+/// Lay the ledgers of platform, gateway and HIS beside each other now. 对账
 ///
-/// The running gateway does it every few minutes for today, and at once for a day whose ledger of the HIS is new; this asks for it
-/// now. No difference is tolerated, not of a fen. A day is called balanced only when a ledger of the HIS took part. A row of the
-/// HIS that proves what became of an open case is journaled as its evidence. May be repeated at any time.
+/// The running gateway does it every few minutes for today, and at once for a day whose ledger of the HIS is new; this
+/// asks for it now, and lists what differs. No difference is tolerated, not of a fen. A day is called balanced only
+/// when a ledger of the HIS took part. A row of the HIS that proves what became of an open case is journaled as its
+/// evidence. May be repeated at any time.
 ///
 /// Exit code 0: every day is balanced; 1: something differs, a ledger of the HIS is missing, or it failed.
 #[derive(clap::Args)]

@@ -11,10 +11,10 @@ use crate::reconcile::ledger::amounts::{CHINESE, NAMES};
 use crate::reconcile::ledger::own::DIMENSIONS;
 use crate::reconcile::ledger::read::{Sum, SumShown};
 
-/// Show what was settled and refunded, by institution, clearing dimensions and place of insurance. 结算汇总
+/// Show what was settled and refunded, by clearing dimensions. 结算汇总
 ///
-/// A row is what the platform confirmed; the day is that of its settlement time. Refunds stand apart and are negative. Works
-/// without a running gateway.
+/// By institution, place of insurance and the rest. A row is what the platform confirmed; the day is that of its
+/// settlement time. Refunds stand apart and are negative. Works without a running gateway.
 ///
 /// Exit code 0: shown; 1: the ledgers cannot be read.
 #[derive(clap::Args)]

@@ -19,10 +19,12 @@ use self::message::Message;
 use super::exit::Exit;
 use super::told::{FileArg, complain};
 
-/// Sign a message as the gateway would, without sending it. 试签名
+/// Sign a message as the gateway would, without sending it, and explain each step. 试签名
 ///
-/// FILE is a raw HTTP request, or a body alone. Where it carries a time and nonce of its own they are used, so that the result can
-/// be compared with what another program signed; and its own signature is checked. No secret is printed.
+/// FILE is a raw HTTP request, or a body alone. Where it carries a time and nonce of its own they are used, so that the
+/// result can be compared with what another program signed; and its own signature is checked. No secret is printed.
+///
+/// Exit code 0: signed; 1: it cannot be, and what is missing.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate sign --explain body.json --profile jilin --account CLIENT_ID --key-file /etc/medgate/site.pem --passphrase-file /etc/medgate/site.pass\n  \

@@ -28,10 +28,12 @@ const PROGRESS_EVERY: u64 = 20_000;
 
 /// Decide again what the journal holds, and build again what is derived from it. 重放账本
 ///
-/// Each exchange is decided again under the profile that its record names: transaction, class, key, tokens, amounts, outcome.
-/// The views are built anew beside the live ones and compared by their digest, when the whole journal is replayed. With
-/// --profile the same exchanges are decided under another profile, and what would come out otherwise is listed. Reads beside
-/// a running gateway. Exit code 0: all is equal, 1: something differs.
+/// Each exchange is decided again under the profile that its record names: transaction, class, key, tokens, amounts,
+/// outcome. The views are built anew beside the live ones and compared by their digest, when the whole journal is
+/// replayed. With --profile the same exchanges are decided under another profile, and what would come out otherwise is
+/// listed. Reads beside a running gateway.
+///
+/// Exit code 0: all is equal; 1: something differs, or cannot be read; 2: there is no such profile.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate journal replay --data /var/lib/medgate\n  \
     medgate journal replay --from 2026-11-21 --to 2026-11-22 --json\n  \
