@@ -13,7 +13,8 @@ fn help(program: &str, command: &[String], flag: &str) -> String {
 fn below(program: &str, command: &[String]) -> Vec<Vec<String>> {
     let text = help(program, command, "-h");
     let names = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').find(|name| !name.is_empty()));
+    // A line that goes on with the text of the one above stands further in.
+    let names = names.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()));
     let found = names.filter(|name| *name != "help").map(|name| [command, &[name.to_owned()]].concat());
     found.flat_map(|command| [vec![command.clone()], below(program, &command)].concat()).collect()
 }

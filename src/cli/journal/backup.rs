@@ -40,8 +40,8 @@ pub(in crate::cli) struct BackupArgs {
 /// erase those visits again (name the newer data folder, if it is still there, with --newer, and they are listed). Views and
 /// index are built anew at the start.
 ///
-/// Exit codes as medgate-verify: 0 intact, every record sealed; 1 damaged, or not restored; 2 arguments cannot be used;
-/// 3 intact, with records after the last checkpoint.
+/// Exit code 0: intact, every record is sealed; 1: damaged, or not restored; 2: arguments cannot be used; 3: intact, with
+/// records after the last checkpoint; as of medgate-verify.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  \
     medgate journal restore --from /mnt/backup/medgate --data /var/lib/medgate-new\n  \
