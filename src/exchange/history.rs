@@ -301,6 +301,29 @@ pub fn original_of(
     Ok(None)
 }
 
+/// What the platform said of the amounts of what an undo undoes: (field, raw text); empty when that was never confirmed.
+///
+/// # Errors
+/// When the index or a record cannot be read.
+pub fn amounts_of(ledger: &dyn Ledger, undone: &Undone) -> Result<Vec<(String, String)>, HistoryError> {
+    let places = ledger.lookup(EntryKind::Key, undone.key_token)?;
+    for place in places.into_iter().filter(|place| undone.intent_seq < place.seq) {
+        let record = ledger.read(place)?;
+        let is_its_end = record.header.known_kind() == Some(Kind::Outcome)
+            && record.header.ref_seq == undone.intent_seq
+            && outcome_of(&record) == Outcome::Confirmed;
+        if is_its_end {
+            let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+            return Ok(record
+                .facts
+                .all_named(Fact::Amount)
+                .map(|(name, value)| (name.to_owned(), text(value)))
+                .collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// The msgids under which a call was sent or repeated.
 #[derive(Debug, Clone)]
 pub enum Sent {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::causes::with_causes;
 use crate::domain::exchange::Seq;
 use crate::domain::message::{Body, Reply};
 use crate::domain::outcome::{Cause, Outcome, Told};
@@ -9,10 +10,11 @@ use crate::journal::draft::{Draft, Edit, Sealed};
 use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::flag;
 use crate::profile::cure::kind_of_text;
-use crate::profile::{Profile, ReplyView};
+use crate::profile::{Money, Profile, ReplyView};
 
 use super::Line;
 use super::forward::{Heeded, Report};
+use super::history;
 use super::identify::Identified;
 use super::intend::{Intended, outcome_header};
 use super::judge::{Asked, HeardFacts, judge};
@@ -199,7 +201,7 @@ impl Line {
         if let Some(said) = evidence.said {
             reading::add_reply_facts(&mut facts, said);
             reading::name_what_it_made(&mut header, self.journal.tokens(), &call.envelope, said);
-            add_broken_laws(&mut facts, call, verdict, said);
+            self.add_broken_laws(&mut facts, call, verdict, said);
             self.add_saying(&mut facts, call, verdict, said);
         }
         if !header.visit_token.is_none() {
@@ -239,15 +241,24 @@ impl Line {
             }
         }
     }
-}
 
-/// A settlement whose amounts do not add up is done all the same; somebody must look at it (`money.md` §7).
-fn add_broken_laws(facts: &mut Facts, call: &Identified, verdict: Verdict, said: &ReplyView) {
-    if verdict.outcome != Outcome::Confirmed {
-        return;
-    }
-    for law in call.arrival.policy.profile.broken_laws(&call.identity.infno, &said.amounts) {
-        tracing::warn!(exchange = %call.arrival.id, rule = law.rule, "the amounts of an answer do not add up");
-        facts.named(Fact::Finding, &law.rule, if law.proven { BREAKS_PROVEN } else { law.whole.as_bytes() });
+    /// A settlement whose amounts do not add up is done all the same; somebody must look at it (`money.md` §7).
+    fn add_broken_laws(&self, facts: &mut Facts, call: &Identified, verdict: Verdict, said: &ReplyView) {
+        if verdict.outcome != Outcome::Confirmed {
+            return;
+        }
+        let (profile, infno) = (&call.arrival.policy.profile, &call.identity.infno);
+        let mirrored = call.undone.as_ref().filter(|_| !said.amounts.is_empty() && profile.mirrors(infno));
+        let undone = mirrored.map(|undone| history::amounts_of(&self.journal, undone)).transpose();
+        let undone = undone.unwrap_or_else(|error| {
+            tracing::warn!(exchange = %call.arrival.id, error = with_causes(&error), "a refund is not compared with its settlement");
+            None
+        });
+        let (asked, answered) = (&call.envelope.amounts, &said.amounts);
+        let undone = &undone.unwrap_or_default();
+        for law in profile.broken_laws(infno, Money { call: &call.arrival.view, asked, answered, undone }) {
+            tracing::warn!(exchange = %call.arrival.id, rule = law.rule, "the amounts of an answer do not add up");
+            facts.named(Fact::Finding, &law.rule, if law.proven { BREAKS_PROVEN } else { law.amount.as_bytes() });
+        }
     }
 }

@@ -200,11 +200,13 @@ impl Rules {
             set(&mut undo.cross_region, sheet.flag(table, "cross_region"));
         }
         for (name, table) in sheet.tables(root, "law") {
-            sheet.only(table, &["whole", "parts", "infno", "proven"]);
+            sheet.only(table, &["whole", "parts", "lines", "mirrors", "infno", "proven"]);
             let (at, law) = self.laws.entry(name.to_owned()).or_default();
-            *at = place(sheet, table, "whole");
+            *at = place(sheet, table, "infno");
             set(&mut law.whole, sheet.words(table, "whole"));
             set(&mut law.parts, sheet.list(table, "parts"));
+            set(&mut law.lines, sheet.words(table, "lines"));
+            set(&mut law.mirrors, sheet.list(table, "mirrors"));
             set(&mut law.infno, sheet.list(table, "infno"));
             set(&mut law.proven, sheet.flag(table, "proven"));
         }

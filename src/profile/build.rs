@@ -96,21 +96,28 @@ impl Builder<'_> {
         for (place, cure) in self.rules.cures.values() {
             self.each(all, place, &cure.infno, |_| {});
         }
-        for (place, law) in self.rules.laws.values() {
-            self.each(all, place, &law.infno, |_| {});
-            let names = self.rules.names.get("amounts");
-            let known =
-                |name: &&String| names.is_some_and(|names| names.iter().any(|one| one == name.trim_end_matches('?')));
-            for name in std::iter::once(&law.whole).chain(&law.parts).filter(|name| !known(name)) {
-                self.complain(
-                    place,
-                    format!("`{name}` is no amount of this profile"),
-                    "name one of [envelope] amounts",
-                );
-            }
-        }
+        self.add_laws(all);
         for (place, undo) in self.rules.undos.values() {
             self.each(all, place, &undo.infno, |_| {});
+        }
+    }
+
+    fn add_laws(&self, all: &mut BTreeMap<String, Transaction>) {
+        let names = self.rules.names.get("amounts");
+        let known =
+            |name: &&String| names.is_some_and(|names| names.iter().any(|one| one == name.trim_end_matches('?')));
+        for (name, (place, law)) in &self.rules.laws {
+            self.each(all, place, &law.infno, |_| {});
+            let whole = law.mirrors.is_empty().then_some(&law.whole);
+            for name in whole.into_iter().chain(&law.parts).chain(&law.mirrors).filter(|name| !known(name)) {
+                let cure = "name one of [envelope] amounts";
+                self.complain(place, format!("`{name}` is no amount of this profile"), cure);
+            }
+            let forms = [!law.parts.is_empty(), !law.lines.is_empty(), !law.mirrors.is_empty()];
+            if forms.into_iter().filter(|said| *said).count() != 1 {
+                let what = format!("law.{name} must say one of `parts`, `lines` and `mirrors`");
+                self.complain(place, what, "make a law of each");
+            }
         }
     }
 
@@ -240,6 +247,7 @@ pub(super) fn wanted(rules: &Rules, transactions: &BTreeMap<String, Transaction>
         .map(String::as_str)
         .collect();
     keys.extend(rules.line_fields.iter().map(String::as_str));
+    keys.extend(rules.laws.values().map(|(_, law)| law.lines.as_str()).filter(|field| !field.is_empty()));
     keys.extend(rules.inquiries.values().flat_map(|(_, inquiry)| &inquiry.fields).map(String::as_str));
     for one in transactions.values() {
         keys.extend(one.rows.iter().flat_map(|rows| &rows.parts).map(String::as_str));

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::domain::money::units_of;
 use crate::domain::scan::{Row, Shape, View};
 
 use super::Profile;
@@ -143,6 +144,19 @@ impl Profile {
         let named = |line: &String| line.bytes().any(|byte| byte != b'|');
         let lines: Vec<String> = rows.map(line).filter(named).collect();
         (!lines.is_empty()).then(|| digest_of_set(lines))
+    }
+
+    /// What `field` of the fee lines adds up to, in ten-thousandths of a yuan; `None` when there is no line, when one lacks it,
+    /// or when a body that could not be read to its end may hide some.
+    pub(super) fn line_total(&self, field: &str, view: &View) -> Option<i64> {
+        if view.shape != Shape::Json {
+            return None;
+        }
+        let says = |row: &Row<'_>, field: &str| row.text(field).is_some();
+        let is_line = |row: &Row<'_>| says(row, field) || self.rules.line_fields.iter().any(|field| says(row, field));
+        let mut lines = self.rules.line_nodes.iter().flat_map(|node| view.rows(node)).filter(is_line).peekable();
+        lines.peek()?;
+        lines.try_fold(0i64, |sum, line| sum.checked_add(units_of(line.text(field)?)?))
     }
 
     /// The first filled value under any of the names of one of our names.

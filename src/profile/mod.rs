@@ -27,7 +27,7 @@ pub mod identity; // Which transaction a request is.
 pub mod inquiry; // Whether what a recorded call did still stands.
 pub mod key; // The business key of a request.
 pub mod labels; // What fields are called, and which are personal.
-pub mod law; // Which amounts must add up to which.
+pub mod law; // Which amounts must add up to which, and what a refund says of its settlement.
 pub mod own; // A call of the gateway's own.
 pub mod refusal; // The gateway's own words, in the platform's shape.
 mod signing; // What a platform asks of a signature.
@@ -48,7 +48,7 @@ pub use envelope::{Envelope, ReplyView};
 pub use identity::Identity;
 pub use inquiry::{Inquiry, Stands};
 pub use key::{KeyParts, Similar};
-pub use law::BrokenLaw;
+pub use law::{BrokenLaw, Money};
 pub use own::OwnCall;
 pub use refusal::{NativeBody, Refused, UnknownText};
 pub use sources::Sources;

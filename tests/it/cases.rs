@@ -15,7 +15,8 @@ fn case(gate: &TestGateway, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
-fn listed(gate: &TestGateway) -> Vec<Value> {
+/// All cases, as the command lists them.
+pub fn listed(gate: &TestGateway) -> Vec<Value> {
     let text = case(gate, &["list", "--closed", "--json"]);
     serde_json::from_str::<Value>(&text)
         .ok()

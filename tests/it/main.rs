@@ -62,6 +62,7 @@ mod visit_erased; // Keys destroyed, everything else whole.
 mod money_fence; // What looks like a lost settlement is held back.
 mod money_generations; // What frees a key.
 mod money_his; // A cashier's envelopes.
+mod money_laws; // Amounts that do not agree.
 mod money_once; // One key is performed once.
 mod money_rows; // The key table, row by row.
 mod money_settled_before; // Old successes are asked for first.
