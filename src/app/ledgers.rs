@@ -14,7 +14,7 @@ use crate::console::lookup::Trouble;
 use crate::domain::class::Class;
 use crate::exchange::Line;
 use crate::reconcile::derived::ReadTrouble;
-use crate::reconcile::his::import::{Asked, ImportTrouble, Imported as Taken, JournalFiles, import};
+use crate::reconcile::his::import::{Asked, JournalFiles, import};
 use crate::reconcile::ledger::day::Day;
 use crate::reconcile::ledger::read::SumShown;
 use crate::reconcile::ledger::{FOLDER, Folder, Ledgers};
@@ -25,6 +25,8 @@ use crate::reconcile::runs::run::{Ran, run};
 use crate::reconcile::{self, Cases, his};
 use crate::telemetry::metrics::Metrics;
 use crate::views::Follower;
+
+use super::his_view::{HisView, shown};
 
 /// Starts following the journal. The ledgers are no view: they are kept whatever `views.follow` says, in the same measure.
 fn keeper(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
@@ -48,6 +50,8 @@ pub(super) struct LedgerDesk {
     line: Arc<Line>,
     data: PathBuf,
     his: his::Settings,
+    /// The ledger of the HIS out of its own database.
+    pub(super) view: Arc<HisView>,
     ledgers: Ledgers,
     cases: Cases,
     every: Duration,
@@ -64,7 +68,8 @@ impl LedgerDesk {
         let (ledgers, his) = (Ledgers::at(&data.join(FOLDER)), settings.his_ledger.clone());
         let cases = Cases::at(&data.join(reconcile::FOLDER));
         let every = Duration::from_secs(settings.reconcile.every_seconds);
-        let desk = Arc::new(LedgerDesk { line: Arc::clone(line), data, his, ledgers, cases, every });
+        let view = HisView::start(settings, line, stop);
+        let desk = Arc::new(LedgerDesk { line: Arc::clone(line), data, his, view, ledgers, cases, every });
         let keeper = keeper(settings, line)?;
         tokio::spawn(Arc::clone(&desk).keep(stop.clone()));
         Ok((keeper, desk))
@@ -180,20 +185,12 @@ impl Desk for LedgerDesk {
         let asked = Asked { name, day, institution, who };
         let now = self.line.clock.unix_ns();
         let importing = import(&self.line.journal, &self.data, &self.his, &asked, file, now);
-        match tokio::runtime::Handle::current().block_on(importing) {
-            Ok(Taken::Taken { record, rows, replaced }) => {
-                let replaces = replaced.map(|seq| seq.0);
-                Ok(Imported { record: record.0, before: false, rows, replaces })
-            }
-            Ok(Taken::Same { record }) => Ok(Imported { record: record.0, before: true, rows: 0, replaces: None }),
-            Err(ImportTrouble::Report(report)) => {
-                Err(Trouble::Refused { what: report.to_string(), cure: "correct the file and hand all of it in again" })
-            }
-            Err(error @ ImportTrouble::Unmapped(_)) => {
-                Err(Trouble::Refused { what: error.to_string(), cure: "map the columns in [his_ledger]" })
-            }
-            Err(error) => Err(Trouble::NotNow(error.to_string())),
-        }
+        shown(tokio::runtime::Handle::current().block_on(importing))
+    }
+
+    fn import_view(&self, asked: &HisLedger) -> Result<Imported, Trouble> {
+        let day = Day::read(&asked.date).ok_or_else(|| no_day("date"))?;
+        shown(self.view.import(day, asked.institution.clone(), asked.who.clone()))
     }
 }
 
