@@ -12,6 +12,8 @@ use super::super::super::ledger::day::Day;
 use super::settings::{Kind, Settings, Tls};
 use super::trouble::NotRead;
 
+/// The server gives up on its own when we did not get to tell it: so much later, so that it is ours which is told.
+const SERVER_GRACE_SECONDS: u64 = 5;
 /// MySQL and MariaDB say that a variable is not theirs.
 const NO_SUCH_VARIABLE: u16 = 1193;
 
@@ -23,8 +25,8 @@ pub(super) async fn write(view: &Settings, password: &str, day: Day, out: &mut d
         Kind::PostgreSql => {
             let options = postgresql(view, address, password);
             let mut connection = connected(view, PgConnection::connect_with(&options)).await?;
-            // China's time, so that a moment is written with the day it has in the books; the server gives up when we do.
-            let seconds = view.read_seconds;
+            // China's time, so that a moment is written with the day it has in the books.
+            let seconds = view.read_seconds + SERVER_GRACE_SECONDS;
             let begin = format!(
                 "BEGIN READ ONLY; SET LOCAL TIME ZONE 8; SET LOCAL statement_timeout = '{seconds}s'; SET LOCAL extra_float_digits = 0"
             );
@@ -34,7 +36,7 @@ pub(super) async fn write(view: &Settings, password: &str, day: Day, out: &mut d
         Kind::MySql => {
             let options = mysql(view, address, password);
             let mut connection = connected(view, MySqlConnection::connect_with(&options)).await?;
-            give_up_with_us(&mut connection, view.read_seconds).await?;
+            give_up_after(&mut connection, view.read_seconds + SERVER_GRACE_SECONDS).await?;
             let begin = sqlx::raw_sql("START TRANSACTION READ ONLY");
             begin.execute(&mut connection).await.map_err(NotRead::reading)?;
             rows(&mut connection, statement, out).await
@@ -74,8 +76,8 @@ fn mysql(view: &Settings, (host, port): (&str, u16), password: &str) -> MySqlCon
     options.disable_statement_logging()
 }
 
-/// The server gives up when we do: MariaDB counts seconds, MySQL milliseconds under another name.
-async fn give_up_with_us(connection: &mut MySqlConnection, seconds: u64) -> Result<(), NotRead> {
+/// When the server gives up: MariaDB counts seconds, MySQL milliseconds under another name.
+async fn give_up_after(connection: &mut MySqlConnection, seconds: u64) -> Result<(), NotRead> {
     let ways = [
         format!("SET SESSION max_statement_time = {seconds}"),
         format!("SET SESSION max_execution_time = {}", seconds * 1000),
@@ -106,21 +108,25 @@ where
     for<'r> &'r str: Decode<'r, DB>,
 {
     let mut csv = csv::Writer::from_writer(out);
-    let gone = |_| NotRead::Stopping;
     let (mut rows, mut count) = (sqlx::raw_sql(AssertSqlSafe(statement)).fetch(connection), 0);
     while let Some(row) = rows.next().await {
         let row = row.map_err(NotRead::reading)?;
         if count == 0 {
-            csv.write_record(row.columns().iter().map(|column| column.name().trim())).map_err(|_| NotRead::Stopping)?;
+            csv.write_record(row.columns().iter().map(|column| column.name().trim())).map_err(gone)?;
         }
         count += 1;
         for (place, column) in row.columns().iter().enumerate() {
             let no_text = |_| NotRead::NoText(count, column.name().to_owned());
             let cell: Option<&str> = row.try_get_unchecked(place).map_err(no_text)?;
-            csv.write_field(cell.unwrap_or_default()).map_err(|_| NotRead::Stopping)?;
+            csv.write_field(cell.unwrap_or_default()).map_err(gone)?;
         }
-        csv.write_record(None::<&[u8]>).map_err(|_| NotRead::Stopping)?;
+        csv.write_record(None::<&[u8]>).map_err(gone)?;
     }
     csv.flush().map_err(gone)?;
     Ok(count)
+}
+
+/// Whoever reads the text has let go of it.
+fn gone<E>(_: E) -> NotRead {
+    NotRead::Stopping
 }

@@ -45,7 +45,7 @@ pub struct Settings {
 pub enum Kind {
     /// There is no view.
     Off,
-    /// PostgreSQL, and what speaks its protocol (KingbaseES, openGauss).
+    /// PostgreSQL.
     PostgreSql,
     /// MySQL and MariaDB.
     MySql,
