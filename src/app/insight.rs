@@ -156,6 +156,7 @@ impl Insight for Inside {
         checks.push(self.reload.check());
         checks.push(self.seal_check());
         checks.push(self.disk.check());
+        checks.extend(self.desk.view.check());
         checks.extend(self.certificates.checks());
         checks
     }

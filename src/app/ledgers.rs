@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::console::ledgers::{Desk, HisLedger, Imported, Reconciled, Sums};
+use crate::console::ledgers::{Desk, HisLedger, Imported, Reconciled, Submitted, Sums};
 use crate::console::lookup::Trouble;
 use crate::exchange::Line;
 use crate::reconcile::derived::ReadTrouble;
-use crate::reconcile::his::import::{Asked, ImportTrouble, Imported as Taken, JournalFiles, import};
+use crate::reconcile::his::import::{Asked, Imported as Taken, JournalFiles, import};
 use crate::reconcile::ledger::day::Day;
 use crate::reconcile::ledger::read::SumShown;
 use crate::reconcile::ledger::{FOLDER, Folder, Ledgers};
@@ -24,6 +24,9 @@ use crate::reconcile::runs::run_day::run_day;
 use crate::reconcile::{self, Cases, his};
 use crate::telemetry::metrics::Metrics;
 use crate::views::Follower;
+
+use super::his_view::{HisView, shown};
+use super::statements::Statements;
 
 /// Starts following the journal. The ledgers are no view: they are kept whatever `views.follow` says, in the same measure.
 fn keeper(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
@@ -39,6 +42,8 @@ fn keeper(settings: &Settings, line: &Line) -> io::Result<Arc<Follower>> {
 const RECENT_DAYS: i64 = 7;
 /// Days behind today of which a new ledger of the HIS starts a run.
 const LOOKED_BACK_DAYS: i64 = 62;
+/// Records that ledgers may be behind a journal that is being written.
+const BEHIND_MAX: u64 = 10_000;
 /// Days that the metrics speak of.
 const SHOWN_DAYS: i64 = 31;
 
@@ -47,8 +52,11 @@ pub(super) struct LedgerDesk {
     line: Arc<Line>,
     data: PathBuf,
     his: his::Settings,
+    /// The ledger of the HIS out of its own database.
+    pub(super) view: Arc<HisView>,
     ledgers: Ledgers,
     cases: Cases,
+    statements: Statements,
     every: Duration,
 }
 
@@ -63,7 +71,9 @@ impl LedgerDesk {
         let (ledgers, his) = (Ledgers::at(&data.join(FOLDER)), settings.his_ledger.clone());
         let cases = Cases::at(&data.join(reconcile::FOLDER));
         let every = Duration::from_secs(settings.reconcile.every_seconds);
-        let desk = Arc::new(LedgerDesk { line: Arc::clone(line), data, his, ledgers, cases, every });
+        let statements = Statements::new(line, &ledgers, (settings.reconcile.clone(), settings.finisher.clone()));
+        let view = HisView::start(settings, line, stop);
+        let desk = Arc::new(LedgerDesk { line: Arc::clone(line), data, his, view, ledgers, cases, statements, every });
         let keeper = keeper(settings, line)?;
         tokio::spawn(Arc::clone(&desk).keep(stop.clone()));
         Ok((keeper, desk))
@@ -91,14 +101,19 @@ impl LedgerDesk {
 
     /// Today and what is new.
     fn round(&self) -> Result<(), Trouble> {
+        self.are_up_to_date()?;
+        self.statements.round()?;
         let today = Day::at(self.line.clock.unix_ns());
         let span = (today.later(-LOOKED_BACK_DAYS), today);
         // None yet, or of another version: all of them run anew.
         let ran = Runs::at(self.ledgers.dir()).of_days(span).unwrap_or_default();
         let imports = self.ledgers.imports(span).map_err(unread)?;
+        let lists = self.ledgers.statements(span).map_err(unread)?;
         let is_new = |day: Day| {
-            let beside = imports.iter().filter(|import| import.day.days_until(day).abs() <= 1);
-            let newest = beside.map(|import| import.record).max().unwrap_or(0);
+            let ledgers = imports.iter().map(|import| (import.day, import.record));
+            let ledgers = ledgers.chain(lists.iter().map(|list| (list.day, list.record)));
+            let beside = ledgers.filter(|(of, _)| of.days_until(day).abs() <= 1);
+            let newest = beside.map(|(_, record)| record).max().unwrap_or(0);
             ran.iter().find(|ran| ran.day == day).map_or(0, |ran| ran.imports) < newest
         };
         for ago in (0..=LOOKED_BACK_DAYS).rev() {
@@ -110,13 +125,25 @@ impl LedgerDesk {
         Ok(())
     }
 
+    /// Ledgers that are being built anew hold half of what the journal does: nothing may be concluded from them.
+    fn are_up_to_date(&self) -> Result<(), Trouble> {
+        let durable = self.line.journal.durable().borrow().0;
+        let behind = durable.saturating_sub(self.ledgers.position().map_err(unread)?.0);
+        if BEHIND_MAX < behind {
+            return Err(Trouble::NotNow(format!(
+                "the ledgers are {behind} records behind the journal; they are being built. 账目正在生成，请稍后再试"
+            )));
+        }
+        Ok(())
+    }
+
     fn run_day(&self, day: Day) -> Result<Ran, Trouble> {
         let now = self.line.clock.unix_ns();
         let running = run_day(&self.line.journal, &self.ledgers, &self.cases, day, now);
         let ran = tokio::runtime::Handle::current().block_on(running);
         let (ran, proven) = ran.map_err(|error| Trouble::NotNow(error.to_string()))?;
         if proven > 0 {
-            tracing::info!(%day, proven, "a ledger of the HIS proves what became of open cases");
+            tracing::info!(%day, proven, "ledgers prove what became of open cases, or differ anew");
         }
         Ok(ran)
     }
@@ -162,10 +189,18 @@ impl Desk for LedgerDesk {
 
     fn reconcile(&self, asked: &[(String, String)]) -> Result<Reconciled, Trouble> {
         let (first, last) = days(asked)?;
+        self.are_up_to_date()?;
         for later in 0..=first.days_until(last) {
             self.run_day(first.later(later))?;
         }
         self.reconciled(asked)
+    }
+
+    fn submit(&self, asked: &[(String, String)]) -> Result<Submitted, Trouble> {
+        let days = days(asked)?;
+        self.are_up_to_date()?;
+        let statements = self.statements.submit(days, "admin")?;
+        Ok(Submitted { statements })
     }
 
     fn import(&self, asked: &HisLedger, file: &mut dyn Read) -> Result<Imported, Trouble> {
@@ -174,16 +209,12 @@ impl Desk for LedgerDesk {
         let asked = Asked { name, day, institution, who };
         let now = self.line.clock.unix_ns();
         let importing = import(&self.line.journal, &self.data, &self.his, &asked, file, now);
-        match tokio::runtime::Handle::current().block_on(importing) {
-            Ok(taken) => Ok(taken.into()),
-            Err(ImportTrouble::Report(report)) => {
-                Err(Trouble::Refused { what: report.to_string(), cure: "correct the file and hand all of it in again" })
-            }
-            Err(error @ ImportTrouble::Unmapped(_)) => {
-                Err(Trouble::Refused { what: error.to_string(), cure: "map the columns in [his_ledger]" })
-            }
-            Err(error) => Err(Trouble::NotNow(error.to_string())),
-        }
+        shown(tokio::runtime::Handle::current().block_on(importing))
+    }
+
+    fn import_view(&self, asked: &HisLedger) -> Result<Imported, Trouble> {
+        let day = Day::read(&asked.date).ok_or_else(|| no_day("date"))?;
+        shown(self.view.import(day, asked.institution.clone(), asked.who.clone()))
     }
 }
 

@@ -7,6 +7,7 @@ mod disk; // How full the journal's disk is.
 mod doors; // Ports, and TLS of the doors.
 mod erasure; // A visit erased through the admin port.
 mod finishing; // The book of cases and the finisher.
+mod his_view; // The HIS's ledger out of its own database.
 mod insight; // What the admin port is told.
 mod ledgers; // Who keeps the ledgers.
 mod lookup; // What it may look up of single exchanges.

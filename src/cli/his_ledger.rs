@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio_util::sync::CancellationToken;
 
-use super::admin_port::{Call, said, silent, token};
+use super::admin_port::{self, Call, silent, token};
 use super::exit::Exit;
 use super::journal::Place;
 use super::own::with_journal;
@@ -17,6 +18,7 @@ use crate::config::Settings;
 use crate::console::ledgers::Imported;
 use crate::console::token::FILE_NAME;
 use crate::reconcile::his::import::{Asked, import};
+use crate::reconcile::his::view::import_view;
 use crate::reconcile::ledger::day::Day;
 
 /// A million rows are checked in some seconds.
@@ -28,9 +30,10 @@ pub(super) enum Command {
     Import(ImportArgs),
 }
 
-/// Import the HIS's ledger of a day, CSV or XLSX. 导入院内账
+/// Import the HIS's ledger of a day: CSV, XLSX, or from the view in its database. 导入院内账
 ///
-/// In UTF-8 or GBK, its columns mapped in [his_ledger]. The whole file is checked first: columns, amounts, equal rows,
+/// A file is in UTF-8 or GBK; with --sql the rows of the view that [his_view] names are read. The columns are mapped in
+/// [his_ledger]. The whole file is checked first: columns, amounts, equal rows,
 /// days. When anything is wrong, each row is named and nothing is taken. A file that is taken becomes a record of the
 /// journal, sealed, and so evidence. The same file again changes nothing; a corrected file of the same day and
 /// institution replaces the one before, and both stay in the journal.
@@ -38,11 +41,15 @@ pub(super) enum Command {
 /// Exit code 0: imported, now or before; 1: nothing was taken, and why.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate his-ledger import 结算20261121.csv --date 2026-11-21\n  \
-    medgate his-ledger import settled.xlsx --date 2026-11-21 --institution H36010000001")]
+    medgate his-ledger import settled.xlsx --date 2026-11-21 --institution H36010000001\n  \
+    medgate his-ledger import --sql --date 2026-11-21")]
 pub(super) struct ImportArgs {
     /// The file.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "sql")]
+    file: Option<PathBuf>,
+    /// Read the view in the HIS's database instead of a file. 从视图读取
+    #[arg(long, conflicts_with = "file")]
+    sql: bool,
     /// The day that it is of. 日期
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     date: Day,
@@ -73,35 +80,55 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
 }
 
 fn taken(args: &ImportArgs, settings: &Settings) -> Result<Imported, String> {
-    let open = || File::open(&args.file).map_err(|error| format!("{}: {error}", args.file.display()));
-    let name = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut file = open()?;
+    let path = args.file.as_deref();
+    let open = |path: &Path| File::open(path).map_err(|error| format!("{}: {error}", path.display()));
+    let name = path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+    let mut file = path.map(open).transpose()?;
     let here = args.place.master().and_then(|master| {
         with_journal(settings, &master, async |journal, clock| {
             let who = format!("command {}", person());
             let asked = Asked { name: name.clone(), day: args.date, institution: args.institution.clone(), who };
-            import(journal, &settings.gateway.data, &settings.his_ledger, &asked, &mut file, clock.unix_ns()).await
+            let (data, his, now) = (&settings.gateway.data, &settings.his_ledger, clock.unix_ns());
+            match &mut file {
+                Some(file) => import(journal, data, his, &asked, file, now).await,
+                None => {
+                    let never = CancellationToken::new();
+                    import_view(journal, data, (his, &settings.his_view), &asked, &never, now).await
+                }
+            }
         })
     });
     match here? {
         Some(Ok(taken)) => Ok(taken.into()),
         Some(Err(error)) => Err(error.to_string()),
-        None => by_gateway(args, settings, &name, &mut open()?),
+        // What was read of the file is read again.
+        None => by_gateway(args, settings, &name, path.map(open).transpose()?),
     }
 }
 
-fn by_gateway(args: &ImportArgs, settings: &Settings, name: &str, file: &mut File) -> Result<Imported, String> {
+fn by_gateway(args: &ImportArgs, settings: &Settings, name: &str, file: Option<File>) -> Result<Imported, String> {
     let listen = settings.admin.listen.as_str();
     let token = token(&settings.gateway.data, FILE_NAME)?;
     let plain = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let (institution, who) = (plain(&args.institution), plain(&person()));
-    let target =
-        format!("/api/v1/his-ledgers?date={}&name={}&institution={institution}&who={who}", args.date, plain(name));
-    let call = Call { listen, method: "POST", target: &target, token: Some(&token), body: "", patience: PATIENCE };
-    let length = file.metadata().map_err(|error| error.to_string())?.len();
-    match call.ask_with(file, length) {
+    let (date, institution, who) = (args.date, plain(&args.institution), plain(&person()));
+    let said = match &file {
+        Some(_) => format!("his-ledgers?date={date}&name={}&institution={institution}&who={who}", plain(name)),
+        None => format!("his-view-readings?date={date}&institution={institution}&who={who}"),
+    };
+    let target = format!("/api/v1/{said}");
+    let reading = if file.is_some() { 0 } else { settings.his_view.read_seconds };
+    let patience = PATIENCE + Duration::from_secs(reading);
+    let call = Call { listen, method: "POST", target: &target, token: Some(&token), body: "", patience };
+    let heard = match file {
+        Some(mut file) => {
+            let length = file.metadata().map_err(|error| error.to_string())?.len();
+            call.ask_with(&mut file, length)
+        }
+        None => call.ask(),
+    };
+    match heard {
         Ok((200, body)) => serde_json::from_str(&body).map_err(|error| error.to_string()),
-        Ok((_, body)) => Err(said(&body)),
+        Ok((_, body)) => Err(admin_port::said(&body)),
         Err(error) => Err(silent(listen, &error)),
     }
 }

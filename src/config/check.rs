@@ -35,6 +35,7 @@ pub(super) fn check(settings: &Settings, merged: &Merged) -> Found {
     checker.certificates();
     checker.identities();
     checker.finisher();
+    checker.his_view();
     checker.found
 }
 

@@ -44,6 +44,9 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("line.fence_days", 0, 400),
     ("line.refusals_per_second_max", 1, 1_000_000),
     ("reconcile.every_seconds", 0, 86_400),
+    ("his_view.connect_seconds", 1, 600),
+    ("his_view.read_seconds", 1, 7_200),
+    ("his_view.retry_minutes", 1, 1_440),
     ("finisher.every_seconds", 0, 86_400),
     ("finisher.retry_minutes", 0, 10_080),
     ("finisher.ask_minutes", 0, 10_080),
@@ -68,6 +71,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("client.verify", &["off", "warn", "refuse"]),
     ("upstream.sign", &["pass", "sign"]),
     ("his_ledger.encoding", &["auto", "utf-8", "gbk"]),
+    ("his_view.kind", &["off", "postgresql", "mysql", "sqlserver"]),
+    ("his_view.tls", &["off", "required"]),
     ("log.format", &["text", "json"]),
 ];
 

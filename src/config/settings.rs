@@ -36,6 +36,8 @@ pub struct Settings {
     pub reconcile: reconcile::runs::Settings,
     /// `[his_ledger]`
     pub his_ledger: his::Settings,
+    /// `[his_view]`
+    pub his_view: his::view::Settings,
     /// `[line]`
     pub line: exchange::settings::Settings,
     /// `[finisher]`

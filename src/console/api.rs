@@ -19,7 +19,7 @@ use super::answer::Failed;
 use super::cases::{case, cases, decide, lift, preview};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
-use super::ledgers::{import, reconcile, reconciled, sums};
+use super::ledgers::{import, import_view, reconcile, reconciled, sums};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::persons::is_plain_name;
 use super::retention::keep;
@@ -55,6 +55,7 @@ pub(super) enum Asks {
     Keep,
     Days,
     File,
+    View,
 }
 
 /// Every call.
@@ -86,6 +87,8 @@ pub(super) const CALLS: &[Call] = &[
         about: "Lay the ledgers of a day or a month beside each other now; what a ledger of the HIS proves is journaled; 对账" },
     Call { method: HttpMethod::Post, path: "/his-ledgers", asks: Asks::File, answers: "Imported", route: || post(import),
         about: "Hand in the HIS's own ledger of a day, a CSV or XLSX file as it is: all of it is taken, or nothing; 导入院内账" },
+    Call { method: HttpMethod::Post, path: "/his-view-readings", asks: Asks::View, answers: "Imported", route: || post(import_view),
+        about: "Read the HIS's own ledger of a day from the view in its database, [his_view]: all of it is taken, or nothing; 从视图读取院内账" },
     Call { method: HttpMethod::Post, path: "/cases/{id}/decisions", asks: Asks::Decide, answers: "Noted", route: || post(decide),
         about: "Assign, remark, propose, approve or close with proof; needs the token of a person; 案件处理" },
     Call { method: HttpMethod::Get, path: "/cases/{id}/proposal", asks: Asks::Nothing, answers: "Preview", route: || get(preview),

@@ -37,6 +37,11 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// As above; `Refused` with everything that is wrong with the file.
     fn import(&self, asked: &HisLedger, file: &mut dyn Read) -> Result<Imported, Trouble>;
+    /// Takes a ledger of the HIS out of the view that the settings name; `name` says nothing.
+    ///
+    /// # Errors
+    /// As above; `NotNow` when the view was not read.
+    fn import_view(&self, asked: &HisLedger) -> Result<Imported, Trouble>;
     /// What runs of some days have found.
     ///
     /// # Errors
@@ -117,6 +122,13 @@ pub(super) fn file_parameters() -> [Parameter; 4] {
     ]
 }
 
+/// What may be said of a view.
+pub(super) fn view_parameters() -> [Parameter; 3] {
+    let [date, _, institution, who] = file_parameters();
+    let about = "the day whose ledger the view gives, 2026-11-21".to_owned();
+    [Parameter { about, ..date }, institution, who]
+}
+
 pub(super) async fn sums(State(console): State<Console>, asked: Asked) -> Result<Json<Sums>, Failed> {
     let (asked, desk) = (pairs(asked)?, Arc::clone(&console.desk));
     in_turn(&console, move || desk.sums(&asked)).await.map(Json)
@@ -145,6 +157,16 @@ pub(super) async fn import(
     let taking = in_turn(&console, move || desk.import(&asked, &mut arriving));
     let (taken, ()) = tokio::join!(taking, feed(body, (send, room)));
     taken.map(Json)
+}
+
+pub(super) async fn import_view(
+    State(console): State<Console>,
+    Extension(bearer): Extension<Bearer>,
+    asked: Asked,
+) -> Result<Json<Imported>, Failed> {
+    let asked = read(&pairs(asked)?, bearer)?;
+    let desk = Arc::clone(&console.desk);
+    in_turn(&console, move || desk.import_view(&asked)).await.map(Json)
 }
 
 fn read(asked: &[(String, String)], bearer: Bearer) -> Result<HisLedger, Failed> {

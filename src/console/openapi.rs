@@ -15,7 +15,7 @@ use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
 use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
-use super::ledgers::{Imported, Reconciled, Sums, day_parameters, file_parameters};
+use super::ledgers::{Imported, Reconciled, Sums, day_parameters, file_parameters, view_parameters};
 use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
 use super::retention::{Keep, Kept};
 
@@ -89,10 +89,11 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     }
     let reveal =
         [Parameter { name: "reveal", about: "personal data in clear".to_owned(), words: vec!["true", "false"] }];
-    let (days, file) = (day_parameters(), file_parameters());
+    let (days, file, view) = (day_parameters(), file_parameters(), view_parameters());
     let parameters = match call.asks {
         Asks::Days => &days[..],
         Asks::File => &file[..],
+        Asks::View => &view[..],
         Asks::Exchanges => &described.exchanges[..],
         Asks::Totals => &described.totals[..],
         Asks::Cases => &described.cases[..],

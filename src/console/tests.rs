@@ -74,6 +74,13 @@ impl Desk for Gateway {
         Ok(Imported { record: 7, before: false, rows, replaces: None })
     }
 
+    fn import_view(&self, asked: &HisLedger) -> Result<Imported, Trouble> {
+        match asked.date.as_str() {
+            "2026-11-21" => Ok(Imported { record: 8, before: false, rows: asked.who.len() as u64, replaces: None }),
+            _ => Err(Trouble::NotNow("连不上院内数据库".to_owned())),
+        }
+    }
+
     fn reconciled(&self, _: &[(String, String)]) -> Result<Reconciled, Trouble> {
         Ok(Reconciled { days: Vec::new(), differences: Vec::new() })
     }
@@ -413,5 +420,19 @@ async fn a_ledger_streams_through_however_large_it_is() {
     assert!(status == 200 && answer.contains("\"rows\":8000000"), "{status} {answer}");
     let (status, answer) = running.say("POST", "/api/v1/his-ledgers?date=2026-11-21&wo=x", &token, "").await;
     assert!(status == 400 && answer.contains("no such parameter"), "{status} {answer}");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_view_is_read_when_somebody_asks_for_it() {
+    let running = Running::start().await;
+    let token = format!("authorization: Bearer {}\r\n", running.token);
+    let ask = |day: &str| format!("/api/v1/his-view-readings?date={day}&who=officer-1");
+    let (status, answer) = running.say("POST", &ask("2026-11-21"), &token, "").await;
+    assert!(status == 200 && answer.contains("\"rows\":15"), "{status} {answer}");
+    let (status, answer) = running.say("POST", &ask("2026-11-22"), &token, "").await;
+    assert!(status == 503 && answer.contains("连不上院内数据库"), "{status} {answer}");
+    let (status, _) = running.say("POST", &ask("2026-11-21"), "", "").await;
+    assert_eq!(status, 401);
     running.end().await;
 }

@@ -7,6 +7,7 @@ use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub struct ReconcileMetrics {
     pub(super) differences: IntGaugeVec,
     pub(super) days: IntGaugeVec,
+    pub(super) view: IntCounterVec,
 }
 
 impl ReconcileMetrics {
@@ -18,6 +19,11 @@ impl ReconcileMetrics {
     /// Days in a state.
     pub fn stand(&self, state: &str, count: i64) {
         self.days.with_label_values(&[state]).set(count);
+    }
+
+    /// A reading of the HIS's view ended.
+    pub fn viewed(&self, result: &str) {
+        self.view.with_label_values(&[result]).inc();
     }
 }
 

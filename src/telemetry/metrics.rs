@@ -396,6 +396,7 @@ impl Maker<'_> {
         ReconcileMetrics {
             differences: self.gauges(&names::RECONCILE_DIFFERENCES),
             days: self.gauges(&names::RECONCILE_DAYS),
+            view: self.counters(&names::HIS_VIEW),
         }
     }
 
@@ -456,6 +457,7 @@ mod tests {
         metrics.cases.stepped("asked", 1);
         metrics.reconcile.differ("platform_more", 1);
         metrics.reconcile.stand("balanced", 1);
+        metrics.reconcile.viewed("taken");
         metrics
     }
 

@@ -131,6 +131,8 @@ names! {
         "Differences of the ledgers in the last 31 days that nothing explains.";
     RECONCILE_DAYS = "medgate_reconcile_state" ["state"]
         "Of the last 31 days, those that are balanced, not_balanced, or lack the ledger of the HIS (no_his_ledger).";
+    HIS_VIEW = "medgate_his_view_reads_total" ["result"]
+        "Readings of the HIS's view: taken, same (nothing new), empty, wrong (rows that cannot be taken), or failed.";
     CASES_LAG = "medgate_cases_lag_records" []
         "Durable journal records that the book of cases has not taken up yet.";
     CASES_CLOSED = "medgate_cases_closed" ["cause"]

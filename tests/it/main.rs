@@ -56,6 +56,7 @@ mod retention; // Archives, and a front that leaves.
 mod reload; // Settings and profile read anew while calls run.
 mod rig; // A whole gateway in this process.
 
+mod his_sql; // The HIS's ledger out of a view in real databases.
 mod ledgers; // Ledgers of gateway and HIS, laid beside each other.
 mod visit_erased; // Keys destroyed, everything else whole.
 
@@ -67,6 +68,8 @@ mod money_once; // One key is performed once.
 mod money_rows; // The key table, row by row.
 mod money_settled_before; // Old successes are asked for first.
 mod money_silence; // What is not said is not known.
+
+mod sql_rig; // PostgreSQL and MariaDB of their own for a test.
 
 mod sandbox_conformance; // Every transaction against the specification, by a table.
 mod sandbox_day; // Simulated HIS callers against the stand-in.

@@ -26,6 +26,7 @@ use super::complaint::{Report, Unread};
 use super::decode::Encoding;
 use super::mapping::{Mapping, Settings};
 use super::table::form_of;
+use super::view::NotRead;
 
 /// Bytes of one file.
 pub const FILE_BYTES_MAX: u64 = 2 << 30;
@@ -76,6 +77,9 @@ pub enum ImportTrouble {
     /// The settings do not say what a file must have.
     #[error("配置 [his_ledger] 未指明列：{0}；请写上HIS文件里的表头 (these columns are not mapped)")]
     Unmapped(String),
+    /// The view was not read.
+    #[error("{0}")]
+    View(#[from] NotRead),
     /// No key to seal it with.
     #[error("the file cannot be sealed: {0}")]
     Key(#[from] KeyError),
