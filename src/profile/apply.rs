@@ -38,6 +38,8 @@ const SECTIONS: &[&str] = &[
     "route",
     "answer",
     "statement",
+    "submission",
+    "sign_in",
     "dictionaries",
     "spelling",
 ];

@@ -31,6 +31,8 @@ impl Rules {
         }
         self.apply_routes(sheet, root);
         self.apply_statements(sheet, root);
+        self.apply_submission(sheet, root);
+        self.apply_sign_in(sheet, root);
     }
 
     fn apply_routes(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {

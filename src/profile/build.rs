@@ -278,8 +278,13 @@ pub(super) fn reply_wanted(rules: &Rules, transactions: &BTreeMap<String, Transa
     let real = transactions.values().flat_map(|one| one.success_fields.iter().chain(&one.echo)).map(String::as_str);
     let asked = rules.inquiries.values().map(|(_, inquiry)| inquiry);
     let asked = asked.flat_map(|one| one.fields.iter().chain([&one.echo, &one.says])).map(String::as_str);
-    Wanted::new(named.chain(real).chain(asked.filter(|name| !name.is_empty())))
+    let stated = rules.statements.values().map(|statement| statement.field.as_str());
+    let files = OWN_FIELDS.into_iter().chain(stated);
+    Wanted::new(named.chain(real).chain(asked.filter(|name| !name.is_empty())).chain(files))
 }
+
+/// What the gateway's own calls read of an answer: the file that can be fetched (`wire.md` §4.2, §5.5), the number of a sign-in (§4.1).
+const OWN_FIELDS: [&str; 3] = ["file_qury_no", "filename", "sign_no"];
 
 /// What each key on the wire is to us, for one pass over a view.
 pub(super) fn roles(rules: &Rules) -> HashMap<String, Vec<Role>> {

@@ -15,6 +15,10 @@ impl Builder<'_> {
         for (place, infnos) in self.rules.services.values() {
             self.known(all, place, infnos);
         }
+        let submitted = &self.rules.submission;
+        let infnos = [&submitted.totals, &submitted.details, &submitted.upload, &submitted.download];
+        let named: Vec<String> = infnos.into_iter().filter(|infno| !infno.is_empty()).cloned().collect();
+        self.known(all, &submitted.place, &named);
         for (name, statement) in &self.rules.statements {
             self.known(all, &statement.place, &statement.infno);
             let later = self.rules.statements.range::<str, _>((Bound::Excluded(name.as_str()), Bound::Unbounded));

@@ -30,8 +30,10 @@ pub mod labels; // What fields are called, and which are personal.
 pub mod law; // Which amounts must add up to which, and what a refund says of its settlement.
 pub mod own; // A call of the gateway's own.
 pub mod refusal; // The gateway's own words, in the platform's shape.
+pub mod sign_in; // How an operator is signed in.
 mod signing; // What a platform asks of a signature.
 pub mod sources; // Every value with the file and line that says it.
+pub mod submission; // What a hospital submits for reconciliation.
 pub mod undo; // How the gateway takes back what an earlier call did.
 pub mod wire; // Paths, routes, the platform's answers, results of reconciliation.
 
@@ -51,7 +53,9 @@ pub use key::{KeyParts, Similar};
 pub use law::{BrokenLaw, Money};
 pub use own::OwnCall;
 pub use refusal::{NativeBody, Refused, UnknownText};
+pub use sign_in::SignIn;
 pub use sources::Sources;
+pub use submission::Submission;
 pub use texts::Texts;
 pub use transaction::{ErrClass, FreedBy, KeyRule, OnRepeat, Transaction};
 pub use undo::{Undo, UndoneBy};

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::domain::message::{Body, HeaderLines, Request};
@@ -10,6 +12,7 @@ use crate::domain::scan::{Found, Scanner, View, Wanted};
 
 use super::Profile;
 use super::refusal::{compact_time, quoted};
+use super::submission::FileForm;
 
 /// The member of every envelope that holds what is asked.
 const INPUT: &str = "input";
@@ -36,8 +39,26 @@ pub fn own_msgid(fixmedins_code: &str, now_unix_ns: i64, tail: u16) -> String {
 
 /// `input` with one object `data` of texts.
 pub fn input_data<'f>(members: impl Iterator<Item = (&'f str, &'f str)>) -> String {
+    input_node("data", members)
+}
+
+/// `input` with one object of texts.
+pub fn input_node<'f>(node: &str, members: impl Iterator<Item = (&'f str, &'f str)>) -> String {
     let members: Vec<String> = members.map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
-    format!(r#"{{"data":{{{}}}}}"#, members.join(","))
+    format!("{{{}:{{{}}}}}", quoted(node), members.join(","))
+}
+
+/// `input` with one file (9101, `wire.md` §4.2).
+pub fn input_file(node: &str, (form, bytes): (FileForm, &[u8]), filename: &str, fixmedins_code: &str) -> String {
+    let content = match form {
+        FileForm::Base64 => quoted(&STANDARD.encode(bytes)),
+        // Signed, as the serialisers that write lists do.
+        FileForm::Numbers => {
+            format!("[{}]", bytes.iter().map(|byte| byte.cast_signed().to_string()).collect::<Vec<_>>().join(","))
+        }
+    };
+    let [filename, fixmedins_code] = [filename, fixmedins_code].map(quoted);
+    format!(r#"{{{}:{{"in":{content},"filename":{filename},"fixmedins_code":{fixmedins_code}}}}}"#, quoted(node))
 }
 
 impl Profile {

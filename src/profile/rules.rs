@@ -7,6 +7,8 @@ use crate::domain::class::Class;
 use super::cure::Cure;
 use super::inquiry::Inquiry;
 use super::law::Law;
+use super::sign_in::SignIn;
+use super::submission::Submission;
 use super::transaction::{ErrClass, RowLimit};
 use super::undo::Undo;
 
@@ -55,6 +57,8 @@ pub(super) struct Rules {
     pub(super) hosts: BTreeMap<String, String>,
     pub(super) routes: BTreeMap<String, Route>,
     pub(super) statements: BTreeMap<String, Statement>,
+    pub(super) submission: Submission,
+    pub(super) sign_in: SignIn,
     /// Files of field tables and of code tables, in the order they are laid over each other.
     pub(super) field_files: (Place, Vec<String>),
     pub(super) table_files: (Place, Vec<String>),
