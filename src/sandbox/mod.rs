@@ -19,7 +19,6 @@ pub mod spec; // The specification's nodes and fields.
 mod tokens; // Tokens handed out, and believed.
 pub mod tree; // An answer's content: ordered, with exact amounts.
 
-pub mod archive; // Zips with one text inside.
 mod multipart; // A form with an envelope and a file.
 
 pub mod faults; // What goes wrong, by script.

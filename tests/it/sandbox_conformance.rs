@@ -10,12 +10,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use medgate::domain::clock::HandClock;
+use medgate::domain::zipped as archive;
+use medgate::sandbox::Sandbox;
 use medgate::sandbox::callers::post::{Heard, Post};
 use medgate::sandbox::ledger::{Habits, known_numbers};
 use medgate::sandbox::people::Population;
 use medgate::sandbox::platform::Settings;
 use medgate::sandbox::spec::{self, Field, Kind, NodeTable};
-use medgate::sandbox::{Sandbox, archive};
 use serde_json::{Map, Value, json};
 
 /// 2024-03-01 10:00 in China: the golden list must not depend on the day.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use medgate::domain::clock::HandClock;
+use medgate::domain::zipped as archive;
+use medgate::sandbox::Sandbox;
 use medgate::sandbox::callers::post::{Answer, Heard, Post};
 use medgate::sandbox::ledger::Habits;
 use medgate::sandbox::people::{Person, Population};
 use medgate::sandbox::platform::Settings;
-use medgate::sandbox::{Sandbox, archive};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 

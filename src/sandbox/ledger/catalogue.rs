@@ -3,7 +3,7 @@
 
 use super::rows::{Before, Row};
 use super::{Ask, Deed, Ledger, named};
-use crate::sandbox::archive;
+use crate::domain::zipped as archive;
 use crate::sandbox::draw::Draw;
 use crate::sandbox::record::{Part, Record};
 use crate::sandbox::spec;

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::rows::{Before, Row};
 use super::settle::Settlement;
 use super::{Ask, Deed, Ledger, Standing, named};
-use crate::sandbox::archive;
+use crate::domain::zipped as archive;
 use crate::sandbox::record::{Part, Record};
 use crate::sandbox::yuan;
 
