@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::domain::class::Class;
-use crate::domain::exchange::ExchangeId;
+use crate::domain::exchange::{ExchangeId, Origin};
 use crate::domain::message::{Body, HeaderLines, Reply};
 use crate::domain::outcome::Cause;
 use crate::journal::bodies::Side;
@@ -63,7 +62,8 @@ pub struct Heeded {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hearing {
     pub(super) id: ExchangeId,
-    pub(super) class: Class,
+    /// A large answer flows to the HIS while it is stored; there is none behind a call of our own.
+    pub(super) streams: bool,
     pub(super) key_slot: u64,
 }
 
@@ -82,7 +82,8 @@ impl Line {
         let upstream = Arc::clone(&call.upstream);
         let policy = Arc::clone(&call.arrival.policy);
         let (opener, worn) = (Opener::of(call), Worn::by(intended));
-        let hearing = Hearing { id: call.arrival.id, class: call.identity.class, key_slot: intended.header.key_slot };
+        let streams = call.identity.class.streams_large_answers() && call.arrival.origin != Origin::Reconcile;
+        let hearing = Hearing { id: call.arrival.id, streams, key_slot: intended.header.key_slot };
         let line = Arc::clone(self);
         async move {
             let listening = |headers: &HeaderLines| Listening::to(policy, headers);
@@ -115,7 +116,7 @@ impl Line {
         let listening = listening(&replied.head.headers);
         match replied.body {
             ReplyBody::Whole(bytes) => Report::Reply(Box::new(heed(listening, replied.head, bytes))),
-            ReplyBody::More { .. } if hearing.class.streams_large_answers() => Report::Streaming(Box::new(replied)),
+            ReplyBody::More { .. } if hearing.streams => Report::Streaming(Box::new(replied)),
             ReplyBody::More { first, rest } => {
                 // Rare and large: in a box, so that the future of every other call stays small.
                 Box::pin(self.spool_reply(hearing, replied.head, listening, first, rest)).await

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::domain::exchange::{ExchangeId, Origin, Seq};
-use crate::domain::message::{HeaderLines, Request, header};
+use crate::domain::message::{HeaderLines, Reply, Request, header};
 use crate::domain::outcome::{Cause, Outcome};
 use crate::domain::scan::{Scanner, View};
 use crate::domain::terms::Verify;
@@ -69,6 +69,8 @@ pub struct OwnReport {
     pub outcome_seq: Option<Seq>,
     /// What a complete reply says.
     pub view: Option<View>,
+    /// The reply itself.
+    pub reply: Option<Reply>,
 }
 
 /// Why it was not sent.
@@ -190,7 +192,8 @@ impl Line {
             Report::NeverSent { .. } | Report::Streaming(_) => None,
         };
         let outcome_seq = self.settle(&mut performing.intended, verdict, Evidence::asked(heeded.as_deref())).await;
-        Ok(OwnReport { verdict, outcome_seq, view: heeded.map(|heeded| heeded.understood.view) })
+        let (view, reply) = heeded.map(|heeded| (heeded.understood.view, heeded.reply)).unzip();
+        Ok(OwnReport { verdict, outcome_seq, view, reply })
     }
 
     fn own_call(&self, template: &Template, own: OwnRequest) -> Result<(Identified, Option<KeyParts>), NotCalled> {
