@@ -48,9 +48,21 @@ pub fn intent_of<E: From<io::Error> + From<ReadError>>(
     ledger: &dyn Ledger,
     id: ExchangeId,
 ) -> Result<Option<Record>, E> {
+    record_of(ledger, id, Kind::Intent)
+}
+
+/// The first record of a kind under an id.
+///
+/// # Errors
+/// When the index or a record cannot be read.
+pub fn record_of<E: From<io::Error> + From<ReadError>>(
+    ledger: &dyn Ledger,
+    id: ExchangeId,
+    kind: Kind,
+) -> Result<Option<Record>, E> {
     for place in ledger.lookup(EntryKind::Exchange, Token(id.0))? {
         let record = ledger.read(place)?;
-        if record.header.known_kind() == Some(Kind::Intent) {
+        if record.header.known_kind() == Some(kind) {
             return Ok(Some(record));
         }
     }

@@ -7,7 +7,7 @@ use crate::domain::outcome::{Cause as Why, Outcome, Told};
 use crate::domain::token::Token;
 use crate::journal::Record;
 use crate::journal::facts::Fact;
-use crate::journal::record::flag;
+use crate::journal::record::{Kind, flag};
 
 use super::decision::Evidence;
 use super::settle::BREAKS_PROVEN;
@@ -15,6 +15,9 @@ use super::stand::{Cause, Platform, Shown, Stand, stand};
 
 /// The amount that is at stake: 医疗费总额.
 pub const AT_STAKE: &str = "medfee_sumamt";
+
+/// What a `Kind::Difference` record says where ledgers differ no more.
+pub const AGREES: &str = "agrees";
 
 /// One exchange that changes books, with both sides and, where they may disagree, its case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct Side {
     pub saying: String,
     /// Its amounts break a law that is proven to hold, and nobody has looked at them yet.
     pub breaks_law: bool,
+    /// How the ledgers of a day differ about a row that is no exchange in doubt; none where they agree, and of an exchange.
+    pub differs: Option<Cause>,
     /// Its case.
     pub case: Option<Case>,
 }
@@ -86,7 +91,7 @@ pub fn is_watched(intent: &Record) -> bool {
 }
 
 impl Side {
-    /// Begins with its INTENT.
+    /// Begins with its INTENT, or with the record of a difference between ledgers.
     pub fn begin(intent: &Record) -> Side {
         let text = |fact| intent.facts.text_of(fact).unwrap_or_default().to_owned();
         Side {
@@ -112,8 +117,14 @@ impl Side {
             self_paid: Seq::NONE,
             breaks_law: false,
             saying: String::new(),
+            differs: difference(intent),
             case: None,
         }
+    }
+
+    /// A later run of the day says how the ledgers differ, or that they agree.
+    pub fn differ(&mut self, record: &Record) {
+        self.differs = difference(record);
     }
 
     /// Takes an OUTCOME of it. Silence never undoes evidence.
@@ -197,7 +208,7 @@ impl Side {
             setl_id.clone_into(&mut self.setl_id);
         }
         self.platform = evidence.platform.unwrap_or(self.platform);
-        self.breaks_law = false;
+        (self.breaks_law, self.differs) = (false, None);
         self.shown = evidence.his.unwrap_or(self.shown);
         if evidence.his_has_not {
             (self.told, self.shown) = (Some(Told::NotTold), Shown::Nothing);
@@ -237,6 +248,9 @@ impl Side {
 
     /// How the two sides stand.
     pub fn stand(&self) -> Stand {
+        if self.class == Class::Reconcile {
+            return self.differs.map_or(Stand::Agreed, Stand::Case);
+        }
         match stand(self.class, self.platform, self.told, self.shown) {
             Stand::Agreed | Stand::Unproven if self.breaks_law => Stand::Case(Cause::MoneyLaw),
             stand => stand,
@@ -254,4 +268,10 @@ fn at_stake(record: &Record) -> Option<i64> {
     let mut amounts = record.facts.all_named(Fact::Amount);
     let (_, value) = amounts.find(|(name, _)| *name == AT_STAKE)?;
     units_of(std::str::from_utf8(value).ok()?)
+}
+
+/// The word of a `Kind::Difference` record; [`AGREES`] is none.
+fn difference(record: &Record) -> Option<Cause> {
+    let is_one = record.header.known_kind() == Some(Kind::Difference);
+    record.facts.text_of(Fact::Name).filter(|_| is_one).and_then(Cause::named)
 }

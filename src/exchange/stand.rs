@@ -85,12 +85,32 @@ pub enum Cause {
     HisMore = 4,
     /// The platform's own amounts do not add up, where they are proven to do so. 金额不平
     MoneyLaw = 5,
+    /// Ledgers: the platform has a row that the HIS has not. 平台多
+    PlatformMore = 6,
+    /// Ledgers: the journal holds it for done, and nobody has it. 网关多
+    JournalMore = 7,
+    /// Ledgers: the amounts are not the same. 金额不符
+    AmountsDiffer = 8,
+    /// Ledgers: a refund stands on one side only. 缺退费
+    RefundMissing = 9,
+    /// Ledgers: it was not made through this gateway. 他渠道
+    ForeignChannel = 10,
 }
 
 impl Cause {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Cause; 5] =
-        [Cause::UnknownOutcome, Cause::NotDelivered, Cause::HisTookBack, Cause::HisMore, Cause::MoneyLaw];
+    pub const ALL: [Cause; 10] = [
+        Cause::UnknownOutcome,
+        Cause::NotDelivered,
+        Cause::HisTookBack,
+        Cause::HisMore,
+        Cause::MoneyLaw,
+        Cause::PlatformMore,
+        Cause::JournalMore,
+        Cause::AmountsDiffer,
+        Cause::RefundMissing,
+        Cause::ForeignChannel,
+    ];
 
     /// The cause a stored byte means.
     pub fn from_code(code: u8) -> Option<Cause> {
@@ -105,7 +125,17 @@ impl Cause {
             Cause::HisTookBack => "his_took_back",
             Cause::HisMore => "his_more",
             Cause::MoneyLaw => "money_law",
+            Cause::PlatformMore => "platform_more",
+            Cause::JournalMore => "journal_more",
+            Cause::AmountsDiffer => "amounts_differ",
+            Cause::RefundMissing => "refund_missing",
+            Cause::ForeignChannel => "foreign_channel",
         }
+    }
+
+    /// The cause of a word.
+    pub fn named(word: &str) -> Option<Cause> {
+        Cause::ALL.into_iter().find(|cause| cause.word() == word)
     }
 
     /// What hospital people call it.
@@ -116,6 +146,11 @@ impl Cause {
             Cause::HisTookBack => "院内已撤、平台未撤",
             Cause::HisMore => "院内多",
             Cause::MoneyLaw => "金额不平",
+            Cause::PlatformMore => "平台多",
+            Cause::JournalMore => "网关多",
+            Cause::AmountsDiffer => "金额不符",
+            Cause::RefundMissing => "缺退费",
+            Cause::ForeignChannel => "他渠道",
         }
     }
 }

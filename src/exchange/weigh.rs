@@ -105,6 +105,7 @@ fn weigh(side: &mut Side, record: &Record, undos: &mut Vec<Seq>) {
             side.given_again();
             side.evidence = header.seq;
         }
+        Some(Kind::Difference) => side.differ(record),
         Some(Kind::Decision) if header.ref_seq == side.intent => {
             if let Some(evidence) = Evidence::of(record) {
                 side.proven(evidence, facts.text_of(Fact::SetlId));

@@ -115,7 +115,7 @@ pub fn index_entries(header: &Header, facts: &Facts, tokens: &Tokens) -> Vec<Ent
             found.add(EntryKind::Slot, visit);
             erased(facts).for_each(|id| found.add(EntryKind::Exchange, Token(id.0)));
         }
-        Some(Kind::Decision | Kind::Ledger) => {
+        Some(Kind::Decision | Kind::Ledger | Kind::Statement | Kind::Difference) => {
             found.add(EntryKind::Key, header.key_token);
             found.add(EntryKind::Exchange, exchange);
         }

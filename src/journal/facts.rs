@@ -118,7 +118,7 @@ pub enum Fact {
     OpenedAs = 55,
     /// Number that this Snapshot had before its segment was trimmed, u64: records that are kept name it by that (Snapshot).
     SnapshotWas = 56,
-    /// The day of the books that a ledger is of, `2026-11-21` (Ledger).
+    /// The day of the books that a ledger is of, `2026-11-21` (Ledger, Statement, Difference).
     LedgerDay = 57,
     /// SM3 over the bytes of the file as it was handed in (Ledger).
     FileDigest = 58,

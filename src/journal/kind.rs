@@ -42,11 +42,15 @@ pub enum Kind {
     SegmentClose = 18,
     /// A ledger of the HIS, as it was imported: the file is its sealed part.
     Ledger = 19,
+    /// The platform's own list of a day, as it was asked for: the list is its sealed part.
+    Statement = 20,
+    /// How the ledgers of a day differ about one settlement, or that they agree again.
+    Difference = 21,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 21] = [
         Kind::SegmentOpen,
         Kind::Carry,
         Kind::Opened,
@@ -66,6 +70,8 @@ impl Kind {
         Kind::Window,
         Kind::SegmentClose,
         Kind::Ledger,
+        Kind::Statement,
+        Kind::Difference,
     ];
 
     /// The kind a stored byte means; `None` for a later format.
