@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::domain::class::Class;
 use crate::domain::exchange::Origin;
-use crate::domain::moment::china_time;
 use crate::domain::outcome::Outcome;
 use crate::exchange::decision::{Evidence, GATEWAY, Step, knew};
 use crate::exchange::inquire::Question;
@@ -56,13 +55,13 @@ impl Finisher {
     /// Asks whether the settlement stands, and journals what the platform says.
     pub(super) async fn ask(&self, case: &Case) -> Result<Stands, Trouble> {
         let Some(wording) = self.wording(case)? else { return Ok(Stands::Unproven) };
-        let now = china_time(self.line.clock.unix_ns());
+        let anew = self.ourselves.anew(wording.template).await;
         let question = Question {
             parent_id: case.side.id,
             inquiry: &wording.inquiry,
             values: &wording.values,
             ours: wording.is_named_by_his.then_some(case.side.msgid.as_str()),
-            anew: &self.anew(&now),
+            anew: &anew.members(),
             patience: wording.template.upstream.answer_within,
         };
         let (stands, seq) = self.line.ask(wording.template, &question).await?;

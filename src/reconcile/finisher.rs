@@ -11,16 +11,18 @@ use crate::domain::outcome::Told;
 use crate::exchange::Line;
 use crate::exchange::decision::{self, GATEWAY, Step};
 use crate::exchange::held::{Called, Claimed};
-use crate::exchange::history::{HistoryError, intent_of};
+use crate::exchange::history::{HistoryError, intent_of, record_of};
 use crate::exchange::own::{NotCalled, Template};
 use crate::exchange::side::Side;
 use crate::exchange::stand::{Cause, Stand};
 use crate::exchange::weigh::{Weighed, is_repeated, weighed};
 use crate::journal::draft::Draft;
+use crate::journal::record::Kind;
 use crate::journal::{AppendError, ReadError, Record};
 use crate::profile::UndoneBy;
 
 use super::cases::{Cases, CasesTrouble};
+use super::ourselves::Ourselves;
 use super::plan::{self, Asked, Known, Next, Way};
 use super::progress::{End, Progress, Proposal};
 use super::proposing::{self, Previewed, same_day};
@@ -35,6 +37,8 @@ pub struct Finisher {
     pub(super) line: Arc<Line>,
     cases: Cases,
     pub(super) settings: Settings,
+    /// Who asks.
+    pub(super) ourselves: Ourselves,
 }
 
 /// What a round did.
@@ -89,7 +93,8 @@ pub(super) struct Case {
 impl Finisher {
     /// Over a line and its book of cases.
     pub fn new(line: Arc<Line>, cases: Cases, settings: Settings) -> Finisher {
-        Finisher { line, cases, settings }
+        let ourselves = Ourselves::new(Arc::clone(&line), settings.clone());
+        Finisher { line, cases, settings, ourselves }
     }
 
     /// Looks at every open case of money, the oldest first.
@@ -150,6 +155,16 @@ impl Finisher {
     /// The INTENT of an exchange.
     pub(super) fn intent(&self, id: ExchangeId) -> Result<Record, Trouble> {
         intent_of::<Trouble>(&self.line.journal, id)?.ok_or(Trouble::NoIntent(id))
+    }
+
+    /// The record that a case begins with: an INTENT, or a difference between ledgers.
+    pub(super) fn beginning(&self, id: ExchangeId) -> Result<Record, Trouble> {
+        match self.intent(id) {
+            Err(Trouble::NoIntent(_)) => {
+                record_of::<Trouble>(&self.line.journal, id, Kind::Difference)?.ok_or(Trouble::NoIntent(id))
+            }
+            found => found,
+        }
     }
 
     /// The case of an INTENT; none when its sides agree, or an answer is being given again.
@@ -215,15 +230,6 @@ impl Finisher {
     /// A Decision about the case, without what the step says.
     pub(super) fn decided(&self, case: &Case, step: Step, who: &str) -> Draft {
         decision::draft(&case.intent.header, step, who, self.line.clock.unix_ns())
-    }
-
-    /// Members of the envelope that a call of our own says anew. `now` is China's time.
-    pub(super) fn anew<'a>(&'a self, now: &'a str) -> Vec<(&'static str, &'a str)> {
-        let mut anew = vec![("inf_time", now)];
-        if !self.settings.opter.is_empty() {
-            anew.extend([("opter", &*self.settings.opter), ("opter_name", &*self.settings.opter_name)]);
-        }
-        anew
     }
 
     /// The proposal in force for a case, with the bytes that would leave.

@@ -73,7 +73,7 @@ impl Finisher {
             draft.header.key_slot = case.intent.header.key_slot;
             draft.header.visit_token = case.intent.header.visit_token;
             draft.header.flags |= case.intent.header.flags & flag::ERASABLE;
-            let request = self.reversal(case, by)?;
+            let request = self.reversal(case, by).await?;
             draft.sealed = Some(Sealed { request: Some(request), ..Sealed::default() });
         }
         tracing::info!(exchange = %case.side.id, end = end.word(), persons, by = who, "an end of a case is proposed");
@@ -81,13 +81,13 @@ impl Finisher {
     }
 
     /// The call that takes the settlement back, before it is signed.
-    fn reversal(&self, case: &Case, by: &UndoneBy) -> Result<Request, Trouble> {
+    async fn reversal(&self, case: &Case, by: &UndoneBy) -> Result<Request, Trouble> {
         let template = self.template(case)?;
         let values = values(&case.side, &case.side.setl_id, template, &by.undo.fields).ok_or(NotCalled::NoEnvelope)?;
         let members = by.undo.fields.iter().map(String::as_str).zip(values.iter().map(String::as_str));
-        let now = china_time(self.line.clock.unix_ns());
+        let anew = self.ourselves.anew(template).await;
         let id = self.line.own_id();
-        Ok(self.line.compose(template, id, (&by.infno, &input_data(members)), &self.anew(&now))?)
+        Ok(self.line.compose(template, id, (&by.infno, &input_data(members)), &anew.members())?)
     }
 }
 

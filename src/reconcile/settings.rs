@@ -28,6 +28,10 @@ pub struct Settings {
     pub opter: String,
     /// 经办人姓名.
     pub opter_name: String,
+    /// The machine that the operator signs in from (9001): its hardware address.
+    pub mac: String,
+    /// Its IP address.
+    pub ip: String,
 }
 
 impl Settings {
