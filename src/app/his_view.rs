@@ -160,11 +160,7 @@ impl Turns {
 /// What the admin port says of an import.
 pub(super) fn shown(done: Result<Taken, ImportTrouble>) -> Result<Imported, Trouble> {
     match done {
-        Ok(Taken::Taken { record, rows, replaced }) => {
-            let replaces = replaced.map(|seq| seq.0);
-            Ok(Imported { record: record.0, before: false, rows, replaces })
-        }
-        Ok(Taken::Same { record }) => Ok(Imported { record: record.0, before: true, rows: 0, replaces: None }),
+        Ok(taken) => Ok(taken.into()),
         Err(ImportTrouble::Report(report)) => {
             Err(Trouble::Refused { what: report.to_string(), cure: "correct the file and hand all of it in again" })
         }

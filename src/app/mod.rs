@@ -14,6 +14,7 @@ mod lookup; // What it may look up of single exchanges.
 mod reload; // Settings, keys and profile, read anew.
 pub mod retention; // Archives and trims.
 mod start_error; // What keeps a gateway from starting.
+mod statements; // When the platform's own lists are asked for.
 
 use std::collections::BTreeMap;
 use std::io;

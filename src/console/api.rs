@@ -19,7 +19,7 @@ use super::answer::Failed;
 use super::cases::{case, cases, decide, lift, preview};
 use super::erasure::erase;
 use super::insight::{Status, UnknownRow};
-use super::ledgers::{import, import_view, reconcile, reconciled, sums};
+use super::ledgers::{import, import_view, reconcile, reconciled, submit, sums};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::persons::is_plain_name;
 use super::retention::keep;
@@ -85,6 +85,8 @@ pub(super) const CALLS: &[Call] = &[
         about: "How the ledgers of a day or a month stand to each other, as the last runs found; 对账差异" },
     Call { method: HttpMethod::Post, path: "/reconciliations", asks: Asks::Days, answers: "Reconciled", route: || post(reconcile),
         about: "Lay the ledgers of a day or a month beside each other now; what a ledger of the HIS proves is journaled; 对账" },
+    Call { method: HttpMethod::Post, path: "/statements", asks: Asks::Days, answers: "Submitted", route: || post(submit),
+        about: "Ask the platform for its own lists of closed days (3201; where sums differ or a doubt waits: 9101, 3202, 9102); 提交对账" },
     Call { method: HttpMethod::Post, path: "/his-ledgers", asks: Asks::File, answers: "Imported", route: || post(import),
         about: "Hand in the HIS's own ledger of a day, a CSV or XLSX file as it is: all of it is taken, or nothing; 导入院内账" },
     Call { method: HttpMethod::Post, path: "/his-view-readings", asks: Asks::View, answers: "Imported", route: || post(import_view),

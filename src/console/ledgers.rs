@@ -52,6 +52,20 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// As above.
     fn reconcile(&self, asked: &[(String, String)]) -> Result<Reconciled, Trouble>;
+    /// Asks the platform for its lists of closed days.
+    ///
+    /// # Errors
+    /// As above; `Refused` where the gateway is not the declared submitter, or a day is not over.
+    fn submit(&self, asked: &[(String, String)]) -> Result<Submitted, Trouble>;
+}
+
+/// What the platform was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Submitted {
+    /// One object per list: `day`, `fixmedins_code`, `clr_optins`, `clr_type`, `state` (in, failed), and `record`, `rows`, `differing`,
+    /// `by_rows`, or `why`.
+    #[schema(value_type = Vec<Object>)]
+    pub statements: Vec<Value>,
 }
 
 /// How the ledgers of some days stand to each other.
@@ -142,6 +156,11 @@ pub(super) async fn reconciled(State(console): State<Console>, asked: Asked) -> 
 pub(super) async fn reconcile(State(console): State<Console>, asked: Asked) -> Result<Json<Reconciled>, Failed> {
     let (asked, desk) = (pairs(asked)?, Arc::clone(&console.desk));
     in_turn(&console, move || desk.reconcile(&asked)).await.map(Json)
+}
+
+pub(super) async fn submit(State(console): State<Console>, asked: Asked) -> Result<Json<Submitted>, Failed> {
+    let (asked, desk) = (pairs(asked)?, Arc::clone(&console.desk));
+    in_turn(&console, move || desk.submit(&asked)).await.map(Json)
 }
 
 pub(super) async fn import(

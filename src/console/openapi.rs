@@ -15,7 +15,7 @@ use super::api::{Asks, CALLS, Call, Look, Noted, Unknowns};
 use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
 use super::insight::Status;
-use super::ledgers::{Imported, Reconciled, Sums, day_parameters, file_parameters, view_parameters};
+use super::ledgers::{Imported, Reconciled, Submitted, Sums, day_parameters, file_parameters, view_parameters};
 use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
 use super::retention::{Keep, Kept};
 
@@ -60,6 +60,7 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Sums>(&mut shapes);
     add::<Imported>(&mut shapes);
     add::<Reconciled>(&mut shapes);
+    add::<Submitted>(&mut shapes);
     add::<Wrong>(&mut shapes);
     shapes.push(("Document".to_owned(), ObjectBuilder::new().description(Some("OpenAPI 3.1")).into()));
     shapes.extend(described.shapes.iter().cloned());

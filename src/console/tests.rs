@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
 use super::insight::{Check, Status, UnknownRow};
-use super::ledgers::{HisLedger, Imported, Reconciled, Sums};
+use super::ledgers::{HisLedger, Imported, Reconciled, Submitted, Sums};
 use super::lookup::{Cases, Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
 use super::persons::{Persons, sm3_hex};
 use super::retention::{Keep, Kept, Work};
@@ -83,6 +83,10 @@ impl Desk for Gateway {
 
     fn reconciled(&self, _: &[(String, String)]) -> Result<Reconciled, Trouble> {
         Ok(Reconciled { days: Vec::new(), differences: Vec::new() })
+    }
+
+    fn submit(&self, _: &[(String, String)]) -> Result<Submitted, Trouble> {
+        Ok(Submitted { statements: Vec::new() })
     }
 
     fn reconcile(&self, asked: &[(String, String)]) -> Result<Reconciled, Trouble> {

@@ -34,14 +34,14 @@ const KEPT_DAYS: u64 = 400;
 /// Its version moves when tables or folding change.
 pub(super) const FORM: Form = Form {
     name: "cases.sqlite",
-    version: 3,
+    version: 4,
     cache_kib: PLAIN_CACHE_KIB,
     schema: "
 CREATE TABLE side (intent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, class INTEGER NOT NULL, infno TEXT NOT NULL,
   msgid TEXT NOT NULL, fixmedins_code TEXT NOT NULL, mdtrt_id TEXT NOT NULL, setl_id TEXT NOT NULL, at_stake INTEGER, key BLOB NOT NULL,
   settlement BLOB NOT NULL, undoes INTEGER NOT NULL, platform INTEGER NOT NULL, why INTEGER NOT NULL, told INTEGER NOT NULL,
   shown INTEGER NOT NULL, evidence INTEGER NOT NULL, person BLOB NOT NULL, self_paid INTEGER NOT NULL,
-  breaks_law INTEGER NOT NULL, saying TEXT NOT NULL, cause INTEGER, opened INTEGER, closed INTEGER, closing INTEGER) STRICT;
+  breaks_law INTEGER NOT NULL, saying TEXT NOT NULL, differs INTEGER, cause INTEGER, opened INTEGER, closed INTEGER, closing INTEGER) STRICT;
 CREATE INDEX side_by_key ON side (key) WHERE key <> x'00000000000000000000000000000000';
 CREATE INDEX side_by_settlement ON side (settlement) WHERE settlement <> x'00000000000000000000000000000000';
 CREATE INDEX side_by_person ON side (person) WHERE cause IS NOT NULL AND closed IS NULL;
@@ -54,7 +54,7 @@ CREATE INDEX side_by_case ON side (closed, opened) WHERE cause IS NOT NULL;
 };
 /// All columns of a side, in the order in which they are read and written.
 pub(super) const COLUMNS: &str = "intent, id, at, class, infno, msgid, fixmedins_code, mdtrt_id, setl_id, at_stake, key, settlement, \
-    undoes, platform, why, told, shown, evidence, person, self_paid, breaks_law, saying, cause, opened, closed, closing";
+    undoes, platform, why, told, shown, evidence, person, self_paid, breaks_law, saying, differs, cause, opened, closed, closing";
 
 /// Where the book stands, and whose words prove that the HIS has booked something.
 pub struct Folder {
@@ -183,6 +183,19 @@ impl Book {
         }
     }
 
+    /// The ledgers of a day differ about a row, or do no more.
+    fn differed(&self, record: &Record) -> Result<(), Trouble> {
+        let id = record.header.exchange_id.0;
+        let known = "SELECT EXISTS (SELECT 1 FROM side WHERE id = ?1)";
+        let is_known: bool = self.file.connection().prepare_cached(known)?.query_row([id], |row| row.get(0))?;
+        if is_known {
+            return self.change("id", &id, record, |side| side.differ(record));
+        }
+        let mut side = Side::begin(record);
+        side.judge(record.header.seq, record.header.at_unix_ns);
+        self.save(&side)
+    }
+
     /// Changes the sides whose `column` holds a value, in order, and judges them anew.
     fn change(
         &self,
@@ -245,6 +258,7 @@ impl Book {
                 as_stored(side.self_paid),
                 side.breaks_law,
                 side.saying,
+                side.differs.map(|cause| cause as u8),
                 case.map(|case| case.cause as u8),
                 case.map(|case| case.opened_unix_ns),
                 closed.map(|(at, _)| at),
@@ -277,6 +291,7 @@ impl Taking for Book {
                 self.change("intent", &as_stored(record.header.ref_seq), record, Side::given_again)
             }
             Some(Kind::Decision) => self.decided(record),
+            Some(Kind::Difference) => self.differed(record),
             Some(Kind::Deliveries) => Delivery::all(&record.facts).try_for_each(|delivery| {
                 self.change("id", &delivery.exchange_id.0, record, |side| side.hand_over(delivery.told))
             }),
@@ -315,9 +330,9 @@ pub(super) fn read_side(row: &Row<'_>) -> rusqlite::Result<Side> {
     let seq = |place| row.get::<_, i64>(place).map(|seq| Seq(seq.cast_unsigned()));
     let platform: u8 = row.get(13)?;
     let shown: u8 = row.get(16)?;
-    let closed = row.get::<_, Option<i64>>(24)?.map(|at| Ok::<_, rusqlite::Error>((at, seq(25)?))).transpose()?;
-    let cause = row.get::<_, Option<u8>>(22)?.and_then(Cause::from_code);
-    let opened_unix_ns = row.get::<_, Option<i64>>(23)?.unwrap_or_default();
+    let closed = row.get::<_, Option<i64>>(25)?.map(|at| Ok::<_, rusqlite::Error>((at, seq(26)?))).transpose()?;
+    let cause = row.get::<_, Option<u8>>(23)?.and_then(Cause::from_code);
+    let opened_unix_ns = row.get::<_, Option<i64>>(24)?.unwrap_or_default();
     Ok(Side {
         intent: seq(0)?,
         id: ExchangeId(row.get(1)?),
@@ -341,6 +356,7 @@ pub(super) fn read_side(row: &Row<'_>) -> rusqlite::Result<Side> {
         self_paid: seq(19)?,
         breaks_law: row.get(20)?,
         saying: row.get(21)?,
+        differs: row.get::<_, Option<u8>>(22)?.and_then(Cause::from_code),
         case: cause.map(|cause| Case { cause, opened_unix_ns, closed }),
     })
 }

@@ -3,6 +3,7 @@
 //! Each is a Decision of the journal. Nothing closes a case by itself: proof says what a side holds, and the table says whether
 //! the sides agree then.
 
+use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::outcome::Told;
 use crate::exchange::decision::{Evidence, Step};
@@ -82,7 +83,7 @@ impl Finisher {
     /// # Errors
     /// What stands against it; nothing was decided then.
     pub async fn decide(&self, id: ExchangeId, decide: &Decide, who: &str, why: &str) -> Result<Seq, NotDecided> {
-        let intent = self.intent(id).map_err(|error| match error {
+        let intent = self.beginning(id).map_err(|error| match error {
             Trouble::NoIntent(id) => NotDecided::NoCase(id),
             other => NotDecided::Trouble(other),
         })?;
@@ -116,6 +117,10 @@ impl Finisher {
     }
 
     async fn propose_by(&self, case: &Case, end: End, who: &str, why: &str) -> Result<Seq, NotDecided> {
+        if case.side.class == Class::Reconcile {
+            let why = "it is a row of ledgers and no call in doubt; correct it where it was made, and close it with proof. 账目差异不能冲正，请更正后以凭证结案";
+            return Err(NotDecided::NotReversible(why));
+        }
         if !case.progress.begun.is_empty() {
             return Err(NotDecided::UnderWay);
         }

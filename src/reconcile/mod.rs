@@ -13,8 +13,11 @@ pub mod ledger; // Settlements and refunds by day: the own rows and the HIS's.
 
 pub mod finisher; // Ends what was left half done.
 pub mod matching; // Three ledgers laid beside each other: differences. Pure.
+pub mod statement; // What the platform itself lists of a day.
+
 pub mod runs; // Day by day: what differs, what it proves, the sheet of a month.
 
+pub mod ourselves; // Who the gateway is in calls of its own.
 pub mod plan; // What is next: tables.
 pub mod progress; // How far a case has come.
 pub mod settings; // What a site may set.
@@ -34,6 +37,7 @@ pub use book::Book;
 pub use cases::Cases;
 pub use finisher::Finisher;
 pub use settings::Settings;
+pub use statement::Submitter;
 
 /// Folder inside the data folder.
 pub const FOLDER: &str = "cases";

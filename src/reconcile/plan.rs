@@ -71,6 +71,7 @@ pub fn next(known: &Known) -> Next {
     match (known.cause, known.over, known.asked, known.told, known.way) {
         (HisMore,        _,     _,                 _,                      _          ) => Person,
         (MoneyLaw,       _,     _,                 _,                      _          ) => Person,
+        (PlatformMore | JournalMore | AmountsDiffer | RefundMissing | ForeignChannel, ..) => Person,
         (_,              false, _,                 _,                      _          ) => Wait,
         (_,              true,  NotYet,            _,                      _          ) => Ask,
         (_,              true,  Later,             _,                      _          ) => Wait,

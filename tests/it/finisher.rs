@@ -39,7 +39,7 @@ pub async fn gate(change: impl FnOnce(&mut Settings)) -> TestGateway {
 }
 
 /// The time until ten in the morning of China's next day: a proposal holds for a day, and so does an amount that needs nobody.
-fn until_ten(unix_ns: i64) -> Duration {
+pub fn until_ten(unix_ns: i64) -> Duration {
     const HOUR_NS: i64 = 3_600_000_000_000;
     let of_day = (unix_ns + 8 * HOUR_NS).rem_euclid(24 * HOUR_NS);
     Duration::from_nanos((34 * HOUR_NS - of_day).cast_unsigned())

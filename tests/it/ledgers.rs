@@ -156,6 +156,23 @@ fn sheet_of(gate: &TestGateway, day: &str) {
     );
     assert_eq!(totals.rows().next_back().unwrap()[6], Data::Float(300.0));
     assert_eq!(book.worksheet_range("差异").unwrap().rows().count(), 1, "nothing differs");
+    // LibreOffice takes half a minute to start.
+    if std::env::var_os("MEDGATE_LONG").is_some() {
+        let read = read_by_libreoffice(&out);
+        let line = read.lines().find(|line| line.starts_with(day)).unwrap_or_else(|| panic!("{read}"));
+        assert!(line.split(',').filter(|cell| *cell == "300.00").count() == 2 && line.ends_with("平"), "{read}");
+    }
+}
+
+/// The first sheet as LibreOffice reads it.
+fn read_by_libreoffice(sheet: &std::path::Path) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = format!("-env:UserInstallation=file://{}/profile", folder.path().display());
+    let mut soffice = Command::new("soffice");
+    soffice.args([&profile, "--headless", "--convert-to", "csv", "--outdir"]).arg(folder.path()).arg(sheet);
+    let done = soffice.output().expect("scripts/test --long installs LibreOffice");
+    assert!(done.status.success(), "{}", text(&done));
+    std::fs::read_to_string(folder.path().join("month.csv")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

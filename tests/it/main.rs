@@ -58,6 +58,7 @@ mod rig; // A whole gateway in this process.
 
 mod his_sql; // The HIS's ledger out of a view in real databases.
 mod ledgers; // Ledgers of gateway and HIS, laid beside each other.
+mod statements; // The platform's own lists: what they prove.
 mod visit_erased; // Keys destroyed, everything else whole.
 
 mod money_fence; // What looks like a lost settlement is held back.

@@ -2,16 +2,13 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::admin_port::{Call, said, silent, token};
 use super::super::exit::Exit;
 use super::super::own::with_journal;
-use super::Asked;
+use super::{Asked, by_gateway, shown};
 use crate::config::{Settings, profiles};
-use crate::console::token::FILE_NAME;
 use crate::domain::clock::Clock;
 use crate::journal::Journal;
 use crate::reconcile::his::import::JournalFiles;
@@ -21,9 +18,6 @@ use crate::reconcile::ledger::{FOLDER, Folder, Ledgers};
 use crate::reconcile::runs::Runs;
 use crate::reconcile::runs::run_day::run_day;
 use crate::reconcile::{self, Cases};
-
-/// A month of a large hospital takes some minutes.
-const PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// Lay the ledgers of platform, gateway and HIS beside each other now. 对账
 ///
@@ -53,7 +47,7 @@ pub(super) fn run(Args { asked }: &Args, out: &mut dyn Write, err: &mut dyn Writ
     });
     let found = match here {
         Ok(Some(done)) => done,
-        Ok(None) => by_gateway(asked, &settings),
+        Ok(None) => by_gateway(asked, &settings, "reconciliations"),
         Err(why) => Err(why),
     };
     match found {
@@ -93,53 +87,31 @@ async fn here(
     Ok(json!(shown))
 }
 
-fn by_gateway(asked: &Asked, settings: &Settings) -> Result<Value, String> {
-    let listen = settings.admin.listen.as_str();
-    let token = token(&settings.gateway.data, FILE_NAME)?;
-    let (first, _) = asked.days.span();
-    let named = match asked.days.month {
-        Some(_) => format!("month={}", &first.to_string()[..7]),
-        None => format!("date={first}"),
-    };
-    let target = format!("/api/v1/reconciliations?{named}");
-    let call = Call { listen, method: "POST", target: &target, token: Some(&token), body: "", patience: PATIENCE };
-    match call.ask() {
-        Ok((200, body)) => serde_json::from_str(&body).map_err(|error| error.to_string()),
-        Ok((_, body)) => Err(said(&body)),
-        Err(error) => Err(silent(listen, &error)),
-    }
-}
-
 fn print(found: &Value, out: &mut dyn Write) -> io::Result<()> {
-    let text = |value: &Value| match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
     for day in found["days"].as_array().into_iter().flatten() {
         let state = match day["state"].as_str() {
             Some("balanced") => "平 balanced",
             Some("no_his_ledger") => "缺院内账 no ledger of the HIS",
             _ => "不平 not balanced",
         };
-        let counts = ["settlements", "differences", "unexplained"].map(|name| text(&day[name]));
+        let counts = ["settlements", "differences", "unexplained"].map(|name| shown(&day[name]));
         let [settlements, differences, unexplained] = counts;
         writeln!(
             out,
             "{}  {state}  {settlements} 笔，{differences} 处差异，{unexplained} 处未解释",
-            text(&day["day"])
+            shown(&day["day"])
         )?;
     }
     for one in found["differences"].as_array().into_iter().flatten() {
-        let [day, class, setl_id] = ["day", "class_text", "setl_id"].map(|name| text(&one[name]));
-        let [journal, platform, his] = ["journal", "platform", "his"].map(|name| text(&one[name]));
-        let [intent, record, line] = ["intent_record", "his_record", "his_line"].map(|name| text(&one[name]));
+        let [day, class, setl_id] = ["day", "class_text", "setl_id"].map(|name| shown(&one[name]));
+        let [journal, platform, his] = ["journal", "platform", "his"].map(|name| shown(&one[name]));
+        let [intent, record, line] = ["intent_record", "his_record", "his_line"].map(|name| shown(&one[name]));
         writeln!(
             out,
             "{day}  {class}  结算ID {setl_id}  网关 {journal}  平台 {platform}  HIS {his}  （账龄 {} 天；网关记录 {intent}，HIS账记录 {record} 第 {line} 行）",
-            text(&one["age_days"])
+            shown(&one["age_days"])
         )?;
-        writeln!(out, "    {}", text(&one["next_step"]))?;
+        writeln!(out, "    {}", shown(&one["next_step"]))?;
     }
     Ok(())
 }

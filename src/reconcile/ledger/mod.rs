@@ -8,6 +8,7 @@ pub mod day; // A day of the books.
 pub mod imported; // The rows of an imported file.
 pub mod own; // A row of the own ledger, folded from records.
 pub mod read; // The ledgers as readers open them: rows and sums.
+pub mod stated; // The platform's own lists.
 pub mod store; // Records in, rows out.
 
 pub use read::Ledgers;

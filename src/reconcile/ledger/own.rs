@@ -186,7 +186,7 @@ pub enum Ended {
     Open,
 }
 
-fn said(facts: &Facts, name: &str) -> String {
+pub(super) fn said(facts: &Facts, name: &str) -> String {
     let found = facts.all_named(Fact::Dimension).find(|(found, _)| *found == name);
     found.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or_default().trim().to_owned()
 }

@@ -1,23 +1,44 @@
 //! The ledgers as readers open them: read-only, beside the one who writes, one opening per question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::exchange::Seq;
+use crate::domain::exchange::{ExchangeId, Seq};
 
 use super::super::derived::{ReadTrouble, open_to_read};
 use super::amounts::{Amounts, Shown};
 use super::day::Day;
 use super::imported::Import;
 use super::own::{Own, Place};
+use super::stated::{Scope, Statement};
 use super::store::{COLUMNS, FORM, day_of, read_own};
 
 /// Lines of one answer: more combinations of institution and dimensions than any hospital has.
 const LINES_MAX: u32 = 10_000;
+
+/// Own rows that the platform's lists of this place have.
+pub(in crate::reconcile) const LISTED_HERE: &str =
+    "outcome <> 0 AND place <> 3 AND clr_optins <> '' AND clr_type <> ''";
+/// Days in which a scope counts as one of late: what is unknown may be in any of them.
+pub(in crate::reconcile) const OF_LATE_DAYS: i64 = 31;
+/// Scopes of the days ?1 to ?2: each 清算机构 with each 清算类别 that an institution has, whether or not they were seen together.
+pub(in crate::reconcile) const SCOPES: &str = "SELECT institution, clr_optins, clr_type FROM \
+    (SELECT DISTINCT institution, clr_optins FROM own WHERE outcome <> 0 AND place <> 3 AND clr_optins <> '' AND clr_type <> '' AND day BETWEEN ?1 AND ?2) \
+    JOIN (SELECT DISTINCT institution, clr_type FROM own WHERE outcome <> 0 AND place <> 3 AND clr_optins <> '' AND clr_type <> '' AND day BETWEEN ?1 AND ?2) \
+    USING (institution)";
+/// True of a settlement that was taken back by a call which leaves no row (2601).
+pub(in crate::reconcile) const TAKEN_BACK: &str = "(own.undone <> 0 AND NOT EXISTS (SELECT 1 FROM own AS back \
+    WHERE back.original = own.setl_id AND back.original <> '' AND back.outcome <> 0))";
+
+/// Settlements that are tried for an envelope.
+const TRIED_MAX: u32 = 20;
+
+/// A row that only the HIS has: 结算ID, 就诊ID, whether it is a refund, amounts.
+pub type OnlyHis = (String, String, bool, Amounts);
 
 /// The ledgers in a folder, which need not exist.
 #[derive(Debug, Clone)]
@@ -154,6 +175,106 @@ impl Ledgers {
         Ok(imports.collect::<Result<_, _>>()?)
     }
 
+    /// Scopes that a list of a day is asked for: those of the month before it. Who is insured in another province is listed by
+    /// transactions of its own (3260), not here.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn scopes(&self, day: Day) -> Result<Vec<Scope>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(&format!("{SCOPES} ORDER BY 1, 2, 3 LIMIT {LINES_MAX}"))?;
+        let days = params![day.later(-OF_LATE_DAYS).number(), day.number()];
+        let scopes = found.query_map(days, |row| read_scope(row, 0))?;
+        Ok(scopes.collect::<Result<_, _>>()?)
+    }
+
+    /// The platform's lists of some days.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn statements(&self, (first, last): (Day, Day)) -> Result<Vec<Statement>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(&format!(
+            "SELECT record, day, institution, clr_optins, clr_type, by_rows FROM statement WHERE day BETWEEN ?1 AND ?2 \
+             ORDER BY day, record LIMIT {LINES_MAX}"
+        ))?;
+        let statements = found.query_map(params![first.number(), last.number()], |row| {
+            Ok(Statement {
+                record: row.get::<_, i64>(0)?.cast_unsigned(),
+                day: day_of(row, 1)?,
+                scope: read_scope(row, 2)?,
+                by_rows: row.get(5)?,
+            })
+        })?;
+        Ok(statements.collect::<Result<_, _>>()?)
+    }
+
+    /// The own rows of a day and scope, without those that were taken back by a call which leaves no row.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn own_of(&self, day: Day, scope: &Scope) -> Result<Vec<Own>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(&format!(
+            "SELECT {COLUMNS} FROM own WHERE {LISTED_HERE} AND day = ?1 AND institution = ?2 AND clr_optins = ?3 AND clr_type = ?4 \
+             AND NOT {TAKEN_BACK} ORDER BY intent"
+        ))?;
+        let of = params![day.number(), scope.institution, scope.clr_optins, scope.clr_type];
+        Ok(found.query_map(of, read_own)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a settlement or refund of an institution, sent on these days, has no end that the journal knows.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn is_waited_for(&self, institution: &str, (first, last): (Day, Day)) -> Result<bool, ReadTrouble> {
+        let waited = "SELECT EXISTS (SELECT 1 FROM own WHERE outcome = 0 AND undone = 0 AND institution = ?1 AND day BETWEEN ?2 AND ?3)";
+        Ok(self.open()?.query_row(waited, params![institution, first.number(), last.number()], |row| row.get(0))?)
+    }
+
+    /// The newest settlements of an institution up to a day, of persons insured here before others: in their envelopes the gateway
+    /// may ask. Twenty at most.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn latest_of(&self, scope: &Scope, day: Day) -> Result<Vec<ExchangeId>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut newest = connection.prepare(&format!(
+            "SELECT id FROM own WHERE outcome <> 0 AND institution = ?1 AND refund = 0 AND place <> 3 AND day BETWEEN ?3 AND ?4 \
+             ORDER BY place <> 1, clr_optins <> ?2, intent DESC LIMIT {TRIED_MAX}"
+        ))?;
+        let of = params![scope.institution, scope.clr_optins, day.later(-OF_LATE_DAYS).number(), day.number()];
+        let ids = newest.query_map(of, |row| row.get(0).map(ExchangeId))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    /// Rows of the HIS's ledger of a day that the own ledger knows nothing of: 结算ID, 就诊ID, refund, amounts.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn only_his(&self, day: Day, institution: &str) -> Result<Vec<OnlyHis>, ReadTrouble> {
+        let connection = self.open()?;
+        let mut found = connection.prepare(
+            "SELECT his.setl_id, his.mdtrt_id, his.refund, his.medfee, his.fund, his.acct, his.cash FROM his \
+             JOIN import ON import.record = his.record WHERE his.day = ?1 AND import.institution IN ('', ?2) \
+             AND NOT EXISTS (SELECT 1 FROM own WHERE own.setl_id = his.setl_id) \
+             AND NOT EXISTS (SELECT 1 FROM own WHERE own.msgid = his.msgid AND his.msgid <> '') ORDER BY his.setl_id, his.line",
+        )?;
+        let rows = found.query_map(params![day.number(), institution], |row| {
+            let amounts = Amounts([row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?]);
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, amounts))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The INTENTs of exchanges that the own ledger knows.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn intents(&self, ids: &[ExchangeId]) -> Result<HashMap<u64, ExchangeId>, ReadTrouble> {
+        Ok(intents(&self.open()?, ids)?)
+    }
+
     /// The own rows of a settlement: itself and what takes it back, by either 结算ID.
     ///
     /// # Errors
@@ -176,6 +297,26 @@ impl Ledgers {
             .prepare(&format!("SELECT {COLUMNS} FROM own WHERE {which} ORDER BY intent LIMIT {LINES_MAX}"))?;
         Ok(found.query_map([value], read_own)?.collect::<Result<_, _>>()?)
     }
+}
+
+/// The INTENTs of exchanges that the own ledger knows.
+pub(in crate::reconcile) fn intents(
+    connection: &Connection,
+    ids: &[ExchangeId],
+) -> rusqlite::Result<HashMap<u64, ExchangeId>> {
+    let mut found = connection.prepare("SELECT intent FROM own WHERE id = ?1")?;
+    let mut intents = HashMap::new();
+    for id in ids {
+        let mut rows = found.query([&id.0[..]])?;
+        if let Some(row) = rows.next()? {
+            intents.insert(row.get::<_, i64>(0)?.cast_unsigned(), *id);
+        }
+    }
+    Ok(intents)
+}
+
+fn read_scope(row: &Row<'_>, from: usize) -> rusqlite::Result<Scope> {
+    Ok(Scope { institution: row.get(from)?, clr_optins: row.get(from + 1)?, clr_type: row.get(from + 2)? })
 }
 
 /// One line of sums as people see it.

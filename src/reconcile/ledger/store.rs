@@ -23,6 +23,7 @@ use super::amounts::Amounts;
 use super::day::Day;
 use super::imported::imported;
 use super::own::{Ended, Own, Place};
+use super::stated::stated;
 
 /// An exchange whose outcome stays open is let go after this time: a settlement year and a month.
 const KEPT_DAYS: u64 = 400;
@@ -32,7 +33,7 @@ const BATCH_ROWS: usize = 4_096;
 /// The file of the ledgers.
 pub(super) const FORM: Form = Form {
     name: "ledgers.sqlite",
-    version: 1,
+    version: 2,
     cache_kib: 65_536,
     schema: "
 CREATE TABLE own (intent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, refund INTEGER NOT NULL, infno TEXT NOT NULL, msgid TEXT NOT NULL,
@@ -54,6 +55,14 @@ CREATE TABLE his (setl_id TEXT NOT NULL, record INTEGER NOT NULL, line INTEGER N
   PRIMARY KEY (day, setl_id, record, line)) STRICT, WITHOUT ROWID;
 CREATE INDEX his_by_setl_id ON his (setl_id);
 CREATE INDEX his_by_msgid ON his (msgid) WHERE msgid <> '';
+CREATE TABLE statement (record INTEGER PRIMARY KEY, day INTEGER NOT NULL, day_before INTEGER NOT NULL, institution TEXT NOT NULL,
+  clr_optins TEXT NOT NULL, clr_type TEXT NOT NULL, by_rows INTEGER NOT NULL) STRICT;
+CREATE INDEX statement_by_day ON statement (day);
+CREATE TABLE listed (record INTEGER NOT NULL, line INTEGER NOT NULL, day INTEGER NOT NULL, word TEXT NOT NULL, setl_id TEXT NOT NULL,
+  msgid TEXT NOT NULL, is_ours INTEGER NOT NULL, refund INTEGER NOT NULL, medfee INTEGER, fund INTEGER, acct INTEGER,
+  PRIMARY KEY (record, line)) STRICT, WITHOUT ROWID;
+CREATE INDEX listed_by_day ON listed (day);
+CREATE INDEX listed_by_msgid ON listed (msgid) WHERE is_ours;
 ",
 };
 
@@ -114,6 +123,15 @@ impl Store {
         Ok(())
     }
 
+    /// Proof from outside the line says that a call was not done, or that what it did was taken back. The row stays: a later list that
+    /// names it all the same must find it.
+    fn freed(&mut self, intent: u64, by: Seq) -> Result<(), Trouble> {
+        let mut mark =
+            self.file.batch()?.prepare_cached("UPDATE own SET undone = ?2 WHERE intent = ?1 AND undone = 0")?;
+        mark.execute([intent.cast_signed(), stored(by)])?;
+        Ok(())
+    }
+
     /// A repeat was answered from the record: its msgid stands for the first one's.
     fn repeated(&mut self, alias: &str, first: ExchangeId) -> Result<(), Trouble> {
         let add = "INSERT OR IGNORE INTO alias SELECT ?1, intent FROM own WHERE id = ?2";
@@ -163,9 +181,20 @@ impl Taking for Store {
                 }
                 None => Ok(()),
             },
+            Some(Kind::Decision) => match record.facts.number_of(Fact::FreesSeq) {
+                Some(intent) => {
+                    self.touched += 1;
+                    self.freed(intent, record.header.seq)
+                }
+                None => Ok(()),
+            },
             Some(Kind::Ledger) => {
                 self.touched += 1;
                 imported(self.file.batch()?, record, &*self.files)
+            }
+            Some(Kind::Statement) => {
+                self.touched += 1;
+                stated(self.file.batch()?, record, &*self.files)
             }
             Some(Kind::SegmentOpen) => self.let_go(record.header.at_unix_ns),
             _ => Ok(()),

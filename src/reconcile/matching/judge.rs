@@ -14,12 +14,14 @@ pub struct Leg {
     pub first_day: i64,
     /// The last one.
     pub last_day: i64,
+    /// The platform says that it has it otherwise.
+    pub differs: bool,
 }
 
 impl Leg {
     /// One row.
     pub fn of(amounts: Amounts, day: i64) -> Leg {
-        Leg { rows: 1, amounts, first_day: day, last_day: day }
+        Leg { rows: 1, amounts, first_day: day, last_day: day, differs: false }
     }
 
     /// Adds a row.
@@ -133,7 +135,7 @@ fn leg(group: &Group, which: usize, taking: Taking) -> Option<Class> {
 fn among(sides: [&Leg; 3]) -> Option<Class> {
     let there: Vec<&Leg> = sides.into_iter().filter(|leg| leg.is_there()).collect();
     let pairs = || there.iter().flat_map(|one| there.iter().map(move |two| (*one, *two)));
-    if pairs().any(|(one, two)| !one.amounts.agrees(two.amounts)) {
+    if there.iter().any(|leg| leg.differs) || pairs().any(|(one, two)| !one.amounts.agrees(two.amounts)) {
         return Some(Class::AmountsDiffer);
     }
     if pairs().any(|(one, two)| (one.first_day, one.last_day) != (two.first_day, two.last_day)) {

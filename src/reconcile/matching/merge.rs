@@ -40,6 +40,8 @@ pub struct Mark {
     pub taken_back: bool,
     /// Its institution's ledger was not imported.
     pub no_his: bool,
+    /// The platform says that it has the row otherwise, whatever it says of the amounts.
+    pub differs: bool,
 }
 
 /// Rows in the order of their keys.
@@ -146,7 +148,9 @@ fn add(group: &mut Group, side: Side, line: &Line) {
         Side::Platform => &mut group.platform,
         Side::His => &mut group.his,
     };
-    legs[if line.refund { REFUND } else { CHARGE }].add(line.amounts, line.day);
+    let leg = &mut legs[if line.refund { REFUND } else { CHARGE }];
+    leg.add(line.amounts, line.day);
+    leg.differs |= line.mark.differs;
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub mod run_day; // One day as a whole, with what it proves.
 pub mod settings; // The `[reconcile]` section.
 pub mod sheet; // The month-close sheet.
 
+mod absent; // What the platform's lists lack.
+mod found; // Differences as cases.
 mod kept; // The file of the runs.
 mod sorted; // Rows of the ledgers in the order of settlements.
 

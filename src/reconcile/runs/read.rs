@@ -88,6 +88,11 @@ pub struct DifferenceShown {
 }
 
 impl Difference {
+    /// What it is about, ten-thousandths of a yuan: what the platform has, else what the journal or the HIS has.
+    pub fn at_stake(&self) -> Option<i64> {
+        self.platform.total.or(self.own.total).or(self.his.total).map(i64::abs)
+    }
+
     /// As people see it on a day.
     pub fn shown(&self, today: Day) -> DifferenceShown {
         let yuan = |held: Held| held.total.map(written);

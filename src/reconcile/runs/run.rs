@@ -7,15 +7,18 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::exchange::{ExchangeId, Seq};
-use crate::exchange::stand::Shown;
+use crate::exchange::decision::Evidence;
+use crate::exchange::stand::{Platform, Shown};
 
 use super::super::derived::ReadTrouble;
 use super::super::ledger::Ledgers;
 use super::super::ledger::day::Day;
+use super::super::ledger::read::{LISTED_HERE, intents};
 use super::super::matching::judge::{CHARGE, REFUND, Taking};
-use super::super::matching::merge::{Lines, Settlement, Side, merge};
+use super::super::matching::merge::{At, Lines, Settlement, merge};
+use super::absent::{absent, undone};
 use super::kept;
-use super::sorted::{HIS, Nobody, OWN, Sorted};
+use super::sorted::{self, HIS, Sorted};
 
 /// Proofs that one run gives; more come with the next one.
 const PROOFS_MAX: usize = 10_000;
@@ -90,19 +93,30 @@ pub struct RanShown {
     pub position: u64,
 }
 
-/// What a row of the HIS proves of an exchange of ours.
+/// What a ledger proves of an exchange of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     /// The exchange.
     pub id: ExchangeId,
     /// Its INTENT.
     pub intent: Seq,
-    /// What the HIS shows.
-    pub shown: Shown,
-    /// The record that holds the file.
+    /// What it proves: what the HIS shows, or what the platform holds.
+    pub evidence: Evidence,
+    /// The record that holds the ledger.
     pub record: Seq,
-    /// The line in it.
+    /// The line in it; 0 where what is missing in it proves it.
     pub line: u64,
+}
+
+impl Proof {
+    fn booked(id: ExchangeId, (intent, by): (u64, At), shown: Shown) -> Proof {
+        Proof::of(id, (intent, by), Evidence { his: Some(shown), ..Evidence::default() })
+    }
+
+    /// `by` is where it stands in its ledger.
+    pub(super) fn of(id: ExchangeId, (intent, by): (u64, At), evidence: Evidence) -> Proof {
+        Proof { id, intent: Seq(intent), evidence, record: Seq(by.record), line: by.line }
+    }
 }
 
 /// Runs a day. `wanted` are exchanges of which proof is wanted: those whose sides are not known to agree. Blocks.
@@ -120,18 +134,12 @@ pub fn run(
     connection.execute_batch("BEGIN")?;
     let cursor: i64 = connection.query_row("SELECT cursor FROM follower", [], |row| row.get(0))?;
     let days = (day.later(-1), day.later(1));
-    let imports = "SELECT count(*) FILTER (WHERE in_force AND unread = '' AND day = ?3), coalesce(max(record), 0) FROM import \
-                   WHERE day BETWEEN ?1 AND ?2";
-    let (files, newest): (i64, i64) =
-        connection.query_row(imports, params![days.0.number(), days.1.number(), day.number()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    let taking = Taking { platform: false, his: files > 0 };
+    let (taking, newest) = taking(&connection, days, day)?;
     let mut ran = Ran {
         day,
         at_unix_ns,
         position: cursor.cast_unsigned(),
-        imports: newest.cast_unsigned(),
+        imports: newest,
         settlements: 0,
         differences: 0,
         unexplained: 0,
@@ -143,9 +151,11 @@ pub fn run(
     let mut file = kept::open(ledgers.dir())?;
     let batch = file.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     kept::begin(&batch, day.number())?;
-    let (mut own, mut his) = (connection.prepare(OWN)?, connection.prepare(HIS)?);
-    let (mut own, mut his) = (Sorted::of(&mut own, days, Some(day))?, Sorted::of(&mut his, days, None)?);
-    let streams: [&mut dyn Lines<Trouble = rusqlite::Error>; 3] = [&mut own, &mut Nobody, &mut his];
+    let [mut own, mut platform] = [connection.prepare(&sorted::own())?, connection.prepare(&sorted::platform())?];
+    let mut his = connection.prepare(HIS)?;
+    let (mut own, mut platform) = (Sorted::of(&mut own, days, Some(day))?, Sorted::of(&mut platform, days, None)?);
+    let mut his = Sorted::of(&mut his, days, None)?;
+    let streams: [&mut dyn Lines<Trouble = rusqlite::Error>; 3] = [&mut own, &mut platform, &mut his];
     merge(streams, (day.number(), taking), &mut |settlement| {
         ran.settlements += 1;
         if let Some(difference) = settlement.difference {
@@ -160,26 +170,42 @@ pub fn run(
     })?;
     kept::end(&batch, &ran)?;
     batch.commit()?;
+    proofs.extend(absent(&connection, day, &wanted)?);
+    proofs.extend(undone(&connection, day, &wanted)?);
     Ok((ran, proofs))
 }
 
-/// The INTENTs of exchanges that the own ledger knows.
-fn intents(connection: &Connection, wanted: &[ExchangeId]) -> rusqlite::Result<HashMap<u64, ExchangeId>> {
-    let mut found = connection.prepare("SELECT intent FROM own WHERE id = ?1")?;
-    let mut intents = HashMap::new();
-    for id in wanted {
-        let mut rows = found.query([&id.0[..]])?;
-        if let Some(row) = rows.next()? {
-            intents.insert(row.get::<_, i64>(0)?.cast_unsigned(), *id);
-        }
-    }
-    Ok(intents)
+/// Which ledgers take part in a day beside the own one, and the newest record that holds one of it or of its neighbours.
+fn taking(connection: &Connection, days: (Day, Day), day: Day) -> rusqlite::Result<(Taking, u64)> {
+    let between = params![days.0.number(), days.1.number(), day.number()];
+    let (files, import): (i64, i64) = connection.query_row(
+        "SELECT count(*) FILTER (WHERE in_force AND unread = '' AND day = ?3), coalesce(max(record), 0) FROM import \
+         WHERE day BETWEEN ?1 AND ?2",
+        between,
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let (lists, list): (i64, i64) = connection.query_row(
+        "SELECT count(*) FILTER (WHERE day = ?3), coalesce(max(record), 0) FROM statement WHERE day BETWEEN ?1 AND ?2",
+        between,
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let unlisted: bool = connection.query_row(
+        &format!(
+            "SELECT EXISTS (SELECT 1 FROM own WHERE {LISTED_HERE} AND day = ?1 AND NOT EXISTS (SELECT 1 FROM statement \
+             WHERE statement.day = own.day AND statement.institution = own.institution \
+             AND statement.clr_optins = own.clr_optins AND statement.clr_type = own.clr_type))"
+        ),
+        [day.number()],
+        |row| row.get(0),
+    )?;
+    let taking = Taking { platform: lists > 0 && !unlisted, his: files > 0 };
+    Ok((taking, import.max(list).cast_unsigned()))
 }
 
-/// A row of the HIS proves something only where its money is ours to the last fen.
+/// A row proves something only where its money is ours to the last fen; of a row that only the platform has, that was compared
+/// when its list came.
 fn proven(settlement: &Settlement<'_>, wanted: &HashMap<u64, ExchangeId>, proofs: &mut Vec<Proof>) {
-    let (group, [own, _, his]) = (settlement.group, settlement.first);
-    debug_assert_eq!((Side::Own as usize, Side::His as usize), (0, 2));
+    let (group, [own, platform, his]) = (settlement.group, settlement.first);
     let agrees = |which: usize| {
         let same = group.own[which].amounts.agrees(group.his[which].amounts);
         group.his[which].is_there() && (same || group.sent)
@@ -188,8 +214,7 @@ fn proven(settlement: &Settlement<'_>, wanted: &HashMap<u64, ExchangeId>, proofs
         if let (Some(own), Some(by)) = (own[which], his[by])
             && let Some(id) = wanted.get(&own.record)
         {
-            let (intent, record) = (Seq(own.record), Seq(by.record));
-            proofs.push(Proof { id: *id, intent, shown, record, line: by.line });
+            proofs.push(Proof::booked(*id, (own.record, by), shown));
         }
     };
     match (agrees(CHARGE), agrees(REFUND)) {
@@ -199,5 +224,14 @@ fn proven(settlement: &Settlement<'_>, wanted: &HashMap<u64, ExchangeId>, proofs
             prove(REFUND, Shown::Booked, REFUND);
         }
         _ => {}
+    }
+    for which in [CHARGE, REFUND] {
+        if group.sent
+            && let (Some(own), Some(by)) = (own[which], platform[which])
+            && let Some(id) = wanted.get(&own.record)
+        {
+            let evidence = Evidence { platform: Some(Platform::Did), ..Evidence::default() };
+            proofs.push(Proof::of(*id, (own.record, by), evidence));
+        }
     }
 }

@@ -7,7 +7,9 @@ use super::super::Cases;
 use super::super::derived::ReadTrouble;
 use super::super::ledger::Ledgers;
 use super::super::ledger::day::Day;
+use super::found::keep_cases;
 use super::prove::{NotProven, prove};
+use super::read::Runs;
 use super::run::{Ran, run};
 
 /// Why a day was not reconciled.
@@ -21,7 +23,7 @@ pub enum NotRun {
     Prove(#[from] NotProven),
 }
 
-/// Runs a day; gives what it came to, and how many proofs were journaled that were not before. Reads block; call it off the
+/// Runs a day; gives what it came to, and how many proofs and differences were journaled that were not before. Reads block; call it off the
 /// runtime.
 ///
 /// # Errors
@@ -38,5 +40,8 @@ pub async fn run_day(
     let wanted = [open(Class::Money), open(Class::Reversal)].concat();
     let (ran, proofs) = run(ledgers, day, &wanted, at_unix_ns)?;
     let proven = prove(journal, &proofs, at_unix_ns).await?;
-    Ok((ran, proven))
+    let in_doubt = ledgers.intents(&wanted)?.into_keys().collect();
+    let differences = Runs::at(ledgers.dir()).differences((day, day))?;
+    let kept = keep_cases(journal, cases, (&ran, &differences), &in_doubt, at_unix_ns).await?;
+    Ok((ran, proven + kept))
 }

@@ -1,4 +1,4 @@
-//! How often days are reconciled by themselves.
+//! How often days are reconciled by themselves, and who submits them.
 
 use serde::Deserialize;
 
@@ -8,4 +8,15 @@ use serde::Deserialize;
 pub struct Settings {
     /// Seconds between two rounds; 0: only when somebody asks.
     pub every_seconds: u64,
+    /// The declared submitter of closed days: `his` or `gateway`.
+    pub submitter: String,
+    /// The hour of China's day from which the day before is submitted; 24: only when somebody asks.
+    pub submit_hour: u64,
+}
+
+impl Settings {
+    /// The gateway is the declared submitter.
+    pub fn submits(&self) -> bool {
+        self.submitter == "gateway"
+    }
 }
