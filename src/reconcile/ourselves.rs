@@ -56,18 +56,18 @@ impl Ourselves {
 
     /// What a call in the envelope of `template` says anew. Signs in where that was not done today.
     pub async fn anew(&self, template: &Template) -> Anew {
-        let mut anew = vec![("inf_time", china_time(self.line.clock.unix_ns()))];
+        let mut anew = Anew(vec![("inf_time", china_time(self.line.clock.unix_ns()))]);
         let Settings { opter, opter_name, .. } = &self.settings;
         if opter.is_empty() {
-            return Anew(anew);
+            return anew;
         }
-        anew.extend([("opter", opter.clone()), ("opter_name", opter_name.clone())]);
+        anew.0.extend([("opter", opter.clone()), ("opter_name", opter_name.clone())]);
         let sign_no = self.sign_no(template, &anew).await;
-        anew.extend(sign_no.map(|number| (SIGN_NO, number)));
-        Anew(anew)
+        anew.0.extend(sign_no.map(|number| (SIGN_NO, number)));
+        anew
     }
 
-    async fn sign_no(&self, template: &Template, anew: &[(&'static str, String)]) -> Option<String> {
+    async fn sign_no(&self, template: &Template, anew: &Anew) -> Option<String> {
         let sign_in = template.policy.profile.sign_in()?;
         let institution = template.envelope().fixmedins_code?;
         let today = Day::at(self.line.clock.unix_ns());
@@ -96,12 +96,7 @@ impl Ourselves {
         number
     }
 
-    async fn sign_in(
-        &self,
-        template: &Template,
-        sign_in: &SignIn,
-        anew: &[(&'static str, String)],
-    ) -> Result<Signed, NotCalled> {
+    async fn sign_in(&self, template: &Template, sign_in: &SignIn, anew: &Anew) -> Result<Signed, NotCalled> {
         let Settings { opter, mac, ip, .. } = &self.settings;
         let members = sign_in.fields.iter().map(|field| match field.as_str() {
             "opter_no" => ("opter_no", opter.as_str()),
@@ -110,9 +105,8 @@ impl Ourselves {
             other => (other, ""),
         });
         let id = self.line.own_id();
-        let members_anew: Vec<(&str, &str)> = anew.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let input = input_node(&sign_in.node, members);
-        let request = self.line.compose(template, id, (&sign_in.infno, &input), &members_anew)?;
+        let request = self.line.compose(template, id, (&sign_in.infno, &input), &anew.members())?;
         let patience = template.upstream.answer_within;
         let own = OwnRequest { id, parent_id: id, request, acts: false, undoes: None, patience };
         let report = self.line.perform(template, own).await?;
