@@ -85,7 +85,7 @@ impl Wanted {
                 ("closed", _) => return Err(wrong("it is neither true nor false", "closed=true".to_owned())),
                 ("cause", word) => {
                     let words = Cause::ALL.map(Cause::word);
-                    let cause = Cause::ALL.into_iter().find(|cause| cause.word() == word);
+                    let cause = Cause::named(word);
                     let cure = || format!("one of {}", words.join(", "));
                     wanted.cause = Some(cause.ok_or_else(|| wrong("there is no such cause", cure()))?);
                 }

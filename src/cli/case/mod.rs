@@ -105,7 +105,7 @@ pub(super) struct LiftArgs {
 
 fn cause(text: &str) -> Result<Cause, String> {
     let words = Cause::ALL.map(Cause::word).join(", ");
-    Cause::ALL.into_iter().find(|cause| cause.word() == text).ok_or_else(|| format!("write one of {words}"))
+    Cause::named(text).ok_or_else(|| format!("write one of {words}"))
 }
 
 pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
