@@ -16,6 +16,7 @@ use crate::exchange::decision::Evidence;
 use crate::reconcile::book::{Folder, Traits};
 use crate::reconcile::deciding::{Decide, NotDecided};
 use crate::reconcile::finisher::Round;
+use crate::reconcile::ourselves::Ourselves;
 use crate::reconcile::progress::End;
 use crate::reconcile::{self, Cases, Finisher};
 use crate::views::Follower;
@@ -35,14 +36,19 @@ pub(super) struct Finishing {
 impl Finishing {
     /// Begins to keep the book, and to go rounds until `stop`. It is not a view: it is kept whatever `views.follow` says, in the
     /// same measure.
-    pub(super) fn start(settings: &Settings, line: &Arc<Line>, stop: &CancellationToken) -> io::Result<Arc<Finishing>> {
+    pub(super) fn start(
+        settings: &Settings,
+        line: &Arc<Line>,
+        ourselves: &Arc<Ourselves>,
+        stop: &CancellationToken,
+    ) -> io::Result<Arc<Finishing>> {
         let dir = settings.gateway.data.join(reconcile::FOLDER);
         let traits = Traits::of(&line.policy.load().profile);
         let cases = Cases::at(&dir);
         let clock = Arc::clone(&line.clock);
         let follower = Follower::start(Folder { dir, traits }, line.journal.clone(), settings.views.clone(), clock)
             .map(Arc::new)?;
-        let finisher = Finisher::new(Arc::clone(line), cases.clone(), settings.finisher.clone());
+        let finisher = Finisher::new(Arc::clone(line), cases.clone(), settings.finisher.clone(), Arc::clone(ourselves));
         let every = Duration::from_secs(settings.finisher.every_seconds);
         let line = Arc::clone(line);
         let finishing = Arc::new(Finishing { follower, cases, finisher, line, every, agreed: Notify::new() });

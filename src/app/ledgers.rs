@@ -18,6 +18,7 @@ use crate::reconcile::ledger::day::Day;
 use crate::reconcile::ledger::read::SumShown;
 use crate::reconcile::ledger::{FOLDER, Folder, Ledgers};
 use crate::reconcile::matching::Class as DifferenceClass;
+use crate::reconcile::ourselves::Ourselves;
 use crate::reconcile::runs::Runs;
 use crate::reconcile::runs::run::Ran;
 use crate::reconcile::runs::run_day::run_day;
@@ -65,13 +66,14 @@ impl LedgerDesk {
     pub(super) fn start(
         settings: &Settings,
         line: &Arc<Line>,
+        ourselves: &Arc<Ourselves>,
         stop: &CancellationToken,
     ) -> io::Result<(Arc<Follower>, Arc<LedgerDesk>)> {
         let data = settings.gateway.data.clone();
         let (ledgers, his) = (Ledgers::at(&data.join(FOLDER)), settings.his_ledger.clone());
         let cases = Cases::at(&data.join(reconcile::FOLDER));
         let every = Duration::from_secs(settings.reconcile.every_seconds);
-        let statements = Statements::new(line, &ledgers, (settings.reconcile.clone(), settings.finisher.clone()));
+        let statements = Statements::new(line, &ledgers, settings.reconcile.clone(), ourselves);
         let view = HisView::start(settings, line, stop);
         let desk = Arc::new(LedgerDesk { line: Arc::clone(line), data, his, view, ledgers, cases, statements, every });
         let keeper = keeper(settings, line)?;

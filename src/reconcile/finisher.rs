@@ -38,7 +38,7 @@ pub struct Finisher {
     cases: Cases,
     pub(super) settings: Settings,
     /// Who asks.
-    pub(super) ourselves: Ourselves,
+    pub(super) ourselves: Arc<Ourselves>,
 }
 
 /// What a round did.
@@ -92,8 +92,7 @@ pub(super) struct Case {
 
 impl Finisher {
     /// Over a line and its book of cases.
-    pub fn new(line: Arc<Line>, cases: Cases, settings: Settings) -> Finisher {
-        let ourselves = Ourselves::new(Arc::clone(&line), settings.clone());
+    pub fn new(line: Arc<Line>, cases: Cases, settings: Settings, ourselves: Arc<Ourselves>) -> Finisher {
         Finisher { line, cases, settings, ourselves }
     }
 

@@ -17,6 +17,7 @@ use crate::exchange::decision::Evidence;
 use crate::reconcile::cases::{CaseShown, Wanted};
 use crate::reconcile::deciding::Decide;
 use crate::reconcile::finisher::Round;
+use crate::reconcile::ourselves::Ourselves;
 use crate::reconcile::progress::End;
 use crate::reconcile::{Cases, Finisher};
 use crate::sandbox::ledger::{Settlement, Standing};
@@ -44,7 +45,8 @@ impl Office {
         settings.retry_minutes = world.plan.retry_minutes;
         settings.ask_minutes = 2;
         settings.auto_yuan_max = world.plan.auto_yuan_max.to_owned();
-        let finisher = Finisher::new(Arc::clone(&life.line), Cases::at(&book), settings);
+        let ourselves = Arc::new(Ourselves::new(Arc::clone(&life.line), settings.clone()));
+        let finisher = Finisher::new(Arc::clone(&life.line), Cases::at(&book), settings, ourselves);
         Office { world: Arc::clone(world), life: Arc::clone(life), book, finisher }
     }
 

@@ -26,7 +26,6 @@ use crate::journal::tokens::MSGID;
 use crate::profile::Submission;
 use crate::profile::own::{input_data, input_file, input_node};
 
-use super::super::Settings;
 use super::super::ledger::Ledgers;
 use super::super::ledger::amounts::Amounts;
 use super::super::ledger::day::Day;
@@ -50,7 +49,7 @@ const RESULT_BYTES_MAX: u64 = 64 << 20;
 pub struct Submitter {
     line: Arc<Line>,
     ledgers: Ledgers,
-    ourselves: Ourselves,
+    ourselves: Arc<Ourselves>,
 }
 
 /// A list that was journaled.
@@ -97,9 +96,8 @@ fn believable(rows: &[Listed], sums_differ: bool) -> Result<(), NotStated> {
 }
 
 impl Submitter {
-    /// Over a line and its ledgers; `settings` say who asks.
-    pub fn new(line: Arc<Line>, ledgers: Ledgers, settings: Settings) -> Submitter {
-        let ourselves = Ourselves::new(Arc::clone(&line), settings);
+    /// Over a line and its ledgers, as `ourselves`.
+    pub fn new(line: Arc<Line>, ledgers: Ledgers, ourselves: Arc<Ourselves>) -> Submitter {
         Submitter { line, ledgers, ourselves }
     }
 
