@@ -6,16 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use crate::console::lookup::Trouble;
+use crate::domain::exchange::Seq;
 use crate::exchange::Line;
 use crate::exchange::decision::GATEWAY;
+use crate::reconcile::Submitter;
 use crate::reconcile::derived::ReadTrouble;
 use crate::reconcile::ledger::Ledgers;
 use crate::reconcile::ledger::day::Day;
 use crate::reconcile::ledger::stated::Scope;
+use crate::reconcile::ourselves::Ourselves;
 use crate::reconcile::runs::Settings;
 use crate::reconcile::statement::submit::Stated;
 use crate::reconcile::statement::trouble::NotStated;
-use crate::reconcile::{self, Submitter};
 
 /// Closed days that are asked for by themselves, while their lists are missing.
 const CLOSED_DAYS: i64 = 7;
@@ -41,9 +43,10 @@ impl Statements {
     pub(super) fn new(
         line: &Arc<Line>,
         ledgers: &Ledgers,
-        (settings, own): (Settings, reconcile::Settings),
+        settings: Settings,
+        ourselves: &Arc<Ourselves>,
     ) -> Statements {
-        let submitter = Submitter::new(Arc::clone(line), ledgers.clone(), own);
+        let submitter = Submitter::new(Arc::clone(line), ledgers.clone(), Arc::clone(ourselves));
         Statements {
             line: Arc::clone(line),
             ledgers: ledgers.clone(),
@@ -54,7 +57,7 @@ impl Statements {
         }
     }
 
-    /// Asks for what is missing of closed days, once the hour has come. A failure is logged, and tried again an hour later.
+    /// Asks for what is missing of closed days, or came before a call that still waits, once the hour has come. A failure is logged, and tried again an hour later.
     pub(super) fn round(&self) -> Result<(), Trouble> {
         let now = self.line.clock.unix_ns();
         let today = Day::at(now);
@@ -70,9 +73,10 @@ impl Statements {
         for ago in (1..=CLOSED_DAYS).rev() {
             let day = today.later(-ago);
             let known = self.ledgers.statements((day, day)).map_err(unread)?;
-            let missing = |scope: &Scope| !known.iter().any(|one| one.scope == *scope);
-            for scope in self.ledgers.scopes(day).map_err(unread)?.into_iter().filter(missing) {
-                if FAILURES_MAX <= failed || rest.contains_key(&(day, scope.clone())) {
+            for scope in self.ledgers.scopes(day).map_err(unread)? {
+                let list = known.iter().filter(|one| one.scope == scope).map(|one| Seq(one.record)).max();
+                let is_missing = list.is_none() || list < self.waited_for(day, &scope).map_err(unread)?;
+                if !is_missing || FAILURES_MAX <= failed || rest.contains_key(&(day, scope.clone())) {
                     continue;
                 }
                 if let Err(error) = self.ask(day, &scope, GATEWAY) {
@@ -118,9 +122,14 @@ impl Statements {
         Ok(asked)
     }
 
-    /// Rows are asked for even when sums agree where a call of the day or of its neighbours waits for its end.
+    /// The newest call of the day or of its neighbours that waits for its end: only a list that is newer can tell of it.
+    fn waited_for(&self, day: Day, scope: &Scope) -> Result<Option<Seq>, ReadTrouble> {
+        self.ledgers.waited_for(&scope.institution, (day.later(-1), day.later(1)))
+    }
+
+    /// Rows are asked for even when sums agree where a call waits for its end.
     fn ask(&self, day: Day, scope: &Scope, who: &str) -> Result<Stated, NotStated> {
-        let by_rows = self.ledgers.is_waited_for(&scope.institution, (day.later(-1), day.later(1)))?;
+        let by_rows = self.waited_for(day, scope)?.is_some();
         tokio::runtime::Handle::current().block_on(self.submitter.submit(day, scope, by_rows, who))
     }
 }

@@ -223,13 +223,17 @@ impl Ledgers {
         Ok(found.query_map(of, read_own)?.collect::<Result<_, _>>()?)
     }
 
-    /// Whether a settlement or refund of an institution, sent on these days, has no end that the journal knows.
+    /// The newest INTENT of an institution that has no end which the journal knows: of a settlement or refund of these days, or of what
+    /// takes one of them back.
     ///
     /// # Errors
     /// When there are none, or they cannot be read.
-    pub fn is_waited_for(&self, institution: &str, (first, last): (Day, Day)) -> Result<bool, ReadTrouble> {
-        let waited = "SELECT EXISTS (SELECT 1 FROM own WHERE outcome = 0 AND undone = 0 AND institution = ?1 AND day BETWEEN ?2 AND ?3)";
-        Ok(self.open()?.query_row(waited, params![institution, first.number(), last.number()], |row| row.get(0))?)
+    pub fn waited_for(&self, institution: &str, (first, last): (Day, Day)) -> Result<Option<Seq>, ReadTrouble> {
+        let waited = "SELECT max(own.intent) FROM own LEFT JOIN own AS charge ON charge.intent = own.undoes \
+            WHERE own.outcome = 0 AND own.undone = 0 AND own.institution = ?1 AND (own.day BETWEEN ?2 AND ?3 OR charge.day BETWEEN ?2 AND ?3)";
+        let of = params![institution, first.number(), last.number()];
+        let newest: Option<i64> = self.open()?.query_row(waited, of, |row| row.get(0))?;
+        Ok(newest.map(|intent| Seq(intent.cast_unsigned())))
     }
 
     /// The newest settlements of an institution up to a day, of persons insured here before others: in their envelopes the gateway

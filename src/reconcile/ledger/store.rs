@@ -10,6 +10,8 @@ use crate::domain::class::Class;
 use crate::domain::exchange::{ExchangeId, Seq};
 use crate::domain::moment::days_ns;
 use crate::domain::token::Token;
+use crate::exchange::decision::Evidence;
+use crate::exchange::stand::Platform;
 use crate::journal::facts::Fact;
 use crate::journal::reader::FollowError;
 use crate::journal::record::Kind;
@@ -132,6 +134,23 @@ impl Store {
         Ok(())
     }
 
+    /// Proof from outside the line: what was not done stands no longer, and what was done is a row where the proof names its settlement.
+    fn decided(&mut self, record: &Record) -> Result<(), Trouble> {
+        if let Some(intent) = record.facts.number_of(Fact::FreesSeq) {
+            self.touched += 1;
+            return self.freed(intent, record.header.seq);
+        }
+        let was_done = Evidence::of(record).is_some_and(|evidence| evidence.platform == Some(Platform::Did));
+        if let Some(setl_id) = record.facts.text_of(Fact::SetlId).filter(|setl_id| was_done && !setl_id.is_empty()) {
+            self.touched += 1;
+            let mut name = self.file.batch()?.prepare_cached(
+                "UPDATE own SET setl_id = ?2, outcome = ?3 WHERE intent = ?1 AND outcome = 0 AND undone = 0 AND refund = 0",
+            )?;
+            name.execute(params![stored(record.header.ref_seq), setl_id, stored(record.header.seq)])?;
+        }
+        Ok(())
+    }
+
     /// A repeat was answered from the record: its msgid stands for the first one's.
     fn repeated(&mut self, alias: &str, first: ExchangeId) -> Result<(), Trouble> {
         let add = "INSERT OR IGNORE INTO alias SELECT ?1, intent FROM own WHERE id = ?2";
@@ -181,13 +200,7 @@ impl Taking for Store {
                 }
                 None => Ok(()),
             },
-            Some(Kind::Decision) => match record.facts.number_of(Fact::FreesSeq) {
-                Some(intent) => {
-                    self.touched += 1;
-                    self.freed(intent, record.header.seq)
-                }
-                None => Ok(()),
-            },
+            Some(Kind::Decision) => self.decided(record),
             Some(Kind::Ledger) => {
                 self.touched += 1;
                 imported(self.file.batch()?, record, &*self.files)

@@ -208,6 +208,22 @@ fn an_undo_without_a_row_of_its_own_marks_what_it_undid() {
 }
 
 #[test]
+fn what_takes_a_settlement_back_waits_for_a_list_of_the_settlements_day() {
+    let mut story = Story::default();
+    let charge = story.settles(1);
+    let waited = |story: &Story, institution: &str, day_text: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        story.ledgers(dir.path(), 1000).waited_for(institution, (day(day_text), day(day_text))).unwrap()
+    };
+    assert_eq!(waited(&story, "H1", "2026-11-21"), None);
+    let reversal = story.asks(2, Class::Reversal, "2601", |record| record.facts.number(Fact::UndoesSeq, charge.0));
+    story.hears(reversal, Outcome::Unknown, |_| {});
+    assert_eq!(waited(&story, "H1", "2026-11-21"), Some(reversal), "of the charge's day");
+    assert_eq!(waited(&story, "H1", "2026-11-22"), Some(reversal), "and of its own");
+    assert_eq!((waited(&story, "H1", "2026-11-23"), waited(&story, "H2", "2026-11-21")), (None, None));
+}
+
+#[test]
 fn a_repeats_msgid_finds_the_first_one() {
     let mut story = Story::default();
     story.settles(1);

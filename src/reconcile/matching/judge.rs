@@ -61,8 +61,8 @@ pub struct Group {
     pub his: [Leg; 2],
     /// The journal proves that it was taken back by a call that leaves no row of its own (2601).
     pub taken_back: bool,
-    /// The journal sent it and does not know what came of it.
-    pub sent: bool,
+    /// The journal sent it, over this money, and does not know what came of it.
+    pub sent: Option<Amounts>,
 }
 
 /// Places in the pairs of a [`Group`].
@@ -115,7 +115,7 @@ fn taken_back(group: &Group, taking: Taking) -> Option<Class> {
 fn leg(group: &Group, which: usize, taking: Taking) -> Option<Class> {
     use Class::*;
     let (own, platform, his) = (&group.own[which], &group.platform[which], &group.his[which]);
-    let sent = own.is_there() || group.sent;
+    let sent = own.is_there() || group.sent.is_some();
     // Without the platform's own list, what it answered stands for it.
     let listed = taking.platform.then(|| platform.is_there());
     let booked = taking.his.then(|| his.is_there());
@@ -205,7 +205,7 @@ mod tests {
             for own in own() {
                 for platform in platform() {
                     for his in his() {
-                        let mut group = Group { sent: own.0 == "sent", ..Group::default() };
+                        let mut group = Group { sent: (own.0 == "sent").then(Amounts::default), ..Group::default() };
                         (group.own[which], group.platform[which], group.his[which]) = (own.2, platform.2, his.2);
                         if which == REFUND {
                             // The charge stands alike on all sides.
@@ -227,13 +227,8 @@ mod tests {
         text += "\ntaken back by 2601, which leaves no row:\n";
         for (platform, his) in [(false, false), (true, false), (false, true), (true, true)] {
             let stands = |there: bool| [if there { legs(&[(300, DAY)]) } else { Leg::default() }, Leg::default()];
-            let group = Group {
-                own: stands(true),
-                platform: stands(platform),
-                his: stands(his),
-                taken_back: true,
-                sent: false,
-            };
+            let group =
+                Group { own: stands(true), platform: stands(platform), his: stands(his), taken_back: true, sent: None };
             let found = judge(&group, Taking { platform: true, his: true });
             let side = |there: bool| if there { "300" } else { "-" };
             let shown = shown(found);

@@ -139,7 +139,7 @@ pub fn merge<T>(
 
 fn add(group: &mut Group, side: Side, line: &Line) {
     if line.mark.sent {
-        group.sent = true;
+        group.sent = Some(line.amounts);
         return;
     }
     group.taken_back |= line.mark.taken_back;

@@ -207,8 +207,8 @@ fn taking(connection: &Connection, days: (Day, Day), day: Day) -> rusqlite::Resu
 fn proven(settlement: &Settlement<'_>, wanted: &HashMap<u64, ExchangeId>, proofs: &mut Vec<Proof>) {
     let (group, [own, platform, his]) = (settlement.group, settlement.first);
     let agrees = |which: usize| {
-        let same = group.own[which].amounts.agrees(group.his[which].amounts);
-        group.his[which].is_there() && (same || group.sent)
+        let ours = group.sent.unwrap_or(group.own[which].amounts);
+        group.his[which].is_there() && ours.signed(which == REFUND).agrees(group.his[which].amounts)
     };
     let mut prove = |which: usize, shown: Shown, by: usize| {
         if let (Some(own), Some(by)) = (own[which], his[by])
@@ -226,7 +226,7 @@ fn proven(settlement: &Settlement<'_>, wanted: &HashMap<u64, ExchangeId>, proofs
         _ => {}
     }
     for which in [CHARGE, REFUND] {
-        if group.sent
+        if group.sent.is_some()
             && let (Some(own), Some(by)) = (own[which], platform[which])
             && let Some(id) = wanted.get(&own.record)
         {
