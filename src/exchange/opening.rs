@@ -9,6 +9,7 @@ use crate::domain::limits::SEALED_BODY_BYTES_MAX;
 use crate::domain::message::Body;
 use crate::domain::scan::{Charset, Found, Scanner, Shape, View, Wanted};
 use crate::domain::terms::{Mode, Terms};
+use crate::journal::Record;
 use crate::journal::draft::Edit;
 use crate::journal::facts::{Fact, Facts};
 use crate::profile::Profile;
@@ -113,6 +114,14 @@ pub(super) fn read_request(arrival: &mut Arrival, client: &Client, upstream: &Up
     if let Some(seals) = Seals::of(arrival.origin, client, upstream, &arrival.policy) {
         seals.read_request(&arrival.request.body, &mut arrival.view);
     }
+}
+
+/// Adds to what was seen of a call of the journal what its sealed part says, by the keys that its INTENT names.
+pub(super) fn read_again(policy: &Policy, upstream: &Upstream, intent: &Record, (body, view): (&Body, &mut View)) {
+    let opened_as: Vec<&str> = intent.facts.all_named(Fact::OpenedAs).map(|(name, _)| name).collect();
+    let all = policy.clients.iter().filter_map(|client| client.identity.as_ref()).chain(&upstream.signing.own);
+    let known = all.filter(|keys| opened_as.contains(&&*keys.name)).collect();
+    Seals { terms: &upstream.signing.terms, known, profile: &policy.profile, plain: false }.read_request(body, view);
 }
 
 /// Whose keys open the seals of a call, as its INTENT says it: name of the identity, variant of the profile's signing.

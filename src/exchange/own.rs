@@ -22,6 +22,7 @@ use super::history::Undone;
 use super::identify::Identified;
 use super::intake::Arrival;
 use super::knew::Knew;
+use super::opening;
 use super::policy::{Policy, Upstream};
 use super::reading::{self, Reading};
 use super::refusal::Refusal;
@@ -118,7 +119,8 @@ impl Template {
         let upstream = Arc::clone(upstream.ok_or_else(|| NotCalled::NoUpstream(named.to_owned()))?);
         let sealed = line.journal.unseal(intent).map_err(|error| NotCalled::Original(error.to_string()))?;
         let request = sealed.request.ok_or_else(|| NotCalled::Original("it holds no request".to_owned()))?;
-        let view = read(&policy.profile, &request).ok_or(NotCalled::NoEnvelope)?;
+        let mut view = read(&policy.profile, &request).ok_or(NotCalled::NoEnvelope)?;
+        opening::read_again(&policy, &upstream, intent, (&request.body, &mut view));
         Ok(Template { request, view, policy, upstream, carried: http::Extensions::new() })
     }
 

@@ -23,19 +23,28 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A gateway whose finisher does not rest, with two persons, and a HIS that does not wait long.
 pub async fn gate(change: impl FnOnce(&mut Settings)) -> TestGateway {
     let gate = TestGateway::with(|settings| {
-        settings.upstream.get_mut("default").unwrap().answer_ms = 400;
-        settings.upstream.get_mut("default").unwrap().listen_ms = 2_000;
-        settings.finisher.every_seconds = 1;
-        for name in ["zhang", "li"] {
-            settings.person.insert(name.to_owned(), PersonSettings { token_sm3: sm3_hex(secret(name).as_bytes()) });
-        }
+        does_not_rest(settings);
         change(settings);
     })
     .await;
+    at_ten(&gate).await;
+    gate
+}
+
+pub fn does_not_rest(settings: &mut Settings) {
+    settings.upstream.get_mut("default").unwrap().answer_ms = 400;
+    settings.upstream.get_mut("default").unwrap().listen_ms = 2_000;
+    settings.finisher.every_seconds = 1;
+    for name in ["zhang", "li"] {
+        settings.person.insert(name.to_owned(), PersonSettings { token_sm3: sm3_hex(secret(name).as_bytes()) });
+    }
+}
+
+/// Its commands find it, and its day is long.
+pub async fn at_ten(gate: &TestGateway) {
     let data = gate.data().to_owned();
     until("its address", || data.join("admin.address").exists()).await;
     gate.clock.advance(until_ten(gate.clock.unix_ns()));
-    gate
 }
 
 /// The time until ten in the morning of China's next day: a proposal holds for a day, and so does an amount that needs nobody.

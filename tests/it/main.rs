@@ -34,6 +34,7 @@ mod gateway_unknown; // What is heard when the outcome is unknown, or nothing wa
 mod evidence; // Packs and proofs, carried away.
 mod failures; // The table of failures, row by row.
 mod finisher; // What was left half done is ended.
+mod finisher_sealed; // So it is where calls are sealed.
 mod master_key; // What opens the journal's keys.
 mod seal; // Checkpoints as a running gateway leaves them.
 
