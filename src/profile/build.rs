@@ -57,7 +57,12 @@ impl Builder<'_> {
             match name.as_str() {
                 "fenced" => self.each(all, place, infnos, |one| one.fenced = true),
                 "acknowledges" => self.each(all, place, infnos, |one| one.acknowledges = true),
-                "self_pays" => self.each(all, place, infnos, |one| one.self_pays = true),
+                "self_pays" => {
+                    for word in infnos {
+                        let (infno, says) = word.split_once(':').unwrap_or((word, ""));
+                        self.each(all, place, &[infno.to_owned()], |one| one.self_pays = Some(says.to_owned()));
+                    }
+                }
                 "adopts" => self.each(all, place, infnos, |one| one.adopts = true),
                 "reopens" => self.each(all, place, infnos, |one| one.stage_reopens = true),
                 "by_2601" => self.each(all, place, infnos, |one| one.reversible_by_2601 = true),

@@ -38,7 +38,9 @@ pub struct Transaction {
     /// Naming a settlement, it proves that the HIS has booked it (`money.md` §6).
     pub acknowledges: bool,
     /// For a person of whose settlement nobody knows the outcome, it says that cash was taken (`money.md` §5).
-    pub self_pays: bool,
+    ///
+    /// `Some("")` wherever it is called, `Some("field=value")` where the call says so.
+    pub self_pays: Option<String>,
     /// What it made is better booked in the HIS than taken back (`money.md` §5).
     pub adopts: bool,
     /// How its reply says yes or no.
@@ -80,7 +82,7 @@ impl Transaction {
             stage_reopens: false,
             fenced: false,
             acknowledges: false,
-            self_pays: false,
+            self_pays: None,
             adopts: false,
             reply: ReplyStyle::Infcode,
             withdrawn: false,
