@@ -2,7 +2,7 @@
 //!
 //! A batch is one transaction with the position in it, so that a record counts once or, after a crash, is taken again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::journal::Record;
 use crate::journal::composite::Delivery;
 use crate::journal::facts::Fact;
 use crate::journal::record::Kind;
-use crate::profile::{Profile, Transaction};
+use crate::profile::Profile;
 use crate::views::Trouble;
 use crate::views::follower::{Derived, Taking};
 
@@ -69,17 +69,27 @@ pub struct Folder {
 pub struct Traits {
     /// Naming a settlement, they prove that the HIS has booked it (`money.md` §6).
     pub acknowledging: BTreeSet<String>,
-    /// They say that the person has paid in cash (`money.md` §5).
-    pub self_paying: BTreeSet<String>,
+    /// They say that the person has paid in cash (`money.md` §5): always, or where a dimension is said (`mdtrt_setl_type=2`).
+    pub self_paying: BTreeMap<String, String>,
 }
 
 impl Traits {
     /// As a profile has them.
     pub fn of(profile: &Profile) -> Traits {
-        let infnos = |is: fn(&Transaction) -> bool| {
-            profile.transactions().filter(|one| is(one)).map(|one| one.infno.clone()).collect()
+        let acknowledging = profile.transactions().filter(|one| one.acknowledges).map(|one| one.infno.clone());
+        let self_paying = profile.transactions().filter_map(|one| Some((one.infno.clone(), one.self_pays.clone()?)));
+        Traits { acknowledging: acknowledging.collect(), self_paying: self_paying.collect() }
+    }
+
+    /// Whether a call says that its person pays in cash.
+    fn is_self_paid(&self, intent: &Record) -> bool {
+        let infno = intent.facts.text_of(Fact::Infno).unwrap_or_default();
+        let Some(says) = self.self_paying.get(infno) else { return false };
+        let said = |field: &str, value: &str| {
+            let mut dimensions = intent.facts.all_named(Fact::Dimension);
+            dimensions.any(|(name, said)| name.eq_ignore_ascii_case(field) && said == value.as_bytes())
         };
-        Traits { acknowledging: infnos(|one| one.acknowledges), self_paying: infnos(|one| one.self_pays) }
+        says.split_once('=').is_none_or(|(field, value)| said(field, value))
     }
 }
 
@@ -127,7 +137,7 @@ impl Book {
             self.change("settlement", &settlement.0, record, Side::booked)?;
         }
         let person = record.header.fence_token;
-        if by_his && !person.is_none() && self.traits.self_paying.contains(infno) {
+        if by_his && !person.is_none() && self.traits.is_self_paid(record) {
             let open = "cause IS NOT NULL AND closed IS NULL AND person";
             self.change(open, &person.0, record, |side| side.self_paid_by(record.header.seq))?;
         }
@@ -318,11 +328,11 @@ fn as_stored(seq: Seq) -> i64 {
 
 /// The journal, and what the profile says of transactions: under other lists the book is another one.
 fn identity_of(journal: Token, traits: &Traits) -> String {
-    let named = |(trait_, infnos): (&str, &BTreeSet<String>)| {
-        infnos.iter().fold(trait_.to_owned(), |named, infno| format!("{named} {infno}"))
-    };
-    let all = [("acknowledge", &traits.acknowledging), ("self_pay", &traits.self_paying)].map(named);
-    format!("{journal} {}", all.join(" "))
+    let mut named = format!("{journal} acknowledge");
+    traits.acknowledging.iter().for_each(|infno| named.extend([" ", infno]));
+    named.push_str(" self_pay");
+    traits.self_paying.iter().for_each(|(infno, says)| named.extend([" ", infno, ":", says]));
+    named
 }
 
 /// Reads a row of `SELECT COLUMNS`.

@@ -21,6 +21,8 @@ use crate::exchange::stand::Cause;
 
 /// Cases that one answer lists.
 pub const LISTED_MAX: u32 = 1_000;
+/// Open cases of a class that are looked after: more than a hospital settles in a week.
+const OPEN_MAX: u32 = 100_000;
 /// Decisions of one case that are shown.
 const DECISIONS_MAX: u32 = 200;
 
@@ -61,12 +63,15 @@ pub struct Wanted {
     pub closed: bool,
     /// Only those of this cause.
     pub cause: Option<Cause>,
+    /// The page of the list, from 0; [`LISTED_MAX`] cases each.
+    pub page: u32,
 }
 
 /// What may be asked of the list: name, form, meaning.
 pub const ASKED: &[(&str, &str, &str)] = &[
     ("cause", "a word", "only cases of this cause"),
     ("closed", "true or false", "closed cases, too; only open ones by default"),
+    ("page", "a number", "1000 cases each, from 1"),
 ];
 
 impl Wanted {
@@ -83,6 +88,10 @@ impl Wanted {
                 ("closed", "true") => wanted.closed = true,
                 ("closed", "false") => wanted.closed = false,
                 ("closed", _) => return Err(wrong("it is neither true nor false", "closed=true".to_owned())),
+                ("page", number) => {
+                    let page = number.parse::<u32>().ok().and_then(|page| page.checked_sub(1));
+                    wanted.page = page.ok_or_else(|| wrong("it is no number from 1", "page=2".to_owned()))?;
+                }
                 ("cause", word) => {
                     let words = Cause::ALL.map(Cause::word);
                     let cause = Cause::named(word);
@@ -268,7 +277,7 @@ impl Cases {
         Ok(Seq(last.cast_unsigned()))
     }
 
-    /// Cases, the oldest first, at most [`LISTED_MAX`].
+    /// Cases, the oldest first, a page of at most [`LISTED_MAX`].
     ///
     /// # Errors
     /// When there is no book, or it cannot be read.
@@ -276,21 +285,28 @@ impl Cases {
         let connection = self.open()?;
         let mut found = connection.prepare(&format!(
             "SELECT {COLUMNS} FROM side WHERE cause IS NOT NULL AND (?1 OR closed IS NULL) AND (?2 IS NULL OR cause = ?2) \
-             ORDER BY self_paid = 0, opened, intent LIMIT {LISTED_MAX}"
+             ORDER BY self_paid = 0, opened, intent LIMIT {LISTED_MAX} OFFSET ?3"
         ))?;
-        let sides = found.query_map(params![wanted.closed, wanted.cause.map(|cause| cause as u8)], read_side)?;
+        let sides = found.query_map(
+            params![
+                wanted.closed,
+                wanted.cause.map(|cause| cause as u8),
+                i64::from(wanted.page) * i64::from(LISTED_MAX)
+            ],
+            read_side,
+        )?;
         let sides: Vec<Side> = sides.collect::<Result<_, _>>()?;
         sides.iter().filter_map(|side| shown(&connection, side).transpose()).collect()
     }
 
-    /// Ids of the open cases of a class, the oldest first, at most [`LISTED_MAX`].
+    /// Ids of the open cases of a class, the oldest first, at most [`OPEN_MAX`]: each of them gets its turn in a round.
     ///
     /// # Errors
     /// When there is no book, or it cannot be read.
     pub fn open_of(&self, class: Class) -> Result<Vec<ExchangeId>, CasesTrouble> {
         let connection = self.open()?;
         let mut found = connection.prepare(&format!(
-            "SELECT id FROM side WHERE cause IS NOT NULL AND closed IS NULL AND class = ?1 ORDER BY opened, intent LIMIT {LISTED_MAX}"
+            "SELECT id FROM side WHERE cause IS NOT NULL AND closed IS NULL AND class = ?1 ORDER BY opened, intent LIMIT {OPEN_MAX}"
         ))?;
         let ids = found.query_map([class as u8], |row| row.get(0).map(ExchangeId))?;
         Ok(ids.collect::<Result<_, _>>()?)

@@ -114,7 +114,7 @@ impl Story {
     fn cases(&self) -> Vec<(u8, Cause, Option<u64>)> {
         let dirs = [(); 3].map(|()| tempfile::tempdir().unwrap());
         let shown = |(dir, batch): (&tempfile::TempDir, usize)| -> Vec<String> {
-            let listed = self.book(dir.path(), batch).list(&Wanted { closed: true, cause: None }).unwrap();
+            let listed = self.book(dir.path(), batch).list(&Wanted { closed: true, ..Wanted::default() }).unwrap();
             listed.iter().map(|case| serde_json::json!(case).to_string()).collect()
         };
         let built: Vec<_> = dirs.iter().zip([1, 3, 1000]).map(shown).collect();
@@ -123,13 +123,18 @@ impl Story {
             let cause = Cause::ALL.into_iter().find(|cause| cause.word() == case.cause).unwrap();
             (ExchangeId::parse(&case.id).unwrap().0[0], cause, case.closing_record)
         };
-        Cases::at(dirs[0].path()).list(&Wanted { closed: true, cause: None }).unwrap().iter().map(of).collect()
+        Cases::at(dirs[0].path()).list(&Wanted { closed: true, ..Wanted::default() }).unwrap().iter().map(of).collect()
     }
 }
 
 fn traits() -> Traits {
     let acknowledging = ["3505", "4101"].map(str::to_owned).into();
-    Traits { acknowledging, self_paying: ["4201".to_owned()].into() }
+    Traits {
+        acknowledging,
+        self_paying: [("4201", ""), ("3505", "mdtrt_setl_type=2")]
+            .map(|(infno, says)| (infno.to_owned(), says.to_owned()))
+            .into(),
+    }
 }
 
 #[test]
@@ -296,10 +301,21 @@ fn a_person_who_paid_in_cash_meanwhile_comes_first() {
         story.told(intent, Told::Unknown);
     }
     let cash = story.call(3, Class::Upload, "4201", |record| person(record, 2));
+    for (name, kind) in [(4, b"1"), (5, b"2")] {
+        let intent = story.call(name, Class::Money, "2207", |record| person(record, name));
+        story.ends(intent, Outcome::Unknown, |_| {});
+        story.told(intent, Told::Unknown);
+        // A sale is the person's own where it says so.
+        story.call(name + 2, Class::Upload, "3505", |record| {
+            person(record, name);
+            record.facts.named(Fact::Dimension, "MDTRT_SETL_TYPE", kind);
+        });
+    }
+    let sale = story.0.last().map(|record| record.header.seq.0);
     let dir = tempfile::tempdir().unwrap();
     let listed = story.book(dir.path(), 100).list(&Wanted::default()).unwrap();
     let paid: Vec<_> = listed.iter().map(|case| (case.msgid.as_str(), case.self_paid_record)).collect();
-    assert_eq!(paid, [("M2", Some(cash.0)), ("M1", None)]);
+    assert_eq!(paid, [("M2", Some(cash.0)), ("M5", sale), ("M1", None), ("M4", None)]);
 }
 
 #[test]
@@ -314,4 +330,25 @@ fn a_book_of_another_journal_or_another_list_is_made_anew() {
     assert!(stale(IDENTITY, Traits::default(), Seq(3)));
     assert!(stale(IDENTITY, traits(), Seq(2)), "ahead of the journal");
     assert!(!stale(IDENTITY, traits(), Seq(3)));
+}
+
+#[test]
+fn a_list_has_pages_and_every_open_case_gets_its_turn() {
+    let mut story = Story::default();
+    for name in 0..1_003_u64 {
+        let intent = story.call(1, Class::Money, "2207", |record| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&name.to_be_bytes());
+            record.header.exchange_id = ExchangeId(id);
+        });
+        story.ends(intent, Outcome::Unknown, |_| {});
+        story.told(intent, Told::Unknown);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let cases = story.book(dir.path(), 100_000);
+    let page = |page| cases.list(&Wanted { page, ..Wanted::default() }).unwrap().len();
+    assert_eq!([page(0), page(1), page(2)], [1_000, 3, 0]);
+    assert_eq!(cases.open_of(Class::Money).unwrap().len(), 1_003);
+    let asked = |page| Wanted::read([("page", page)].into_iter()).map(|wanted| wanted.page).ok();
+    assert_eq!([asked("1"), asked("2"), asked("0"), asked("x")], [Some(0), Some(1), None, None]);
 }

@@ -46,7 +46,7 @@ impl World {
             }
         }
         drop(book);
-        Cases::at(dir).list(&Wanted { closed: true, cause: None }).map_err(io::Error::other)
+        Cases::at(dir).list(&Wanted { closed: true, ..Wanted::default() }).map_err(io::Error::other)
     }
 
     /// Takes up what is durable and not in the book yet.

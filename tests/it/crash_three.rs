@@ -181,12 +181,19 @@ async fn at_platform(at: SocketAddr) -> Vec<(String, String)> {
 
 /// Open cases: visit and cause.
 fn cases(gate: &Path) -> BTreeMap<String, String> {
-    let mut command = medgate(&["case", "list", "--json", "--data"]);
-    command.arg(gate);
-    let listed: Value = serde_json::from_slice(&run(command).stdout).unwrap_or_default();
-    let rows = listed["cases"].as_array().cloned().unwrap_or_default();
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-    rows.iter().map(|row| (text(row, "mdtrt_id"), text(row, "cause"))).collect()
+    let mut cases = BTreeMap::new();
+    for page in 1.. {
+        let mut command = medgate(&["case", "list", "--json", "--page", &page.to_string(), "--data"]);
+        command.arg(gate);
+        let listed: Value = serde_json::from_slice(&run(command).stdout).unwrap_or_default();
+        let rows = listed["cases"].as_array().cloned().unwrap_or_default();
+        cases.extend(rows.iter().map(|row| (text(row, "mdtrt_id"), text(row, "cause"))));
+        if rows.is_empty() {
+            break;
+        }
+    }
+    cases
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 mod decide; // What a person decides.
 
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -50,12 +51,16 @@ pub(super) enum Command {
     after_help = "EXAMPLES:\n  medgate case list\n  medgate case list --cause not_delivered --json\n  medgate case list --closed"
 )]
 pub(super) struct ListArgs {
-    /// Only cases of this cause: unknown_outcome, not_delivered, his_took_back, his_more, money_law.
+    /// Only cases of this cause: unknown_outcome, not_delivered, his_took_back, his_more, money_law, platform_more, journal_more,
+    /// amounts_differ, refund_missing, foreign_channel.
     #[arg(long, value_name = "WORD", value_parser = cause)]
     cause: Option<Cause>,
     /// Closed cases, too.
     #[arg(long)]
     closed: bool,
+    /// Which page; 1000 cases each. 页码
+    #[arg(long, value_name = "N", default_value = "1")]
+    page: NonZeroU32,
     /// One JSON document, as the API gives it.
     #[arg(long)]
     json: bool,
@@ -127,7 +132,7 @@ fn run_list(args: &ListArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Re
         Ok(cases) => cases,
         Err(exit) => return Ok(exit),
     };
-    let wanted = Wanted { closed: args.closed, cause: args.cause };
+    let wanted = Wanted { closed: args.closed, cause: args.cause, page: args.page.get() - 1 };
     match cases.position().and_then(|position| Ok((position, cases.list(&wanted)?))) {
         Ok((position, listed)) if args.json => {
             writeln!(out, "{}", json!({ "cases": listed, "position": position.0 })).map(|()| Exit::Done)
@@ -207,7 +212,9 @@ fn list(cases: &[CaseShown], out: &mut dyn Write, err: &mut dyn Write) -> io::Re
     }
     match cases.len() {
         0 => writeln!(err, "no case. 没有案件")?,
-        count if count == LISTED_MAX as usize => writeln!(err, "the first {count} are listed; there may be more")?,
+        count if count == LISTED_MAX as usize => {
+            writeln!(err, "{count} cases on this page; there may be more (--page)")?
+        }
         count => writeln!(err, "{count} cases. 共 {count} 件")?,
     }
     Ok(Exit::Done)
