@@ -38,7 +38,7 @@ async fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let calls = Arc::new(Calls::new());
     let mut started = Vec::new();
     for kind in &plan.kinds {
-        started.push(Peer::start(*kind, platform.at, folder.path()).await?);
+        started.push(Peer::start(*kind, &platform, folder.path()).await?);
     }
     busy();
     println!("line: distinct 2207 calls of {} bytes, {} rounds of {:?}", calls::BODY_BYTES, plan.rounds, plan.time);
@@ -61,7 +61,7 @@ async fn run(plan: &Plan) -> Result<(), Box<dyn Error>> {
     report::print(&measured, &plan.connections, &plan.kinds, &floors);
     let mut call = Vec::new();
     calls.write_next(&mut call);
-    report::print_sealing(&floor::sealing(&call, platform::reply(1, "").as_bytes())?);
+    report::print_sealing(&floor::sealing(&call, platform::reply(1, "", true).as_bytes())?);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What stands between clients and platform: nothing, nginx in three forms, medgate in two. Each is a process of its own.
+//! What stands between clients and platform: nothing, nginx in three forms, medgate in three. Each is a process of its own.
 
 use std::error::Error;
 use std::fs;
@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use crate::platform::Platform;
+
 const NGINX_CONF: &str = include_str!("nginx.conf");
 const CHECK_LUA: &str = include_str!("check.lua");
 /// A peer that does not listen by then did not start.
 const START_TRIES: u32 = 100;
 
 /// The kinds, in the order of the table.
-pub const KINDS: [Kind; 6] = [Kind::Direct, Kind::Nginx, Kind::Lua, Kind::LuaSync, Kind::Medgate, Kind::MedgateAes];
+pub const KINDS: [Kind; 7] =
+    [Kind::Direct, Kind::Nginx, Kind::Lua, Kind::LuaSync, Kind::Medgate, Kind::MedgateAes, Kind::MedgateCases];
 
 /// What stands between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub enum Kind {
     Medgate,
     /// medgate with AES-256-GCM, which processors help with, in place of SM4-GCM, which they do not.
     MedgateAes,
+    /// medgate before a platform of which each tenth answer opens a case.
+    MedgateCases,
 }
 
 impl Kind {
@@ -45,6 +50,7 @@ impl Kind {
             Kind::LuaSync => "nginx+lua+sync",
             Kind::Medgate => "medgate",
             Kind::MedgateAes => "medgate+aes",
+            Kind::MedgateCases => "medgate+cases",
         }
     }
 }
@@ -60,13 +66,14 @@ pub struct Peer {
 
 impl Peer {
     /// Starts a peer in front of `platform`, with a folder of its own under `folder`.
-    pub async fn start(kind: Kind, platform: SocketAddr, folder: &Path) -> Result<Peer, Box<dyn Error>> {
+    pub async fn start(kind: Kind, platform: &Platform, folder: &Path) -> Result<Peer, Box<dyn Error>> {
+        let platform = if kind == Kind::MedgateCases { platform.hollow_at } else { platform.at };
         let folder = folder.join(kind.name());
         fs::create_dir_all(&folder)?;
         let peer = match kind {
             Kind::Direct => Peer { kind, at: platform, process: None },
             Kind::Nginx | Kind::Lua | Kind::LuaSync => nginx(kind, platform, &folder)?,
-            Kind::Medgate | Kind::MedgateAes => medgate(kind, platform, &folder)?,
+            Kind::Medgate | Kind::MedgateAes | Kind::MedgateCases => medgate(kind, platform, &folder)?,
         };
         for _ in 0..START_TRIES {
             if TcpStream::connect(peer.at).await.is_ok() {

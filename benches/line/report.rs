@@ -46,6 +46,8 @@ pub fn print(all: &[Measured], connections: &[usize], kinds: &[Kind], floors_us:
     let most = connections.iter().copied().max().unwrap_or(1);
     bar(&format!("share of plain nginx at {most}"), ratio(all, Kind::Medgate, Kind::Nginx, most), 0.30, 0.45);
     bar(&format!("share of nginx with Lua at {most}"), ratio(all, Kind::Medgate, Kind::Lua, most), 0.65, 1.0);
+    let cases = ratio(all, Kind::MedgateCases, Kind::Medgate, most);
+    bar(&format!("share of medgate where a tenth of the calls opens a case at {most}"), cases, 0.95, 1.0);
     let floor = median(floors_us.to_vec());
     println!("two sequential append + fdatasync: p50 {floor:.0} us");
     if kinds.contains(&Kind::Medgate) && kinds.contains(&Kind::Direct) && connections.contains(&1) {
