@@ -27,6 +27,8 @@ pub(super) struct Finishing {
     pub(super) follower: Arc<Follower>,
     /// The book.
     pub(super) cases: Cases,
+    /// One sign-in a day for whoever asks in our name.
+    pub(super) ourselves: Arc<Ourselves>,
     finisher: Finisher,
     line: Arc<Line>,
     every: Duration,
@@ -36,22 +38,20 @@ pub(super) struct Finishing {
 impl Finishing {
     /// Begins to keep the book, and to go rounds until `stop`. It is not a view: it is kept whatever `views.follow` says, in the
     /// same measure.
-    pub(super) fn start(
-        settings: &Settings,
-        line: &Arc<Line>,
-        ourselves: &Arc<Ourselves>,
-        stop: &CancellationToken,
-    ) -> io::Result<Arc<Finishing>> {
+    pub(super) fn start(settings: &Settings, line: &Arc<Line>, stop: &CancellationToken) -> io::Result<Arc<Finishing>> {
         let dir = settings.gateway.data.join(reconcile::FOLDER);
         let traits = Traits::of(&line.policy.load().profile);
         let cases = Cases::at(&dir);
         let clock = Arc::clone(&line.clock);
         let follower = Follower::start(Folder { dir, traits }, line.journal.clone(), settings.views.clone(), clock)
             .map(Arc::new)?;
-        let finisher = Finisher::new(Arc::clone(line), cases.clone(), settings.finisher.clone(), Arc::clone(ourselves));
+        let ourselves = Arc::new(Ourselves::new(Arc::clone(line), settings.finisher.clone()));
+        let finisher =
+            Finisher::new(Arc::clone(line), cases.clone(), settings.finisher.clone(), Arc::clone(&ourselves));
         let every = Duration::from_secs(settings.finisher.every_seconds);
         let line = Arc::clone(line);
-        let finishing = Arc::new(Finishing { follower, cases, finisher, line, every, agreed: Notify::new() });
+        let finishing =
+            Arc::new(Finishing { follower, cases, ourselves, finisher, line, every, agreed: Notify::new() });
         tokio::spawn(Arc::clone(&finishing).keep(stop.clone()));
         Ok(finishing)
     }

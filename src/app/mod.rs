@@ -42,7 +42,6 @@ use crate::inbound::Door;
 use crate::journal::Journal;
 use crate::journal::master::Master;
 use crate::keys::{self, Sources};
-use crate::reconcile::ourselves::Ourselves;
 use crate::signing::sm2::Verifier;
 use crate::views::store::Folder;
 use crate::views::{self, Follower};
@@ -118,11 +117,8 @@ impl Gateway {
         let (line, reported) =
             build::line(&settings, built.policy, Arc::clone(&metrics), journal, Arc::clone(&clock)).await?;
         let (stop_doors, stop_admin) = (CancellationToken::new(), CancellationToken::new());
-        // One sign-in a day for whoever asks in our name.
-        let ourselves = Arc::new(Ourselves::new(Arc::clone(&line), settings.finisher.clone()));
-        let follower = follower(&settings, &line)?;
-        let finishing = Finishing::start(&settings, &line, &ourselves, &stop_doors)?;
-        let (keeper, desk) = LedgerDesk::start(&settings, &line, &ourselves, &stop_doors)?;
+        let (follower, finishing) = (follower(&settings, &line)?, Finishing::start(&settings, &line, &stop_doors)?);
+        let (keeper, desk) = LedgerDesk::start(&settings, &line, &finishing.ourselves, &stop_doors)?;
         let notary = notary(&settings.seal, &data, &line).await?;
         let deliveries = tokio::spawn(deliveries::write(line.journal.clone(), reported));
         let certificates = Arc::new(Certificates::new(tls.named(), sets, line.journal.clone(), Arc::clone(&clock)));

@@ -18,4 +18,4 @@ pub use store::{Folder, Store};
 pub const FOLDER: &str = "ledgers";
 
 #[cfg(test)]
-pub(in crate::reconcile) mod tests; // Real files: what makes a row, and that the ledger comes out the same however it is built.
+mod tests; // Real files: what makes a row, and that the ledger comes out the same however it is built.

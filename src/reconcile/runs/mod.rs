@@ -14,8 +14,5 @@ mod found; // Differences as cases.
 mod kept; // The file of the runs.
 mod sorted; // Rows of the ledgers in the order of settlements.
 
-#[cfg(test)]
-mod tests; // What a ledger of the HIS proves of a call without an end.
-
 pub use read::Runs;
 pub use settings::Settings;
