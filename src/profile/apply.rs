@@ -5,7 +5,7 @@ use toml_edit::TableLike;
 use crate::domain::class::Class;
 
 use super::apply_wire::{infcode, source, urls};
-use super::complaint::nearest;
+use crate::domain::spec::nearest::nearest;
 use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
 use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;

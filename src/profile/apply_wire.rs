@@ -3,7 +3,7 @@
 use toml_edit::TableLike;
 
 use super::apply::{place, span_of};
-use super::complaint::nearest;
+use crate::domain::spec::nearest::nearest;
 use super::rules::Rules;
 use super::sheet::{Sheet, set};
 

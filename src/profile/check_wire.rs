@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::build::Builder;
-use super::complaint::nearest;
+use crate::domain::spec::nearest::nearest;
 use super::rules::{Place, Route};
 use super::transaction::Transaction;
 use super::wire::number_fits;

@@ -19,9 +19,7 @@ mod build; // Sections to transactions.
 mod check_wire; // What they say of paths, routes and results.
 
 pub mod cure; // The dictionary of refusals.
-pub mod dicts; // What codes mean.
 pub mod envelope; // What a request and a reply say of themselves.
-pub mod fields; // Which fields a message has.
 mod grant; // The token that calls bear.
 pub mod identity; // Which transaction a request is.
 pub mod inquiry; // Whether what a recorded call did still stands.

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use toml_edit::{Item, TableLike, Value};
 
-use super::complaint::{Complaint, nearest};
+use crate::domain::spec::nearest::nearest;
+
+use super::complaint::Complaint;
 
 /// One file being read.
 pub(super) struct Sheet<'a> {

@@ -7,7 +7,7 @@ use toml_edit::TableLike;
 use crate::domain::terms::{Canonical, Cipher, CipherKey, Encoding, Form, Terms, Unit};
 
 use super::Profile;
-use super::complaint::nearest;
+use crate::domain::spec::nearest::nearest;
 use super::grant;
 use super::sheet::{Sheet, set};
 

@@ -4,7 +4,7 @@ use toml_edit::TableLike;
 
 use super::Profile;
 use super::apply::{place, span_of};
-use super::complaint::nearest;
+use crate::domain::spec::nearest::nearest;
 use super::rules::{Place, Rules};
 use super::sheet::{Sheet, set};
 
