@@ -11,12 +11,12 @@ use crate::domain::spec::{codes, fields, texts as built_in};
 use super::build::{Builder, frees, reply_wanted, roles, wanted};
 use crate::domain::spec::nearest::nearest;
 
-use super::complaint::Complaint;
+use super::Profile;
 use super::rules::{NAMES, Rules, UNKNOWN};
-use super::sheet::Sheet;
 use super::texts::Texts;
 use super::transaction::Transaction;
-use super::Profile;
+use crate::domain::spec::complaint::Complaint;
+use crate::domain::spec::sheet::Sheet;
 
 /// Profiles that inherit one from another.
 const ANCESTORS_MAX: usize = 4;

@@ -80,7 +80,13 @@ impl Texts {
     /// The file as people find it: in the site's folder, or in the project's `profiles/`.
     pub fn shown(&self, file: &str) -> String {
         let shared = spec::texts::built_in(file).is_some();
-        let folder = if self.is_own(file) { self.folder.as_str() } else if shared { "rules" } else { "profiles" };
+        let folder = if self.is_own(file) {
+            self.folder.as_str()
+        } else if shared {
+            "rules"
+        } else {
+            "profiles"
+        };
         format!("{folder}/{file}")
     }
 

@@ -133,7 +133,13 @@ fn field_line(row: &Row<'_>) -> String {
             format!("{side} {name}{}  # {file}:{line}", if *is_list { " (list)" } else { "" })
         }
         Line::Field(name, of) => {
-            let must = if of.disputed { "!?" } else if of.required { "!" } else { "" };
+            let must = if of.disputed {
+                "!?"
+            } else if of.required {
+                "!"
+            } else {
+                ""
+            };
             let cells = [name, of.label, of.kind, of.length, must, of.table, of.source];
             format!("  {}  # {file}:{line}", cells.join("\t"))
         }
