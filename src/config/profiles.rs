@@ -122,7 +122,7 @@ mod tests {
         let texts = texts(folder.path()).unwrap();
         assert_eq!(texts.own_names(), ["site"]);
         assert!(texts.names().contains(&"baseline"));
-        assert_eq!(load_from("site", &texts).unwrap().table_files(), ["baseline/dicts.txt", "site/dicts.txt"]);
+        assert_eq!(load_from("site", &texts).unwrap().table_files(), ["national/codes.txt", "site/dicts.txt"]);
 
         std::fs::write(folder.path().join("site/dicts.txt"), "@gend\t性别\n1\n").unwrap();
         let complaints = load_from("site", &self::texts(folder.path()).unwrap()).unwrap_err();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     const SITE: &str =
-        "inherits = \"baseline\"\n[dictionaries]\ntables = [\"baseline/dicts.txt\", \"site/dicts.txt\"]\n";
+        "inherits = \"baseline\"\n[dictionaries]\ntables = [\"national/codes.txt\", \"site/dicts.txt\"]\n";
 
     #[test]
     fn a_profile_that_is_not_there_is_one_complaint() {

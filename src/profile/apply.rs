@@ -5,10 +5,10 @@ use toml_edit::TableLike;
 use crate::domain::class::Class;
 
 use super::apply_wire::{infcode, source, urls};
-use super::complaint::nearest;
 use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
-use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
+use crate::domain::spec::nearest::nearest;
+use crate::domain::spec::sheet::{Sheet, set};
 
 /// Every section.
 const SECTIONS: &[&str] = &[
