@@ -16,6 +16,7 @@ use crate::domain::causes::with_causes;
 use crate::exchange::Line;
 use crate::keys::Identities;
 use crate::profile::Profile;
+use crate::rules::compile::PackInForce;
 
 use super::acts;
 use super::build::{self, Built, Platforms};
@@ -115,19 +116,23 @@ impl Reload {
         let before = self.line.policy.load_full();
         let rekeyed = rekeyed(&in_force.identities, &next.built.identities);
         let same_profile = before.profile.resolved_text() == next.built.policy.profile.resolved_text();
-        if next.renewed.changes.is_empty() && rekeyed.is_empty() && same_profile {
+        let (packs, same_rules) = (&before.rules.rules.packs, next.built.policy.rules.rules.packs == before.rules.rules.packs);
+        if next.renewed.changes.is_empty() && rekeyed.is_empty() && same_profile && same_rules {
             return Ok(false);
         }
         let journal = &self.line.journal;
         let clock = self.line.clock.as_ref();
         let unkept = |error| vec![format!("the change cannot be journaled: {error}")];
-        next.built.policy.profile_seq = match same_profile {
+        next.built.policy.profile_seq = match same_profile && same_rules {
             true => before.profile_seq,
-            false => build::keep_snapshot(journal, &next.built.policy.profile, clock).await.map_err(unkept)?,
+            false => build::keep_snapshot(journal, &next.built.policy, clock).await.map_err(unkept)?,
         };
         let mut lines = Vec::new();
         if !same_profile {
             lines.push(format!("profile: {} -> {}", named(&before.profile), named(&next.built.policy.profile)));
+        }
+        if !same_rules {
+            lines.push(format!("rules: {} -> {}", listed(packs), listed(&next.built.policy.rules.rules.packs)));
         }
         lines.extend(rekeyed.iter().map(|name| format!("identity.{name}: other keys -> in its files")));
         lines.extend(next.renewed.changes.iter().map(Change::to_string));
@@ -175,6 +180,12 @@ impl Reload {
 fn rekeyed(before: &Identities, after: &Identities) -> BTreeSet<String> {
     let is_other = |name: &&String| before.get(*name).is_some_and(|was| !was.is_same(&after[*name]));
     after.keys().filter(is_other).cloned().collect()
+}
+
+/// Packs as the journal names them.
+fn listed(packs: &[PackInForce]) -> String {
+    let one = |pack: &PackInForce| format!("{} {} SM3 {}", pack.name, pack.version, pack.digest);
+    packs.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// A profile as the journal names it: its name, and the digest of the text that its Snapshot holds.

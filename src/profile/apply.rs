@@ -13,6 +13,7 @@ use crate::domain::spec::sheet::{Sheet, set};
 /// Every section.
 const SECTIONS: &[&str] = &[
     "title",
+    "region",
     "inherits",
     "parts",
     "identity",
@@ -49,6 +50,7 @@ impl Rules {
     pub(super) fn apply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         sheet.only(root, SECTIONS);
         set(&mut self.title, sheet.words(root, "title"));
+        set(&mut self.region, sheet.words(root, "region"));
         self.apply_tables(sheet, root);
         self.apply_envelope(sheet, root);
         self.apply_lists(sheet, root);

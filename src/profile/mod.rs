@@ -96,6 +96,11 @@ impl Profile {
         &self.rules.title
     }
 
+    /// Leading digits of its administrative divisions (`61`); empty for no one province. Packs of rules are chosen by it.
+    pub fn region(&self) -> &str {
+        &self.rules.region
+    }
+
     /// The texts in force, ancestors first, for the journal's Snapshot.
     pub fn resolved_text(&self) -> &str {
         &self.resolved

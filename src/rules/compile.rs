@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sm3::{Digest, Sm3};
+
 use crate::domain::class::Class;
 use crate::domain::spec::codes::Tables;
 use crate::domain::spec::complaint::Complaint;
@@ -10,7 +12,7 @@ use crate::domain::spec::complaint::Complaint;
 use super::dates::Day;
 use super::express::kinds::condition;
 use super::form::{Ask, Cross, Form, Node, Test};
-use super::mode::{Mode, is_undo};
+use super::mode::{Mode, Modes, is_undo};
 use super::pack::{Pack, holds};
 use super::places::Seen;
 use super::rule::{Demand, Rule};
@@ -25,6 +27,28 @@ pub struct Chosen<'c> {
     pub day: Day,
     /// The class of a transaction.
     pub class_of: &'c dyn Fn(&str) -> Class,
+    /// What a site says.
+    pub said: Said<'c>,
+}
+
+/// What a site says of packs and rules in place of what they say themselves.
+#[derive(Debug, Clone, Default)]
+pub struct Said<'c> {
+    /// Pack or rule written by hand, and its mode.
+    pub modes: Vec<(&'c str, Mode)>,
+    /// Rules that are switched off.
+    pub off: Vec<&'c str>,
+}
+
+impl Said<'_> {
+    fn mode(&self, name: &str) -> Option<Mode> {
+        self.modes.iter().find(|(said, _)| *said == name).map(|(_, mode)| *mode)
+    }
+
+    /// The modes of a pack.
+    fn modes_of(&self, pack: &Pack) -> Modes {
+        self.mode(&pack.name).map_or_else(|| pack.modes.clone(), Modes::always)
+    }
 }
 
 /// A rule that is in force, with what it does on each transaction.
@@ -38,11 +62,22 @@ pub struct Listed {
     pub on: Vec<(Box<str>, Mode)>,
 }
 
+/// A pack that is in force, as the journal names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackInForce {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its version.
+    pub version: Box<str>,
+    /// SM3 over its files, in hex: name, 0, length as decimal text, 0 and text of each, in the order of their names.
+    pub digest: String,
+}
+
 /// The rules in force.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    /// Packs in force, with their versions.
-    pub packs: Vec<(Box<str>, Box<str>)>,
+    /// Packs in force.
+    pub packs: Vec<PackInForce>,
     /// Hand-written rules, those about state among them.
     pub listed: Vec<Listed>,
     forms: HashMap<Box<str>, Form>,
@@ -75,15 +110,17 @@ pub fn compile(packs: &[Pack], texts: &Texts, chosen: &Chosen<'_>) -> Result<Rul
     }
     let mut codes = CodeTables::new(tables);
     for pack in &in_force {
-        rules.packs.push((pack.name.as_str().into(), pack.version.as_str().into()));
+        let (name, version) = (pack.name.as_str().into(), pack.version.as_str().into());
+        rules.packs.push(PackInForce { name, version, digest: digest_of(&pack.name, texts) });
+        let modes = chosen.said.modes_of(pack);
         for table in &pack.tables {
             let class = if table.infno == "*" { Class::Query } else { (chosen.class_of)(&table.infno) };
             let text = texts.of(&table.file).unwrap_or_default();
-            let form = shape::form(table, text, class, &pack.modes, &mut codes);
+            let form = shape::form(table, text, class, &modes, &mut codes);
             rules.forms.insert(form.infno.clone(), form);
         }
     }
-    let off = switched_off(packs, &in_force, &mut rules, &mut complaints);
+    let off = switched_off(packs, (&in_force, &chosen.said.off), &mut rules, &mut complaints);
     for pack in packs {
         for rule in &pack.rules {
             let is_on = in_force.iter().any(|other| other.name == pack.name)
@@ -96,32 +133,49 @@ pub fn compile(packs: &[Pack], texts: &Texts, chosen: &Chosen<'_>) -> Result<Rul
     if complaints.is_empty() { Ok(rules) } else { Err(complaints) }
 }
 
+fn digest_of(pack: &str, texts: &Texts) -> String {
+    let mut digest = Sm3::new();
+    for (name, text) in texts.of_pack(pack) {
+        digest.update(format!("{name}\0{}\0", text.len()));
+        digest.update(text);
+    }
+    hex::encode(digest.finalize())
+}
+
 /// `2207.*` fits every id that begins so.
 fn fits(pattern: &str, id: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == id, |begin| id.starts_with(begin))
 }
 
-/// Switches off the table rules that packs in force name; gives back all that they name.
-fn switched_off(packs: &[Pack], in_force: &[&Pack], rules: &mut Rules, complaints: &mut Vec<Complaint>) -> Vec<String> {
+/// Switches off the table rules that packs in force and the site name; gives back all that they name. A complaint about what the site
+/// says has no file.
+fn switched_off(
+    packs: &[Pack],
+    (in_force, by_site): (&[&Pack], &[&str]),
+    rules: &mut Rules,
+    complaints: &mut Vec<Complaint>,
+) -> Vec<String> {
     let by_hand: Vec<&str> = packs.iter().flat_map(|pack| &pack.rules).map(|rule| rule.id.as_str()).collect();
-    let mut all = Vec::new();
-    for pack in packs {
+    let site = by_site.iter().map(|off| (*off, true, (String::new(), 0)));
+    let of_packs = packs.iter().flat_map(|pack| {
         let is_on = in_force.iter().any(|other| other.name == pack.name);
-        for (off, line) in &pack.off {
-            let mut found = by_hand.iter().any(|id| fits(off, id));
-            let infno = off.split(['.', '*']).next().unwrap_or_default();
-            let infno = if infno == "envelope" { "*" } else { infno };
-            if let Some(form) = rules.forms.get_mut(infno) {
-                found |= switch(form, off, is_on);
-            }
-            if !found {
-                let (file, text) = (format!("{}/pack.toml", pack.name), format!("off: no rule `{off}`"));
-                let cure = "medgate rules list shows the ids; a * at the end fits every rest".to_owned();
-                complaints.push(Complaint { file, line: *line, text, cure });
-            }
-            if is_on {
-                all.push(off.clone());
-            }
+        pack.off.iter().map(move |(off, line)| (off.as_str(), is_on, (format!("{}/pack.toml", pack.name), *line)))
+    });
+    let mut all = Vec::new();
+    for (off, is_on, (file, line)) in of_packs.chain(site) {
+        let mut found = by_hand.iter().any(|id| fits(off, id));
+        let infno = off.split(['.', '*']).next().unwrap_or_default();
+        let infno = if infno == "envelope" { "*" } else { infno };
+        if let Some(form) = rules.forms.get_mut(infno) {
+            found |= switch(form, off, is_on);
+        }
+        if !found {
+            let text = format!("off: no rule `{off}`");
+            let cure = "medgate rules list shows the ids; a * at the end fits every rest".to_owned();
+            complaints.push(Complaint { file, line, text, cure });
+        }
+        if is_on {
+            all.push(off.to_owned());
         }
     }
     all
@@ -165,7 +219,8 @@ fn add(pack: &Pack, rule: &Rule, is_on: bool, chosen: &Chosen<'_>, rules: &mut R
                 "{infno} takes something back: no rule refuses that; leave `mode` out, or say \"observe\""
             ));
         }
-        let mode = rule.mode.unwrap_or_else(|| pack.modes.of(&rule.mark, class));
+        let said = chosen.said.mode(&rule.id).or_else(|| chosen.said.mode(&pack.name)).or(rule.mode);
+        let mode = said.unwrap_or_else(|| pack.modes.of(&rule.mark, class));
         let mode = if undoes { Mode::Observe } else { mode };
         let Some(form) = rules.forms.get_mut(infno.as_str()) else {
             complain(format!("{infno} has no field table"));

@@ -29,7 +29,7 @@ pub struct Ran {
 /// # Errors
 /// Every complaint about the packs themselves.
 pub fn run(packs: &[Pack], texts: &Texts, only: &str, class_of: &dyn Fn(&str) -> Class) -> Result<Ran, Vec<Complaint>> {
-    let chosen = Chosen { region: "", day: Day::FIRST, class_of };
+    let chosen = Chosen { region: "", day: Day::FIRST, class_of, said: Said::default() };
     let everywhere: Vec<Pack> = packs.iter().map(everywhere).collect();
     let tables_only: Vec<Pack> = everywhere.iter().map(|pack| Pack { rules: Vec::new(), ..pack.clone() }).collect();
     let (tables, rules) = (compile(&tables_only, texts, &chosen)?, compile(&everywhere, texts, &chosen)?);

@@ -53,6 +53,11 @@ pub struct Modes {
 }
 
 impl Modes {
+    /// The same for every rule.
+    pub fn always(mode: Mode) -> Modes {
+        Modes { certain: Some(mode), single: Some(mode), classes: Vec::new() }
+    }
+
     /// The mode of a rule with this mark (`C …` is certain) on a transaction of this class.
     pub fn of(&self, mark: &str, class: Class) -> Mode {
         let by_mark = if mark.starts_with('C') { self.certain } else { self.single };

@@ -21,7 +21,7 @@ fn built_in() -> Vec<Pack> {
 }
 
 fn rules(region: &str) -> Rules {
-    let chosen = Chosen { region, day: Day::read("2026-01-01").unwrap(), class_of: &class_of };
+    let chosen = Chosen { region, day: Day::read("2026-01-01").unwrap(), class_of: &class_of, said: Said::default() };
     compile(&built_in(), &Texts::embedded(), &chosen).unwrap_or_else(|wrong| panic!("{wrong:#?}"))
 }
 
