@@ -54,6 +54,14 @@ impl Rules {
         self.forms.get(infno)
     }
 
+    /// Switches every table rule off, so that findings are those of hand-written rules alone.
+    pub(super) fn by_hand_only(&mut self) {
+        for node in self.forms.values_mut().flat_map(|form| &mut form.nodes) {
+            node.members.iter_mut().for_each(|member| member.off = u8::MAX);
+            node.prepare();
+        }
+    }
+
     /// All forms, in the order of their numbers.
     pub fn forms(&self) -> Vec<&Form> {
         let mut all: Vec<&Form> = self.forms.values().collect();
@@ -199,9 +207,8 @@ fn cross(rule: &Rule, number: usize, mode: Mode, form: &mut Form) -> Result<Opti
     };
     let node = match (&named[..], rule.nodes.first()) {
         (_, None) => 0,
-        ([node], _) => *node,
+        ([node, ..], _) => *node,
         ([], Some(name)) => return Err(Seen::of(form, 0).node(name).unwrap_err_or_default()),
-        (_, Some(_)) => return Err(format!("`node` names two nodes of {}", form.infno)),
     };
     let mut seen = Seen::of(form, node);
     seen.keep_rows(node);
