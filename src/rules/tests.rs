@@ -383,3 +383,166 @@ fn depth_is_bounded() {
         RULES.check("2207", hidden.as_bytes());
     }
 }
+#[test]
+fn every_rule_explains_itself() {
+    let (packs, texts) = (built_in(), Texts::embedded());
+    let explained = |id: &str| {
+        let said = super::explain::explain(id, &packs, &texts, &RULES).unwrap_or_else(|| panic!("{id}"));
+        said.into_iter().map(|(name, text)| format!("{name} {text}")).collect::<Vec<_>>().join("\n")
+    };
+    let hold =
+        |text: &str, parts: &[&str]| parts.iter().for_each(|part| assert!(text.contains(part), "{part}\n{text}"));
+    hold(
+        &explained("2207.data.medfee_sumamt:scale"),
+        &[
+            "字段 medfee_sumamt 医疗费总额",
+            "小数最多2位",
+            "出自 rules/national/tables/2207.txt:",
+            "C 两处以上来源",
+            "现行 warn（提醒）",
+            "通过 {\"data\"",
+        ],
+    );
+    hold(&explained("3505.selinfo.trdn_flag:code"), &["代码 trdn_flag（C）：0 否、1 是"]);
+    hold(&explained("2206.data:required"), &["现行 warn"]);
+    hold(
+        &explained("ZC25-SETL-TYPES"),
+        &[
+            "3505 enforce（拦截）、3505A enforce（拦截）",
+            "依据 关于加快推进定点医药机构接口改造工作的通知",
+            "不通过 3505 {\"selinfo\"",
+            "B 只知文件名",
+        ],
+    );
+    hold(&explained("GX-TRACE-SOLD"), &["未生效", "地区 45"]);
+    hold(&explained("ZC25-SALE-ONCE"), &["state sale_once", "通过 3505 同一零售单据"]);
+    assert!(super::explain::explain("2207.data.nobody:kind", &packs, &texts, &RULES).is_none());
+    let ids = super::explain::ids(&RULES, "");
+    assert!(ids.len() > 9_000, "{}", ids.len());
+    for (id, _) in ids {
+        explained(&id);
+    }
+}
+
+#[test]
+fn a_schema_says_what_a_table_asks() {
+    let schema = super::schema::of("3505A", &RULES).unwrap();
+    let row = &schema["properties"]["input"]["properties"]["selinfoDetail"];
+    assert_eq!(
+        row["items"]["properties"]["rtal_docno"],
+        json!({"type": ["string", "number", "boolean"], "minLength": 1, "maxLength": 40, "title": "零售单据号"})
+    );
+    assert!(row["items"]["required"].as_array().unwrap().contains(&json!("trdn_flag")));
+    assert!(schema["x-medgate-rules"].to_string().contains("ZC25-SETL-TYPES"));
+    assert!(super::schema::of("9999", &RULES).is_none());
+}
+
+#[test]
+fn two_packs_differ_by_rule_row_and_mode() {
+    let (packs, texts) = (built_in(), Texts::embedded());
+    let pack = |packs: &[Pack], name: &str| packs.iter().find(|pack| pack.name == name).unwrap().clone();
+    let own = vec![
+        ("shaanxi/pack.toml".to_owned(), texts.of("shaanxi/pack.toml").unwrap().replace("\"2024.1\"", "\"2\"")),
+        ("shaanxi/tables/2208.txt".to_owned(), "=2208\n<data\nsetl_id\t结算ID\tstring\t30\t!\t\tC\n".to_owned()),
+    ];
+    let other = Texts::of_folder("site", own);
+    let changed = Pack::load_all(&other).unwrap();
+    let said = super::difference::between((&pack(&packs, "shaanxi"), &texts), (&pack(&changed, "shaanxi"), &other));
+    let said: Vec<(&str, Option<&str>, Option<&str>)> =
+        said.iter().map(|one| (one.what.as_str(), one.first.as_deref(), one.second.as_deref())).collect();
+    assert_eq!(
+        said,
+        [("2208.data.setl_id", None, Some("结算ID string 30 ! C")), ("pack.version", Some("2024.1"), Some("2"))]
+    );
+    let all = super::difference::between((&pack(&packs, "guangxi"), &texts), (&pack(&packs, "shaanxi"), &texts));
+    assert!(all.iter().any(|one| one.what == "SX-TRACE-SOLD" && one.first.is_none()));
+}
+
+/// Each wrong pack with what is said of it.
+#[test]
+fn every_complaint_about_a_pack_is_told_at_once_with_file_and_line() {
+    let head = "title = \"t\"\nversion = \"1\"\n[[cites]]\nid = \"X\"\ntitle = \"x\"\nsummary = \"x\"\n";
+    let tail =
+        "says = \"x\"\ncites = \"X\"\nmark = \"C\"\n[[rule.passes]]\ninput = '{}'\n[[rule.fails]]\ninput = '{}'\n";
+    let check = |pack: &str, topic: &str, expected: &[&str]| {
+        let files = vec![("mine/pack.toml".to_owned(), pack.to_owned()), ("mine/a.toml".to_owned(), topic.to_owned())];
+        let texts = Texts::of_folder("site", files);
+        let chosen = Chosen { region: "", day: Day::FIRST, class_of: &class_of };
+        let wrong = Pack::load_all(&texts).and_then(|packs| compile(&packs, &texts, &chosen).map(|_| ()));
+        let wrong: Vec<String> = wrong.err().unwrap_or_default().iter().map(ToString::to_string).collect();
+        assert_eq!(wrong.len(), expected.len(), "{topic}\n{wrong:#?}");
+        for (one, expected) in wrong.iter().zip(expected) {
+            assert!(one.contains(expected), "{expected}\n{wrong:#?}");
+        }
+    };
+    let rule = |body: &str| format!("[[rule]]\nid = \"A\"\n{body}\n{tail}");
+    check(head, &rule("on = [\"2207\"]\nrequire = [\"psn_no\"]"), &[]);
+    let topics: [(&str, &[&str]); 16] = [
+        (
+            "on = [\"2207\"]\nrequire = [\"psn_np\"]",
+            &["mine/a.toml:2: A: no field `psn_np` on 2207; did you mean `psn_no`?"],
+        ),
+        (
+            "on = [\"2204\"]\nrequire = [\"cnt\"]",
+            &["`cnt` stands in the rows of `feedetail` on 2204: say node = \"feedetail\""],
+        ),
+        (
+            "on = [\"2204\"]\nnode = \"feedetai\"\nrequire = [\"cnt\"]",
+            &["no node `feedetai` on 2204; did you mean `feedetail`?"],
+        ),
+        ("on = [\"2207\"]\nmust = \"psn_no == 1\"", &["must: `==` compares a text with a number"]),
+        ("on = [\"2207\"]\nmust = \"psn_no ==\"", &["mine/a.toml:4: `must`: the condition breaks off"]),
+        ("on = [\"2207\"]\nwhen = \"nobody\"\nrequire = [\"psn_no\"]", &["when: no field `nobody`"]),
+        ("on = [\"0000\"]\nrequire = [\"psn_no\"]", &["A: 0000 has no field table"]),
+        ("on = [\"2207\"]", &["A: it asks for nothing; one of: require"]),
+        ("on = [\"2207\"]\nrequire = [\"psn_no\"]\nabsent = [\"psn_no\"]", &["it asks for require and absent"]),
+        ("on = [\"2207\"]\nrequire = \"psn_no\"", &["`require` is string, not a list of texts"]),
+        (
+            "on = [\"2207\"]\nrequired = [\"psn_no\"]\nrequire = [\"psn_no\"]",
+            &["unknown key `required`; did you mean `require`?"],
+        ),
+        (
+            "on = [\"2207\"]\nrequire = [\"psn_no\"]\nmode = \"block\"\nclass = [\"cash\"]",
+            &["`cash` is no class", "`block` is no mode; observe, warn or enforce"],
+        ),
+        ("on = [\"2207\"]\npattern = { psn_no = [\"digits\"] }", &["`digits` is no form of a code"]),
+        ("on = [\"2207\"]\nstate = \"once\"", &["`once` is nothing that the journal is asked for"]),
+        ("on = [\"2207\"]\nrows_max = 5", &["rows_max needs a `node`"]),
+        (
+            "on = [\"2207\"]\nrequire = [\"psn_no\"]\nfrom = \"2025-02-30\"\nregion = \"陕西\"",
+            &["`陕西` is no division", "`2025-02-30` is no day; yyyy-MM-dd"],
+        ),
+    ];
+    for (body, expected) in topics {
+        check(head, &rule(body), expected);
+    }
+    let bare = "[[rule]]\nid = \"A\"\non = [\"2207\"]\nrequire = [\"psn_no\"]\n";
+    check(head, bare, &["A: it has no mark", "A: it lacks an example", "A: it cites nothing", "`says` is missing"]);
+    check(
+        head,
+        &rule("on = [\"2207\"]\nrequire = [\"psn_no\"]").repeat(2),
+        &["a second rule `A`; mine/a.toml:2 says it too"],
+    );
+    check(
+        "title = 1\noff = 2\n[mode]\ncash = \"warn\"\n",
+        "x",
+        &["mine/a.toml:1:", "`title` is integer", "`version` is missing", "`cash` is no class", "`off` is integer"],
+    );
+}
+
+#[test]
+fn a_code_is_written_in_one_of_its_forms() {
+    use super::rule::CodeForm::{Digits20, Gs1, Plain, StandIn};
+    let check = |code: &str, expected: &[super::rule::CodeForm]| {
+        let found: Vec<_> = super::rule::CodeForm::ALL.into_iter().filter(|form| form.fits(code)).collect();
+        assert_eq!(found, expected, "{code}");
+    };
+    check("81234567890123456789", &[Digits20, Plain]);
+    check("22000000000000000017", &[StandIn, Plain]);
+    check("(01)06901234567892(21)AB12", &[Gs1]);
+    check("010690123456789221AB12", &[Gs1, Plain]);
+    check("8123", &[Plain]);
+    check("０１２３", &[]);
+    check("", &[]);
+    check(&"1".repeat(501), &[]);
+}
