@@ -34,7 +34,7 @@ use crate::outbound::tls::kept::Renews;
 use crate::outbound::{self, Platform};
 use crate::profile::Profile;
 use crate::rules::compile::Rules;
-use crate::rules;
+use crate::rules::dates::Day;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
@@ -138,10 +138,13 @@ fn joined(complaints: &[Complaint]) -> String {
 
 /// The rules in force today.
 fn load_rules(settings: &Settings, profile: &Profile, clock: &dyn Clock) -> Result<Rules, StartError> {
-    let today = china_time(clock.unix_ns());
-    let today = rules::dates::Day::read(today.get(..10).unwrap_or_default()).unwrap_or(rules::dates::Day::FIRST);
-    config::rules::load(settings, profile, today)
+    config::rules::load(settings, profile, today(clock))
         .map_err(|complaints| StartError::Rules { complaints: joined(&complaints) })
+}
+
+/// The day of rules.
+pub(super) fn today(clock: &dyn Clock) -> Day {
+    Day::read(china_time(clock.unix_ns()).get(..10).unwrap_or_default()).unwrap_or(Day::FIRST)
 }
 
 /// Replay in three years needs the profile as it was, and which packs of rules stood beside it.

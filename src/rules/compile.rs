@@ -78,6 +78,10 @@ pub struct PackInForce {
 pub struct Rules {
     /// Packs in force.
     pub packs: Vec<PackInForce>,
+    /// The day for which they are compiled.
+    pub day: Day,
+    /// SM3 in hex over everything that is in force: packs, rules with their modes, what is switched off.
+    pub digest: String,
     /// Hand-written rules, those about state among them.
     pub listed: Vec<Listed>,
     forms: HashMap<Box<str>, Form>,
@@ -87,6 +91,14 @@ impl Rules {
     /// The form of a transaction; `*` is the envelope.
     pub fn form(&self, infno: &str) -> Option<&Form> {
         self.forms.get(infno)
+    }
+
+    /// Switches every table rule off, so that findings are those of hand-written rules alone.
+    pub(super) fn by_hand_only(&mut self) {
+        for node in self.forms.values_mut().flat_map(|form| &mut form.nodes) {
+            node.members.iter_mut().for_each(|member| member.off = u8::MAX);
+            node.prepare();
+        }
     }
 
     /// All forms, in the order of their numbers.
@@ -130,7 +142,23 @@ pub fn compile(packs: &[Pack], texts: &Texts, chosen: &Chosen<'_>) -> Result<Rul
         }
     }
     rules.forms.values_mut().flat_map(|form| &mut form.nodes).for_each(Node::prepare);
+    rules.day = chosen.day;
+    rules.digest = digest_of_all(&rules, &off, &chosen.said);
     if complaints.is_empty() { Ok(rules) } else { Err(complaints) }
+}
+
+/// Two days or two sites with the same digest hold calls to the same rules.
+fn digest_of_all(rules: &Rules, off: &[String], said: &Said<'_>) -> String {
+    let mut digest = Sm3::new();
+    let mut add = |words: &[&str]| words.iter().for_each(|word| digest.update(format!("{}\0{word}\0", word.len())));
+    rules.packs.iter().for_each(|pack| add(&[&pack.name, &pack.version, &pack.digest]));
+    for listed in &rules.listed {
+        add(&[&listed.rule.id]);
+        listed.on.iter().for_each(|(infno, mode)| add(&[infno, mode.word()]));
+    }
+    off.iter().for_each(|off| add(&[off]));
+    said.modes.iter().for_each(|(name, mode)| add(&[name, mode.word()]));
+    hex::encode(digest.finalize())
 }
 
 fn digest_of(pack: &str, texts: &Texts) -> String {
@@ -254,9 +282,8 @@ fn cross(rule: &Rule, number: usize, mode: Mode, form: &mut Form) -> Result<Opti
     };
     let node = match (&named[..], rule.nodes.first()) {
         (_, None) => 0,
-        ([node], _) => *node,
+        ([node, ..], _) => *node,
         ([], Some(name)) => return Err(Seen::of(form, 0).node(name).unwrap_err_or_default()),
-        (_, Some(_)) => return Err(format!("`node` names two nodes of {}", form.infno)),
     };
     let mut seen = Seen::of(form, node);
     seen.keep_rows(node);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A day, as yyyyMMdd; orders as days do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(u32);
 
 impl Day {

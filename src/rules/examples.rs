@@ -3,7 +3,7 @@
 use crate::domain::class::Class;
 use crate::domain::spec::complaint::Complaint;
 
-use super::compile::{Chosen, Rules, compile};
+use super::compile::{Chosen, Rules, Said, compile};
 use super::dates::Day;
 use super::finding::Findings;
 use super::pack::Pack;
@@ -32,7 +32,8 @@ pub fn run(packs: &[Pack], texts: &Texts, only: &str, class_of: &dyn Fn(&str) ->
     let chosen = Chosen { region: "", day: Day::FIRST, class_of, said: Said::default() };
     let everywhere: Vec<Pack> = packs.iter().map(everywhere).collect();
     let tables_only: Vec<Pack> = everywhere.iter().map(|pack| Pack { rules: Vec::new(), ..pack.clone() }).collect();
-    let (tables, rules) = (compile(&tables_only, texts, &chosen)?, compile(&everywhere, texts, &chosen)?);
+    let (tables, mut rules) = (compile(&tables_only, texts, &chosen)?, compile(&everywhere, texts, &chosen)?);
+    rules.by_hand_only();
     let mut ran = Ran::default();
     for pack in everywhere.iter().filter(|pack| only.is_empty() || pack.name == only) {
         for table in pack.tables.iter().filter(|table| table.infno != "*") {

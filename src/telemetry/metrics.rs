@@ -11,7 +11,7 @@ use prometheus::{Opts, Registry, TextEncoder, core::Collector};
 use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome, Told};
 
-pub use super::books::{CasesMetrics, ReconcileMetrics};
+pub use super::books::{CasesMetrics, ReconcileMetrics, RulesMetrics};
 use super::names::{self, Name};
 use super::sampled::{SampledHistogram, follow};
 

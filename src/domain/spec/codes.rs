@@ -42,6 +42,11 @@ impl<'t> Tables<'t> {
         self.0.get(table)
     }
 
+    /// All tables with their names, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'t str, &Table<'t>)> {
+        self.0.iter().map(|(name, table)| (*name, table))
+    }
+
     /// What a code of a table means.
     pub fn meaning(&self, table: &str, code: &str) -> Option<&'t str> {
         self.of(table)?.codes.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning)
