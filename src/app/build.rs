@@ -126,8 +126,9 @@ pub(super) async fn line(
 }
 
 pub(super) fn load_profile(settings: &Settings) -> Result<Profile, StartError> {
-    profiles::load(&settings.gateway).map_err(|complaints| {
-        StartError::Profile { name: settings.gateway.profile.clone(), complaints: joined(&complaints) }
+    profiles::load(&settings.gateway).map_err(|complaints| StartError::Profile {
+        name: settings.gateway.profile.clone(),
+        complaints: joined(&complaints),
     })
 }
 

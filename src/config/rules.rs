@@ -62,7 +62,13 @@ pub fn load(settings: &Settings, profile: &Profile, day: Day) -> Result<Rules, V
 pub fn at_its_place(complaint: spec::Complaint, texts: &Texts) -> Complaint {
     let spec::Complaint { file, line, text, cure } = complaint;
     Complaint {
-        place: if file.is_empty() { "rules.off".to_owned() } else if line == 0 { texts.shown(&file) } else { format!("{}:{line}", texts.shown(&file)) },
+        place: if file.is_empty() {
+            "rules.off".to_owned()
+        } else if line == 0 {
+            texts.shown(&file)
+        } else {
+            format!("{}:{line}", texts.shown(&file))
+        },
         what: text,
         cure: if cure.is_empty() { "correct the file; rules/README.md has the language".to_owned() } else { cure },
     }

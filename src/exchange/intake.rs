@@ -11,9 +11,9 @@ use crate::domain::scan::{Scanner, View};
 use crate::journal::bodies::{BodyWriter, Side};
 
 use super::Line;
-use super::opening::Plain;
 use super::carrying::Carrying;
 use super::door::{Answer, Intake, RequestHead};
+use super::opening::Plain;
 use super::policy::Policy;
 use super::refusal::Refusal;
 

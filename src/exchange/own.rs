@@ -176,7 +176,8 @@ impl Line {
             self.claim_own(&mut call, &parts)?;
         }
         let refused = |(_, refusal)| NotCalled::Refused(refusal);
-        let intended = self.intend(self.sign(check::noticed(Box::new(call))).await.map_err(refused)?).await.map_err(refused)?;
+        let intended =
+            self.intend(self.sign(check::noticed(Box::new(call))).await.map_err(refused)?).await.map_err(refused)?;
         let mut performing = Performing { line: Arc::clone(self), intended };
 
         // From here on it settles.

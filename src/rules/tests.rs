@@ -279,7 +279,12 @@ fn packs_hold_in_their_region_and_a_pack_switches_rules_off() {
             "site",
             vec![("site/pack.toml".to_owned(), format!("title = \"t\"\nversion = \"1\"\n{pack}"))],
         );
-        let chosen = Chosen { region: "610100", day: Day::read("2026-01-01").unwrap(), class_of: &class_of, said: Said::default() };
+        let chosen = Chosen {
+            region: "610100",
+            day: Day::read("2026-01-01").unwrap(),
+            class_of: &class_of,
+            said: Said::default(),
+        };
         Pack::load_all(&texts).and_then(|packs| compile(&packs, &texts, &chosen))
     };
     let off = load("off = [\"SX-TRACE-*\", \"3505.selinfo.rx_flag:*\", \"GJ-TRACE-FORM\"]").unwrap();
