@@ -6,6 +6,7 @@
 pub mod domain; // Words: plain values, no I/O.
 
 pub mod profile; // Judgement: how a province differs, as data.
+pub mod rules; // Judgement: what a call must look like, as data.
 pub mod signing; // Judgement: which bytes are signed, and how.
 pub mod telemetry; // Names of log fields and metrics.
 

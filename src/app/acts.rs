@@ -6,6 +6,8 @@ use crate::operator::act::Act;
 
 /// The signal that asks for everything to be read anew.
 pub(super) const SIGNAL: &str = "signal HUP";
+/// A new day has begun.
+pub(super) const DAY: &str = "medgate: a new day";
 /// Nobody but the gateway itself.
 pub(super) const SELF: &str = "medgate";
 

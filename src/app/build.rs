@@ -10,12 +10,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::complaint::Complaint;
 use crate::config::settings::ClientSettings;
-use crate::config::{Settings, profiles};
+use crate::config::{self, Settings, profiles};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
+use crate::domain::moment::china_time;
 use crate::domain::terms::Verify;
 use crate::exchange::bearer::Bearer;
+use crate::exchange::check::InForce;
 use crate::exchange::deliveries::Deliveries;
 use crate::exchange::policy::{Callback, Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
@@ -30,6 +33,8 @@ use crate::keys::{self, Identities, Sources};
 use crate::outbound::tls::kept::Renews;
 use crate::outbound::{self, Platform};
 use crate::profile::Profile;
+use crate::rules::compile::Rules;
+use crate::rules::dates::Day;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
@@ -57,6 +62,7 @@ impl Built {
         clock: &Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Result<Built, StartError> {
+        let rules = load_rules(settings, &profile, clock.as_ref())?;
         let identities = identities(settings)?;
         let platforms = platforms(settings, before, clock)?;
         let upstreams = upstreams(settings, &profile, &identities, &platforms, metrics);
@@ -71,6 +77,7 @@ impl Built {
             routes,
             profile,
             profile_seq: Seq::NONE,
+            rules: InForce { rules: Arc::new(rules), tells: settings.rules.tell_his },
         };
         Ok(Built { policy, identities, platforms })
     }
@@ -98,7 +105,7 @@ pub(super) async fn line(
     journal: Journal,
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Line>, mpsc::Receiver<Delivery>), StartError> {
-    policy.profile_seq = keep_snapshot(&journal, &policy.profile, clock.as_ref()).await?;
+    policy.profile_seq = keep_snapshot(&journal, &policy, clock.as_ref()).await?;
     let (deliveries, reported) = Deliveries::new();
     let line = Line {
         refusals: Refusals::new(journal.clone(), settings.line.refusals_per_second_max),
@@ -119,21 +126,37 @@ pub(super) async fn line(
 }
 
 pub(super) fn load_profile(settings: &Settings) -> Result<Profile, StartError> {
-    profiles::load(&settings.gateway).map_err(|complaints| {
-        let complaints = complaints.iter().map(|one| format!("{}: {}; {}", one.place, one.what, one.cure));
-        StartError::Profile {
-            name: settings.gateway.profile.clone(),
-            complaints: complaints.collect::<Vec<_>>().join("; "),
-        }
+    profiles::load(&settings.gateway).map_err(|complaints| StartError::Profile {
+        name: settings.gateway.profile.clone(),
+        complaints: joined(&complaints),
     })
 }
 
-/// Replay in three years needs the profile as it was.
-pub(super) async fn keep_snapshot(journal: &Journal, profile: &Profile, clock: &dyn Clock) -> Result<Seq, AppendError> {
+fn joined(complaints: &[Complaint]) -> String {
+    let complaints = complaints.iter().map(|one| format!("{}: {}; {}", one.place, one.what, one.cure));
+    complaints.collect::<Vec<_>>().join("; ")
+}
+
+/// The rules in force today.
+fn load_rules(settings: &Settings, profile: &Profile, clock: &dyn Clock) -> Result<Rules, StartError> {
+    config::rules::load(settings, profile, today(clock))
+        .map_err(|complaints| StartError::Rules { complaints: joined(&complaints) })
+}
+
+/// The day of rules.
+pub(super) fn today(clock: &dyn Clock) -> Day {
+    Day::read(china_time(clock.unix_ns()).get(..10).unwrap_or_default()).unwrap_or(Day::FIRST)
+}
+
+/// Replay in three years needs the profile as it was, and which packs of rules stood beside it.
+pub(super) async fn keep_snapshot(journal: &Journal, policy: &Policy, clock: &dyn Clock) -> Result<Seq, AppendError> {
     let mut draft = Draft::new(Kind::Snapshot);
     draft.header.at_unix_ns = clock.unix_ns();
     draft.facts.text(Fact::Name, "profile");
-    draft.facts.text(Fact::Text, profile.resolved_text());
+    draft.facts.text(Fact::Text, policy.profile.resolved_text());
+    for pack in &policy.rules.rules.packs {
+        draft.facts.named(Fact::Pack, &pack.name, format!("{}\0{}", pack.version, pack.digest).as_bytes());
+    }
     journal.append(draft).await
 }
 

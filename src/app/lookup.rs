@@ -11,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::console::cases::{Decision, Lift, Preview};
 use crate::console::erasure::{Erase, Erased};
 use crate::console::lookup::{Cases, Described, Exchanges, Looker, Lookup, Parameter, Totals, Trouble, ViewsState};
+use crate::console::refused::RefusedCall;
 use crate::console::retention::{Keep, Kept};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::{ExchangeId, Seq};
@@ -32,6 +33,7 @@ use crate::views::totals::{ASKED, Summed};
 use crate::views::{self, Follower, look};
 
 use super::finishing::Finishing;
+use super::refused::refused;
 use super::retention::Retention;
 
 /// Records of one exchange that are read.
@@ -181,6 +183,13 @@ impl Lookup for Books {
             shown
         };
         found.map(with_cure).ok_or_else(|| Trouble::NotFound(format!("{id} is no case")))
+    }
+
+    fn refusal(&self, reference: u64) -> Result<RefusedCall, Trouble> {
+        let found = refused(&self.journal, reference).map_err(|error| Trouble::NotNow(error.to_string()))?;
+        found.ok_or_else(|| {
+            Trouble::NotFound(format!("no call was refused under {reference}, or its record has left the journal"))
+        })
     }
 
     fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble> {

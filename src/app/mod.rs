@@ -11,6 +11,7 @@ mod his_view; // The HIS's ledger out of its own database.
 mod insight; // What the admin port is told.
 mod ledgers; // Who keeps the ledgers.
 mod lookup; // What it may look up of single exchanges.
+mod refused; // What rules refused a call for.
 mod reload; // Settings, keys and profile, read anew.
 pub mod retention; // Archives and trims.
 mod start_error; // What keeps a gateway from starting.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex as Slot, PoisonError};
+use std::time::Duration;
 
 use sm3::{Digest, Sm3};
 use tokio::sync::{Mutex, Notify};
@@ -16,10 +17,14 @@ use crate::domain::causes::with_causes;
 use crate::exchange::Line;
 use crate::keys::Identities;
 use crate::profile::Profile;
+use crate::rules::compile::Rules;
 
 use super::acts;
 use super::build::{self, Built, Platforms};
 use super::certificates::Certificates;
+
+/// How often it is looked whether a new day has begun.
+const DAY_LOOK: Duration = Duration::from_secs(20);
 
 /// Whoever reads anew.
 pub(super) struct Reload {
@@ -71,7 +76,16 @@ impl Reload {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.asked.notified() => self.reload(acts::SIGNAL).await,
+                () = tokio::time::sleep(DAY_LOOK) => self.reload_on_a_new_day().await,
             }
+        }
+    }
+
+    /// Rules begin and end with days.
+    async fn reload_on_a_new_day(&self) {
+        let today = build::today(self.line.clock.as_ref());
+        if self.line.policy.load().rules.rules.day < today {
+            self.reload(acts::DAY).await;
         }
     }
 
@@ -115,19 +129,24 @@ impl Reload {
         let before = self.line.policy.load_full();
         let rekeyed = rekeyed(&in_force.identities, &next.built.identities);
         let same_profile = before.profile.resolved_text() == next.built.policy.profile.resolved_text();
-        if next.renewed.changes.is_empty() && rekeyed.is_empty() && same_profile {
+        let (rules, rules_next) = (&before.rules.rules, &next.built.policy.rules.rules);
+        let same_rules = rules.digest == rules_next.digest;
+        if next.renewed.changes.is_empty() && rekeyed.is_empty() && same_profile && same_rules {
             return Ok(false);
         }
         let journal = &self.line.journal;
         let clock = self.line.clock.as_ref();
         let unkept = |error| vec![format!("the change cannot be journaled: {error}")];
-        next.built.policy.profile_seq = match same_profile {
+        next.built.policy.profile_seq = match same_profile && same_rules {
             true => before.profile_seq,
-            false => build::keep_snapshot(journal, &next.built.policy.profile, clock).await.map_err(unkept)?,
+            false => build::keep_snapshot(journal, &next.built.policy, clock).await.map_err(unkept)?,
         };
         let mut lines = Vec::new();
         if !same_profile {
             lines.push(format!("profile: {} -> {}", named(&before.profile), named(&next.built.policy.profile)));
+        }
+        if !same_rules {
+            lines.push(format!("rules: {} -> {}", listed(&before.rules.rules), listed(&next.built.policy.rules.rules)));
         }
         lines.extend(rekeyed.iter().map(|name| format!("identity.{name}: other keys -> in its files")));
         lines.extend(next.renewed.changes.iter().map(Change::to_string));
@@ -175,6 +194,12 @@ impl Reload {
 fn rekeyed(before: &Identities, after: &Identities) -> BTreeSet<String> {
     let is_other = |name: &&String| before.get(*name).is_some_and(|was| !was.is_same(&after[*name]));
     after.keys().filter(is_other).cloned().collect()
+}
+
+/// Packs with their versions, and the digest of all that is in force.
+fn listed(rules: &Rules) -> String {
+    let packs: Vec<String> = rules.packs.iter().map(|pack| format!("{} {}", pack.name, pack.version)).collect();
+    format!("{} SM3 {}", packs.join(", "), rules.digest)
 }
 
 /// A profile as the journal names it: its name, and the digest of the text that its Snapshot holds.

@@ -58,6 +58,12 @@ pub enum StartError {
         /// Every complaint.
         complaints: String,
     },
+    /// Packs of rules.
+    #[error("the rules do not load: {complaints}")]
+    Rules {
+        /// Every complaint.
+        complaints: String,
+    },
     /// Identities.
     #[error("{troubles}")]
     Identity {

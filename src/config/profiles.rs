@@ -10,7 +10,7 @@ use crate::exchange::settings::Route;
 use crate::profile::{self, Profile, Texts};
 
 /// Files in a folder of profiles, and bytes of one: more is a wrong folder.
-const FILES_MAX: usize = 256;
+const FILES_MAX: usize = 1_024;
 const BYTES_MAX: u64 = 8 << 20;
 
 /// The built-in profiles with the files of the folder in front: `NAME.toml`, and `.toml` and `.txt` in folders below.
@@ -23,7 +23,7 @@ pub fn texts(folder: &Path) -> Result<Texts, Complaint> {
         return Ok(Texts::embedded());
     }
     let mut found = Vec::new();
-    let read = read_folder(folder, "", &mut found);
+    let read = read_folder(folder, ("", 1), &mut found);
     match read {
         Ok(()) => Ok(Texts::of_folder(&folder.display().to_string(), found)),
         Err(error) => Err(Complaint {
@@ -88,14 +88,19 @@ pub fn routes(settings: &Settings, profile: &Profile) -> (Vec<Route>, Vec<Compla
     (routes, remarks)
 }
 
-fn read_folder(folder: &Path, below: &str, found: &mut Vec<(String, String)>) -> io::Result<()> {
+/// Files `.toml` and `.txt` of a folder and of those in it, `deeper` levels down, by their names below the first.
+pub(super) fn read_folder(
+    folder: &Path,
+    (below, deeper): (&str, u8),
+    found: &mut Vec<(String, String)>,
+) -> io::Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let (path, of_file) = (entry.path(), fs::metadata(entry.path())?);
-        if of_file.is_dir() && below.is_empty() && !name.starts_with('.') {
-            read_folder(&path, &format!("{name}/"), found)?;
+        if of_file.is_dir() && deeper > 0 && !name.starts_with('.') {
+            read_folder(&path, (&format!("{below}{name}/"), deeper - 1), found)?;
         } else if of_file.is_file() && [".toml", ".txt"].iter().any(|ending| name.ends_with(ending)) {
             if found.len() == FILES_MAX || of_file.len() > BYTES_MAX {
                 return Err(io::Error::other(format!(
@@ -122,7 +127,7 @@ mod tests {
         let texts = texts(folder.path()).unwrap();
         assert_eq!(texts.own_names(), ["site"]);
         assert!(texts.names().contains(&"baseline"));
-        assert_eq!(load_from("site", &texts).unwrap().table_files(), ["baseline/dicts.txt", "site/dicts.txt"]);
+        assert_eq!(load_from("site", &texts).unwrap().table_files(), ["national/codes.txt", "site/dicts.txt"]);
 
         std::fs::write(folder.path().join("site/dicts.txt"), "@gend\t性别\n1\n").unwrap();
         let complaints = load_from("site", &self::texts(folder.path()).unwrap()).unwrap_err();
@@ -135,7 +140,7 @@ mod tests {
     }
 
     const SITE: &str =
-        "inherits = \"baseline\"\n[dictionaries]\ntables = [\"baseline/dicts.txt\", \"site/dicts.txt\"]\n";
+        "inherits = \"baseline\"\n[dictionaries]\ntables = [\"national/codes.txt\", \"site/dicts.txt\"]\n";
 
     #[test]
     fn a_profile_that_is_not_there_is_one_complaint() {

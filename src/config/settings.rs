@@ -38,6 +38,8 @@ pub struct Settings {
     pub his_ledger: his::Settings,
     /// `[his_view]`
     pub his_view: his::view::Settings,
+    /// `[rules]`
+    pub rules: RulesSettings,
     /// `[line]`
     pub line: exchange::settings::Settings,
     /// `[finisher]`
@@ -68,6 +70,26 @@ pub struct GatewaySettings {
     pub data: PathBuf,
     /// Grace at SIGTERM.
     pub drain_seconds: u64,
+}
+
+/// `[rules]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesSettings {
+    /// Folder of the site's own packs; empty = there is none.
+    pub folder: PathBuf,
+    /// Administrative division by which packs are chosen; empty = the profile's.
+    pub region: String,
+    /// Packs and rules that only count.
+    pub observe: Vec<String>,
+    /// Packs and rules that let pass and warn.
+    pub warn: Vec<String>,
+    /// Packs and rules that refuse.
+    pub enforce: Vec<String>,
+    /// Rules that are switched off.
+    pub off: Vec<String>,
+    /// The HIS reads of warnings in a header line.
+    pub tell_his: bool,
 }
 
 /// `[callback]`

@@ -22,6 +22,7 @@ use super::insight::{Status, UnknownRow};
 use super::ledgers::{import, import_view, reconcile, reconciled, submit, sums};
 use super::lookup::{Exchanges, Looker, Lookup, Totals, Trouble, ViewsState};
 use super::persons::is_plain_name;
+use super::refused::refusal;
 use super::retention::keep;
 use super::{Console, openapi};
 
@@ -79,6 +80,8 @@ pub(super) const CALLS: &[Call] = &[
         about: "One case: both sides, what is at stake, what is to be done; its timeline stands in the exchange of the same id; 案件详情" },
     Call { method: HttpMethod::Post, path: "/cases/{id}/lifts", asks: Asks::Lift, answers: "Noted", route: || post(lift),
         about: "Let similar settlements of the person pass again, although this one is not known to the HIS; needs the token that may see personal data; 解除拦截" },
+    Call { method: HttpMethod::Get, path: "/refusals/{number}", asks: Asks::Nothing, answers: "RefusedCall", route: || get(refusal),
+        about: "Everything that rules refused a call for, by the number that stands in its err_msg (全部见编号…); 规则拦截明细" },
     Call { method: HttpMethod::Get, path: "/ledgers", asks: Asks::Days, answers: "Sums", route: || get(sums),
         about: "What was settled and refunded on a day or in a month, by clearing dimensions; 结算汇总" },
     Call { method: HttpMethod::Get, path: "/differences", asks: Asks::Days, answers: "Reconciled", route: || get(reconciled),

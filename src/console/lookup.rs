@@ -7,6 +7,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::cases::{Decision, Lift, Preview};
 use super::erasure::{Erase, Erased};
+use super::refused::RefusedCall;
 use super::retention::{Keep, Kept};
 
 /// Search, totals, and one exchange in full. Every call may wait for the disk: the console calls it off the runtime.
@@ -46,6 +47,11 @@ pub trait Lookup: Send + Sync {
     /// # Errors
     /// As above; `NotFound` when the exchange is none.
     fn case(&self, id: &str) -> Result<Value, Trouble>;
+    /// What rules refused a call for, by the number of the record that says so.
+    ///
+    /// # Errors
+    /// As above; `NotFound` when the record says something else.
+    fn refusal(&self, reference: u64) -> Result<RefusedCall, Trouble>;
     /// Takes the fence of a settlement away; the number of its record.
     ///
     /// # Errors

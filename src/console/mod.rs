@@ -13,6 +13,7 @@ pub mod lookup; // What may be looked up of single exchanges.
 mod openapi; // The document of /api/v1.
 pub mod persons; // Whose token is it.
 mod probes; // /livez, /readyz, /metrics.
+pub mod refused; // What rules refused a call for.
 pub mod retention; // Archiving and trimming.
 pub mod token; // The token files that open /api.
 

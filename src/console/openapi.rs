@@ -17,6 +17,7 @@ use super::erasure::{Erase, Erased};
 use super::insight::Status;
 use super::ledgers::{Imported, Reconciled, Submitted, Sums, day_parameters, file_parameters, view_parameters};
 use super::lookup::{Cases, Described, Exchanges, Parameter, Totals, ViewsState};
+use super::refused::RefusedCall;
 use super::retention::{Keep, Kept};
 
 const SCHEME: &str = "token";
@@ -47,6 +48,7 @@ fn components(described: &Described) -> ComponentsBuilder {
     add::<Exchanges>(&mut shapes);
     add::<Totals>(&mut shapes);
     add::<Cases>(&mut shapes);
+    add::<RefusedCall>(&mut shapes);
     add::<ViewsState>(&mut shapes);
     add::<Look>(&mut shapes);
     add::<Noted>(&mut shapes);
@@ -85,8 +87,8 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
         .summary(Some(call.about))
         .response("200", good.build())
         .response("default", bad.content("application/json", content("Wrong")).build());
-    if call.path.contains("{id}") {
-        operation = operation.parameter(path_parameter());
+    for (name, about) in PATH_PARAMETERS.iter().filter(|(name, _)| call.path.contains(&format!("{{{name}}}"))) {
+        operation = operation.parameter(path_parameter(name, about));
     }
     let reveal =
         [Parameter { name: "reveal", about: "personal data in clear".to_owned(), words: vec!["true", "false"] }];
@@ -126,10 +128,13 @@ fn operation(call: &Call, described: &Described) -> utoipa::openapi::path::Opera
     operation.build()
 }
 
-fn path_parameter() -> utoipa::openapi::path::Parameter {
-    let about = "id of an exchange";
+/// What stands in paths.
+const PATH_PARAMETERS: [(&str, &str); 2] =
+    [("id", "id of an exchange"), ("number", "the number that a refusal names (全部见编号…)")];
+
+fn path_parameter(name: &str, about: &str) -> utoipa::openapi::path::Parameter {
     let text = ObjectBuilder::new().schema_type(Type::String).build();
-    let id = ParameterBuilder::new().name("id").parameter_in(ParameterIn::Path).required(Required::True);
+    let id = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
     id.description(Some(about)).schema(Some(text)).build()
 }
 

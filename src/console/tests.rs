@@ -13,6 +13,7 @@ use super::insight::{Check, Status, UnknownRow};
 use super::ledgers::{HisLedger, Imported, Reconciled, Submitted, Sums};
 use super::lookup::{Cases, Described, Exchanges, Looker, Parameter, Totals, Trouble, ViewsState};
 use super::persons::{Persons, sm3_hex};
+use super::refused::RefusedCall;
 use super::retention::{Keep, Kept, Work};
 use super::*;
 
@@ -139,6 +140,10 @@ impl Lookup for Gateway {
 
     fn case(&self, _: &str) -> Result<serde_json::Value, Trouble> {
         Err(Trouble::NotFound("no case".to_owned()))
+    }
+
+    fn refusal(&self, reference: u64) -> Result<RefusedCall, Trouble> {
+        Err(Trouble::NotFound(format!("{reference} refused nothing")))
     }
 
     fn lift_fence(&self, id: &str, asked: &Lift) -> Result<u64, Trouble> {

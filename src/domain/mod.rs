@@ -14,6 +14,7 @@ pub mod money; // Exact amounts as whole numbers.
 pub mod outcome; // What became of an exchange, and what the HIS was told.
 pub mod personal; // Personal data: masked wherever it could be printed.
 pub mod scan; // A read-only view of a body: the incremental byte scanner.
+pub mod spec; // The specification's field and code tables.
 pub mod terms; // What a platform asks of a signature.
 pub mod token; // Keyed tokens that stand for personal data and business keys.
 pub mod zipped; // The platform's files: a zip with one text.

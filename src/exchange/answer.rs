@@ -14,6 +14,7 @@ use crate::outbound::{Flow, forwardable};
 use crate::profile::{NativeBody, Refused, UnknownText};
 
 use super::Line;
+use super::check;
 use super::door::{Answer, HandedOver, Receipt, RequestHead};
 use super::edits;
 use super::flow::flow_of;
@@ -70,13 +71,13 @@ impl Line {
     pub(super) fn relay(self: &Arc<Self>, intended: &Intended, heeded: Heeded, told: Told) -> Answer {
         let receipt = self.receipt(intended.seq, intended.header.exchange_id, told);
         let reply = edits::reply(heeded.reply, &heeded.understood.edits);
-        self.answer_of(&reply, heeded.carried, receipt)
+        telling(self.answer_of(&reply, heeded.carried, receipt), intended)
     }
 
     /// Gives our own words about an exchange.
     pub(super) fn say(self: &Arc<Self>, intended: &Intended, own: &Reply, told: Told) -> Answer {
         let receipt = self.receipt(intended.seq, intended.header.exchange_id, told);
-        self.answer_of(own, http::Extensions::new(), receipt)
+        telling(self.answer_of(own, http::Extensions::new(), receipt), intended)
     }
 
     /// An answer that gives `reply` as it stands, without the lines that belong to one connection.
@@ -198,6 +199,13 @@ impl Line {
         let waited = Duration::from_nanos(u64::try_from(waited).unwrap_or(0));
         patience(&call.client, &call.upstream).saturating_sub(waited)
     }
+}
+
+/// With what the HIS reads of broken rules.
+fn telling(mut answer: Answer, intended: &Intended) -> Answer {
+    let line = intended.findings_header().map(|line| (Bytes::from_static(check::HEADER.as_bytes()), Bytes::from(line)));
+    answer.headers.extend(line);
+    answer
 }
 
 fn native(body: NativeBody, close: bool) -> Answer {

@@ -13,7 +13,7 @@ use crate::profile::{Envelope, Identity, KeyParts, Profile};
 
 use super::Line;
 use super::answer::Hears;
-use super::check::Finding;
+use super::check::Noted;
 use super::held::{Called, Claim, Claimed, Standing, Waiting};
 use super::history::{self, History, Sent, Undone};
 use super::intake::Arrival;
@@ -55,7 +55,7 @@ pub struct Identified {
     /// What a confirmed answer frees.
     pub undone: Option<Undone>,
     /// What was noticed of its signature.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Noted>,
     /// True when the transaction has a key rule and the call lacks a part of it.
     pub rule_without_key: bool,
     /// What was known of a call before it with the same key.

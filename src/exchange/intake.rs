@@ -13,6 +13,7 @@ use crate::journal::bodies::{BodyWriter, Side};
 use super::Line;
 use super::carrying::Carrying;
 use super::door::{Answer, Intake, RequestHead};
+use super::opening::Plain;
 use super::policy::Policy;
 use super::refusal::Refusal;
 
@@ -26,6 +27,8 @@ pub struct Arrival {
     pub head: RequestHead,
     /// What the scanner saw.
     pub view: View,
+    /// The plain text of what was sealed, where a key opened it.
+    pub opened: Option<Plain>,
     /// First byte, unix ns.
     pub at_unix_ns: i64,
     /// The judgement this exchange keeps.
@@ -129,6 +132,7 @@ impl Arriving {
             request,
             head: self.head,
             view: self.scanner.finish(),
+            opened: None,
             at_unix_ns: self.at_unix_ns,
             policy: self.policy,
             key_slot,

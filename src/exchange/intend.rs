@@ -58,6 +58,11 @@ impl Intended {
         self.signed.body.as_ref().unwrap_or(&self.call().arrival.request.body)
     }
 
+    /// What the HIS reads of broken rules.
+    pub fn findings_header(&self) -> Option<String> {
+        self.signed.checked.header()
+    }
+
     /// The call.
     pub fn call(&self) -> &Identified {
         &self.signed.checked.identified
@@ -132,9 +137,7 @@ fn facts_of(signed: &Signed) -> Facts {
     facts.number(Fact::ArrivedAt, call.arrival.at_unix_ns.cast_unsigned());
     opening::add_facts(&mut facts, call);
     call.knew.add_forwarded(&mut facts);
-    for finding in &signed.checked.findings {
-        facts.named(Fact::Finding, finding.rule, finding.place.as_bytes());
-    }
+    signed.checked.findings.iter().for_each(|noted| noted.add_to(&mut facts));
     if let Some(undone) = &call.undone {
         facts.number(Fact::UndoesSeq, undone.intent_seq.0);
         facts.token(Fact::FreesKey, undone.key_token);

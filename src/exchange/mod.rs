@@ -170,7 +170,7 @@ impl Line {
             Ok(Known::Repeat(hears)) => return Err(hears),
             Err((arrival, refusal)) => return Err(Some(self.refuse(&arrival, &refusal))),
         };
-        let checked = check::check(identified).map_err(refused)?;
+        let checked = self.check(identified).await.map_err(refused)?;
         let signed = self.sign(checked).await.map_err(refused)?;
         self.intend(signed).await.map_err(refused)
     }

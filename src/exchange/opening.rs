@@ -53,18 +53,14 @@ impl<'a> Seals<'a> {
     }
 
     /// Adds to what was seen of a request what its sealed part says.
-    pub fn read_request(&self, body: &Body, view: &mut View) {
-        let Some(bytes) = body.buffered() else { return };
-        let body = members::Body { bytes, view };
-        for keys in &self.known {
-            if let Some((plain, _)) = opened(self.terms, keys, body, Side::Asked) {
-                let (_, name) = Side::Asked.member(self.terms.form);
-                if let Some(found) = found_in(name, &plain, self.profile.wanted()) {
-                    return view.found.extend(found);
-                }
-                return;
-            }
-        }
+    ///
+    /// Gives the plain text.
+    pub fn read_request(&self, body: &Body, view: &mut View) -> Option<Plain> {
+        let body = members::Body { bytes: body.buffered()?, view };
+        let (plain, _) = self.known.iter().find_map(|keys| opened(self.terms, keys, body, Side::Asked))?;
+        let (_, name) = Side::Asked.member(self.terms.form);
+        view.found.extend(found_in(name, &plain, self.profile.wanted()).unwrap_or_default());
+        Some(plain)
     }
 
     /// Reads what is sealed in a reply, and asks who signed it.
@@ -112,7 +108,7 @@ impl<'a> Seals<'a> {
 /// Adds to what was seen of a request what its sealed part says.
 pub(super) fn read_request(arrival: &mut Arrival, client: &Client, upstream: &Upstream) {
     if let Some(seals) = Seals::of(arrival.origin, client, upstream, &arrival.policy) {
-        seals.read_request(&arrival.request.body, &mut arrival.view);
+        arrival.opened = seals.read_request(&arrival.request.body, &mut arrival.view);
     }
 }
 
@@ -138,7 +134,8 @@ fn known_keys<'a>(client: &'a Client, upstream: &'a Upstream) -> impl Iterator<I
     client.identity.iter().chain(&upstream.signing.own)
 }
 
-type Plain = zeroize::Zeroizing<Vec<u8>>;
+/// A plain text that is wiped when it goes.
+pub type Plain = zeroize::Zeroizing<Vec<u8>>;
 
 /// The plain text, where this identity's key opens it and it is JSON.
 fn opened<'a>(

@@ -176,8 +176,8 @@ impl Line {
             self.claim_own(&mut call, &parts)?;
         }
         let refused = |(_, refusal)| NotCalled::Refused(refusal);
-        let checked = check::check(Box::new(call)).map_err(refused)?;
-        let intended = self.intend(self.sign(checked).await.map_err(refused)?).await.map_err(refused)?;
+        let intended =
+            self.intend(self.sign(check::noticed(Box::new(call))).await.map_err(refused)?).await.map_err(refused)?;
         let mut performing = Performing { line: Arc::clone(self), intended };
 
         // From here on it settles.
@@ -227,6 +227,7 @@ impl Line {
                 head: head_of(&own.request, template.carried.clone()),
                 request: own.request,
                 view,
+                opened: None,
                 at_unix_ns: self.clock.unix_ns(),
                 policy: Arc::clone(&template.policy),
                 key_slot: 0,

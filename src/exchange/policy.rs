@@ -13,14 +13,17 @@ use crate::signing::credentials::Credentials;
 use crate::telemetry::metrics::UpstreamMetrics;
 
 use super::bearer::Bearer;
+use super::check::InForce;
 use super::settings::{Client, Route};
 
 /// One snapshot of everything that decides; swapped whole on reload.
 pub struct Policy {
     /// How the province differs.
     pub profile: Profile,
-    /// The journaled Snapshot of the profile's resolved text.
+    /// The journaled Snapshot of the profile's resolved text and of the packs of rules.
     pub profile_seq: Seq,
+    /// The rules that calls are held to.
+    pub rules: InForce,
     /// Kinds of HIS client, see [`Policy::client`].
     pub clients: Vec<Arc<Client>>,
     /// Tried in order.
@@ -133,6 +136,7 @@ mod tests {
             callback: None,
             profile: Profile::load("baseline", &crate::profile::Texts::embedded()).unwrap(),
             profile_seq: Seq::NONE,
+            rules: InForce::default(),
             clients: clients.iter().map(client).collect(),
             routes: Vec::new(),
             upstreams: Vec::new(),

@@ -2,6 +2,7 @@
 //!
 //! A refusal sent nothing, so the text says so; it leaves as HTTP 200 in the platform's own envelope (`decisions.md` 6).
 
+use crate::domain::exchange::Seq;
 use crate::domain::outcome::Cause;
 
 use super::bearer::NoToken;
@@ -9,6 +10,52 @@ use super::door::Bound;
 use super::fence::Existing;
 use crate::signing::apply::CannotSign;
 use crate::signing::check::Wrong;
+
+/// Characters of a sentence about broken rules: with what stands around it, an `err_msg` is 200 long (`wire.md` §2).
+const RULES_CHARS_MAX: usize = 180;
+/// Rules that the sentence names.
+const RULES_NAMED_MAX: usize = 3;
+
+/// What rules refuse a call for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// How many.
+    pub count: u64,
+    /// What is wrong and what to do, in Chinese, those that count most first.
+    pub sentences: Vec<String>,
+    /// The record that lists them all; none where it could not be written.
+    pub reference: Seq,
+}
+
+impl Broken {
+    /// What the cashier reads: the first three, each cut to its share of the room, and where all of them stand.
+    fn text(&self) -> String {
+        let named = self.sentences.len().min(RULES_NAMED_MAX);
+        let all = match self.reference {
+            Seq::NONE => String::new(),
+            reference => format!("。全部见编号{reference}"),
+        };
+        let mut text = format!("报文有{}处不符合规则：", self.count);
+        let mut room = RULES_CHARS_MAX.saturating_sub(text.chars().count() + all.chars().count());
+        for (nth, sentence) in self.sentences.iter().take(named).enumerate() {
+            let number = format!("{}{}.", if nth == 0 { "" } else { " " }, nth + 1);
+            let share = (room / (named - nth)).saturating_sub(number.len());
+            let cut = cut(sentence, share);
+            room = room.saturating_sub(number.len() + cut.chars().count());
+            text.push_str(&number);
+            text.push_str(&cut);
+        }
+        text + &all
+    }
+}
+
+/// The beginning of a text, as long as it may be.
+fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
+    }
+    text.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect()
+}
 
 /// Why a call was refused before anything was sent.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +127,9 @@ pub enum Refusal {
     /// A settlement that looks like one of the same person of which the HIS does not know what became (`money.md` §5).
     #[error("a similar settlement of this person is not known to the HIS")]
     Fenced(Box<Existing>),
-    /// A rule that refuses.
-    #[error("rule {rule} refuses")]
-    Rule {
-        /// Its id.
-        rule: &'static str,
-        /// Chinese text with field, rule and cure.
-        text: String,
-    },
+    /// Rules of the packs in force.
+    #[error("{} rules refuse the call, listed in record {}", .0.count, .0.reference)]
+    Rules(Box<Broken>),
     /// The journal has no room.
     #[error("the journal has no room")]
     NoRoom,
@@ -139,7 +181,7 @@ impl Refusal {
             Refusal::Fenced(_) => "GW306",
             Refusal::Reversing { .. } => "GW307",
             Refusal::NotQuiet { .. } => "GW308",
-            Refusal::Rule { rule, .. } => rule,
+            Refusal::Rules(_) => "GW701",
             Refusal::NoRoom => "GW401",
             Refusal::JournalClosed => "GW402",
             Refusal::HistoryUnread => "GW403",
@@ -186,7 +228,7 @@ impl Refusal {
             | Refusal::Reversing { .. }
             | Refusal::NotQuiet { .. }
             | Refusal::Fenced(_) => self.stands_against(),
-            Refusal::Rule { text, .. } => text.clone(),
+            Refusal::Rules(broken) => broken.text(),
             Refusal::NoRoom => "网关磁盘空间不足，暂停受理，请联系信息科清理磁盘".to_owned(),
             Refusal::JournalClosed => "网关日志暂不可写，暂停受理，请稍后重试".to_owned(),
             Refusal::HistoryUnread => "网关无法核对该业务的历史记录，暂停受理，请联系信息科".to_owned(),

@@ -121,7 +121,7 @@ impl<'a> Bench<'a> {
         };
         let mut now = reading::call_facts(&identity, &envelope, &tokens, &called);
         for finding in envelope_findings(&identity, &envelope, rule_without_key) {
-            now.named(Fact::Finding, finding.rule, finding.place.as_bytes());
+            finding.add_to(&mut now);
         }
         let mut differences = Differences::default();
         differences.words("class", class_word(intent.class), identity.class.word());

@@ -11,7 +11,7 @@ use crate::signing::members;
 use crate::signing::open::Side;
 
 use super::Line;
-use super::check::Finding;
+use super::check::Noted;
 use super::identify::Identified;
 use super::refusal::Refusal;
 
@@ -37,7 +37,7 @@ impl Line {
             _ => "header",
         };
         tracing::warn!(exchange = %call.arrival.id, identity = of.name, reason = %found, "a signature is not good");
-        call.findings.push(Finding { rule: found.code(), place });
+        call.findings.push(Noted::own(found.code(), place));
         Ok(())
     }
 

@@ -127,6 +127,8 @@ pub enum Fact {
     /// What kind of refusal an answer holds: the name of an entry of the dictionary, or `#` and a token of the text without what differs
     /// from call to call (OUTCOME).
     Saying = 61,
+    /// A pack of rules in force beside the profile: name, 0, version, 0, SM3 over its files in hex (Snapshot).
+    Pack = 70,
     /// As it was before the act, text (OperatorAct).
     Before = 48,
     /// As it is after the act, text (OperatorAct).

@@ -5,14 +5,15 @@ use toml_edit::TableLike;
 use crate::domain::class::Class;
 
 use super::apply_wire::{infcode, source, urls};
-use super::complaint::nearest;
 use super::rules::{Err, NAMES, Place, Rules, TRAITS, UNKNOWN};
-use super::sheet::{Sheet, set};
 use super::transaction::ErrClass;
+use crate::domain::spec::nearest::nearest;
+use crate::domain::spec::sheet::{Sheet, set};
 
 /// Every section.
 const SECTIONS: &[&str] = &[
     "title",
+    "region",
     "inherits",
     "parts",
     "identity",
@@ -49,6 +50,7 @@ impl Rules {
     pub(super) fn apply(&mut self, sheet: &Sheet<'_>, root: &dyn TableLike) {
         sheet.only(root, SECTIONS);
         set(&mut self.title, sheet.words(root, "title"));
+        set(&mut self.region, sheet.words(root, "region"));
         self.apply_tables(sheet, root);
         self.apply_envelope(sheet, root);
         self.apply_lists(sheet, root);

@@ -3,9 +3,9 @@
 use toml_edit::TableLike;
 
 use super::apply::{place, span_of};
-use super::complaint::nearest;
 use super::rules::Rules;
-use super::sheet::{Sheet, set};
+use crate::domain::spec::nearest::nearest;
+use crate::domain::spec::sheet::{Sheet, set};
 
 /// What a path may hold in braces.
 const IN_BRACES: [&str; 2] = ["{infno}", "{service}"];

@@ -66,8 +66,8 @@ fn bad_profiles_say_what_is_wrong_where_and_the_cure() {
         ),
         ("[statement.mine]\ninfno = [\"3212\"]", "3: statement.mine is not whole; say `field`"),
         (
-            "[dictionaries]\ntables = [\"baseline/dict.txt\"]",
-            "3: no file `baseline/dict.txt`; did you mean `baseline/dicts.txt`?",
+            "[dictionaries]\ntables = [\"national/code.txt\"]",
+            "3: no file `national/code.txt`; did you mean `national/codes.txt`?",
         ),
         ("[dictionaries]\ncodes = [\"x\"]", "3: unknown key `codes`"),
         ("[spelling]\nexp_content = \"expContent\"", "3: `exp_content` is string, not a list of texts"),

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use crate::domain::class::Class;
 use crate::domain::scan::Wanted;
 
-use super::complaint::{Complaint, nearest};
+use crate::domain::spec::nearest::nearest;
+
 use super::envelope::Role;
 use super::rules::{Key, NAMES, Place, Rules};
 use super::transaction::{Field, FreedBy, KeyRule, OnRepeat, Part, ReplyStyle, RowLimit, RowRule, Transaction};
+use crate::domain::spec::complaint::Complaint;
 
 /// Puts what the sections say of a transaction together.
 pub(super) struct Builder<'a> {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::build::Builder;
-use super::complaint::nearest;
 use super::rules::{Place, Route};
 use super::transaction::Transaction;
 use super::wire::number_fits;
+use crate::domain::spec::nearest::nearest;
 
 impl Builder<'_> {
     /// What names transactions and decides nothing about them: paths, routes, results of reconciliation.

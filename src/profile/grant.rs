@@ -4,8 +4,8 @@ use toml_edit::TableLike;
 
 use crate::domain::terms::Grant;
 
-use super::sheet::{Sheet, set};
 use super::signing::span_of;
+use crate::domain::spec::sheet::{Sheet, set};
 
 /// Its name; no variant can have it.
 pub(super) const SECTION: &str = "token";

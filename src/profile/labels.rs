@@ -4,14 +4,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::dicts::Tables;
-pub use super::fields::Side;
-use super::fields::{self, Line};
+use crate::domain::spec::codes::Tables;
+pub use crate::domain::spec::fields::Side;
+use crate::domain::spec::fields::{self, Line};
+use crate::domain::spec::texts;
+
 use super::texts::built_in;
 
 static LABELS: LazyLock<Labels> = LazyLock::new(|| {
     let text = |file| built_in(file).expect("a test finds every file");
-    Labels::read(text("baseline/fields.txt"), text("baseline/dicts.txt"), text("baseline/personal.txt"))
+    Labels::read(&texts::tables(), text(texts::CODES), text("baseline/personal.txt"))
 });
 
 /// What the specification says of a field.
@@ -37,11 +39,11 @@ pub fn labels() -> &'static Labels {
 }
 
 impl Labels {
-    fn read(carried: &'static str, dicts: &'static str, personal: &'static str) -> Labels {
+    fn read(carried: &[(&str, &'static str)], dicts: &'static str, personal: &'static str) -> Labels {
         let (mut tables, mut exact, mut any) = (Tables::default(), HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
         tables.read(dicts);
         let (mut infno, mut place) = ("", (Side::Request, ""));
-        for line in carried.lines() {
+        for line in carried.iter().flat_map(|(_, table)| table.lines()) {
             match fields::read(line) {
                 Line::Transaction(begun) => infno = begun,
                 Line::Node { side, name, .. } => place = (side, name),
@@ -50,7 +52,7 @@ impl Labels {
                     any.entry(field).or_insert(label);
                 }
                 // Nobody vouches for how others write it: such a field stays unknown, and so hidden.
-                Line::Elsewhere(_) | Line::Nothing => {}
+                Line::Passes(_) | Line::Fails(..) | Line::Elsewhere(_) | Line::Nothing => {}
             }
         }
         let said = |what| move |line: &'static str| line.strip_prefix(what);

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use toml_edit::{Document, TableLike};
 
 use crate::domain::class::Class;
+use crate::domain::spec::{codes, fields, texts as built_in};
 
 use super::build::{Builder, frees, reply_wanted, roles, wanted};
-use super::complaint::{Complaint, nearest};
+use crate::domain::spec::nearest::nearest;
+
+use super::Profile;
 use super::rules::{NAMES, Rules, UNKNOWN};
-use super::sheet::Sheet;
 use super::texts::Texts;
 use super::transaction::Transaction;
-use super::{Profile, dicts, fields};
+use crate::domain::spec::complaint::Complaint;
+use crate::domain::spec::sheet::Sheet;
 
 /// Profiles that inherit one from another.
 const ANCESTORS_MAX: usize = 4;
@@ -186,15 +189,15 @@ fn check_tables(rules: &Rules, texts: &Texts, complaints: &RefCell<Vec<Complaint
     let (fields, tables) = (&rules.field_files, &rules.table_files);
     for (place, files, check) in [
         (&fields.0, &fields.1, fields::check as fn(&str) -> Vec<(usize, String)>),
-        (&tables.0, &tables.1, dicts::check),
+        (&tables.0, &tables.1, codes::check),
     ] {
-        for file in files {
+        for file in files.iter().filter(|file| !texts.is_folder(file)) {
             let complain = |file: &str, line: usize, text: String, cure: String| {
                 complaints.borrow_mut().push(Complaint { file: file.to_owned(), line, text, cure });
             };
             match texts.of(file) {
                 None => {
-                    let cure = nearest(file, texts.files());
+                    let cure = nearest(file, texts.files().into_iter().chain([built_in::CODES, built_in::TABLES]));
                     complain(&place.file, place.line, format!("no file `{file}`"), cure);
                 }
                 Some(text) if texts.is_own(file) => {

@@ -2,13 +2,10 @@
 //!
 //! How provinces differ is data in `profiles/`; this folder only reads and applies it, and does no I/O.
 
-pub mod complaint; // What is wrong with a text, where, and the cure.
 pub mod texts; // Built-in and site's own profile files.
 pub mod transaction; // What one transaction is to the gateway.
 
 mod load; // Texts to profile, or all complaints.
-
-mod sheet; // One file, read with places.
 
 mod rules; // What the files say.
 
@@ -19,9 +16,7 @@ mod build; // Sections to transactions.
 mod check_wire; // What they say of paths, routes and results.
 
 pub mod cure; // The dictionary of refusals.
-pub mod dicts; // What codes mean.
 pub mod envelope; // What a request and a reply say of themselves.
-pub mod fields; // Which fields a message has.
 mod grant; // The token that calls bear.
 pub mod identity; // Which transaction a request is.
 pub mod inquiry; // Whether what a recorded call did still stands.
@@ -44,7 +39,7 @@ use std::sync::Arc;
 
 use crate::domain::scan::Wanted;
 
-pub use complaint::Complaint;
+pub use crate::domain::spec::complaint::Complaint;
 pub use cure::Cure;
 pub use envelope::{Envelope, ReplyView};
 pub use identity::Identity;
@@ -99,6 +94,11 @@ impl Profile {
     /// Name for people.
     pub fn title(&self) -> &str {
         &self.rules.title
+    }
+
+    /// Leading digits of its administrative divisions (`61`); empty for no one province. Packs of rules are chosen by it.
+    pub fn region(&self) -> &str {
+        &self.rules.region
     }
 
     /// The texts in force, ancestors first, for the journal's Snapshot.

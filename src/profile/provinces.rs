@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::domain::scan::Scanner;
+use crate::domain::spec::{self, codes, fields};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/provinces.txt");
 /// Calls whose route is shown.
@@ -157,13 +158,21 @@ fn the_specification_is_carried_whole() {
     assert_eq!((limit.node.as_str(), limit.max, &limit.source[..1]), ("data", 100, "C"));
 
     let texts = Texts::embedded();
-    let (fields, tables) = (texts.of("baseline/fields.txt").unwrap(), texts.of("baseline/dicts.txt").unwrap());
+    let tables = texts.of(spec::texts::CODES).unwrap();
     for table in [tables, texts.of("jiangxi/dicts.txt").unwrap()] {
-        assert_eq!(dicts::check(table), []);
+        assert_eq!(codes::check(table), []);
     }
-    assert_eq!(fields::check(fields), []);
+    let carried = spec::texts::tables();
+    assert_eq!(carried.len(), 296, "every transaction with a field table, and the envelope");
+    for (infno, table) in carried {
+        assert_eq!(fields::check(table), [], "{infno}");
+    }
+    let lines_of = |infno: &str| {
+        let text = spec::texts::built_in(&spec::texts::table_of(infno)).unwrap_or_else(|| panic!("{infno}"));
+        fields::of_transaction(text, infno)
+    };
     let field = |infno: &str, wanted: &str| {
-        let lines = fields::of_transaction(fields, infno).into_iter();
+        let lines = lines_of(infno).into_iter();
         let named = lines
             .filter_map(|(_, line)| if let fields::Line::Field(name, of) = line { Some((name, of)) } else { None });
         named
@@ -179,10 +188,10 @@ fn the_specification_is_carried_whole() {
     );
     assert_eq!(field("2207A", "mdtrt_cert_type").table, "mdtrt_cert_type");
     assert_eq!(field("2260", "psn_no").source, "S GZ", "a single source keeps its mark");
-    let feedetail = fields::Line::Node { side: fields::Side::Request, name: "feedetail", is_list: true };
-    assert!(fields::of_transaction(fields, "2204").iter().any(|(_, line)| *line == feedetail));
+    let feedetail = fields::Line::Node { side: fields::Side::Request, name: "feedetail", parent: "", is_list: true };
+    assert!(lines_of("2204").iter().any(|(_, line)| *line == feedetail));
 
-    let mut known = dicts::Tables::default();
+    let mut known = codes::Tables::default();
     known.read(tables);
     assert!(known.count() >= 308, "{}", known.count());
     assert_eq!(known.meaning("insutype", "310"), Some("职工基本医疗保险"));

@@ -23,6 +23,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rules {
     pub(super) title: String,
+    pub(super) region: String,
     pub(super) transactions: BTreeMap<String, Row>,
     pub(super) services: BTreeMap<String, (Place, Vec<String>)>,
     pub(super) urls: Vec<String>,

@@ -4,7 +4,7 @@ use toml_edit::TableLike;
 
 use super::Profile;
 use super::rules::Rules;
-use super::sheet::{Sheet, set};
+use crate::domain::spec::sheet::{Sheet, set};
 
 /// The `[sign_in]` section.
 #[derive(Debug, Clone, Default)]

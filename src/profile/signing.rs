@@ -7,9 +7,9 @@ use toml_edit::TableLike;
 use crate::domain::terms::{Canonical, Cipher, CipherKey, Encoding, Form, Terms, Unit};
 
 use super::Profile;
-use super::complaint::nearest;
 use super::grant;
-use super::sheet::{Sheet, set};
+use crate::domain::spec::nearest::nearest;
+use crate::domain::spec::sheet::{Sheet, set};
 
 const KEYS: [&str; 14] = [
     "form",

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use toml_edit::{Item, TableLike};
 
-use super::complaint::Complaint;
 use super::load::walk;
-use super::sheet::Sheet;
 use super::texts::Texts;
 use super::wire::number_fits;
+use crate::domain::spec::complaint::Complaint;
+use crate::domain::spec::sheet::Sheet;
 
 /// A value, and where it stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,9 +4,9 @@ use toml_edit::TableLike;
 
 use super::Profile;
 use super::apply::{place, span_of};
-use super::complaint::nearest;
 use super::rules::{Place, Rules};
-use super::sheet::{Sheet, set};
+use crate::domain::spec::nearest::nearest;
+use crate::domain::spec::sheet::{Sheet, set};
 
 /// How the bytes of an uploaded file stand in its call (`wire.md` §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,5 +1,7 @@
 //! Where profile texts come from: built into the program, and whatever a site put in front of them.
 
+use crate::domain::spec;
+
 macro_rules! built_in {
     ($($file:literal),* $(,)?) => { &[$(($file, include_str!(concat!("../../profiles/", $file)))),*] };
 }
@@ -8,8 +10,6 @@ macro_rules! built_in {
 const EMBEDDED: &[(&str, &str)] = built_in![
     "baseline.toml",
     "baseline/dictionary.toml",
-    "baseline/dicts.txt",
-    "baseline/fields.txt",
     "baseline/personal.txt",
     "baseline/transactions.toml",
     "guangdong.toml",
@@ -60,6 +60,18 @@ impl Texts {
         own.or_else(|| built_in(file).filter(|_| !self.alone))
     }
 
+    /// True for a folder of field tables, one file per transaction; its name ends with `/`.
+    pub fn is_folder(&self, name: &str) -> bool {
+        let holds = |(file, _): &(String, String)| file.starts_with(name);
+        name.ends_with('/') && (name == spec::texts::TABLES || self.in_front.iter().any(holds))
+    }
+
+    /// The field table of a transaction: its file and its text, out of a file of many or a folder of one each.
+    pub fn table<'t>(&'t self, said: &str, infno: &str) -> Option<(String, &'t str)> {
+        let file = if said.ends_with('/') { format!("{said}{infno}.txt") } else { said.to_owned() };
+        self.of(&file).map(|text| (file, text))
+    }
+
     /// True for a file of the site.
     pub fn is_own(&self, file: &str) -> bool {
         self.in_front.iter().any(|(name, _)| name == file)
@@ -67,7 +79,14 @@ impl Texts {
 
     /// The file as people find it: in the site's folder, or in the project's `profiles/`.
     pub fn shown(&self, file: &str) -> String {
-        let folder = if self.is_own(file) { self.folder.as_str() } else { "profiles" };
+        let shared = spec::texts::built_in(file).is_some();
+        let folder = if self.is_own(file) {
+            self.folder.as_str()
+        } else if shared {
+            "rules"
+        } else {
+            "profiles"
+        };
         format!("{folder}/{file}")
     }
 
@@ -92,7 +111,8 @@ impl Texts {
     }
 }
 
-/// The text of a built-in file.
+/// The text of a built-in file; the tables of fields and codes stand in `rules/`.
 pub(super) fn built_in(file: &str) -> Option<&'static str> {
-    EMBEDDED.iter().find(|(name, _)| *name == file).map(|(_, text)| *text)
+    let own = EMBEDDED.iter().find(|(name, _)| *name == file).map(|(_, text)| *text);
+    own.or_else(|| spec::texts::built_in(file))
 }

@@ -27,6 +27,23 @@ impl ReconcileMetrics {
     }
 }
 
+/// Broken rules.
+#[derive(Clone)]
+pub struct RulesMetrics {
+    pub(super) findings: IntCounterVec,
+    pub(super) unread: IntCounter,
+}
+
+impl RulesMetrics {
+    /// A call of this transaction was held to the rules: broken ones by the word of their mode.
+    pub fn found(&self, infno: &str, counts: [(&str, u64); 3], unread: bool) {
+        for (mode, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            self.findings.with_label_values(&[infno, mode]).inc_by(count);
+        }
+        self.unread.inc_by(u64::from(unread));
+    }
+}
+
 /// What stands in the book of cases, by the word of the cause.
 #[derive(Clone)]
 pub struct CasesMetrics {

@@ -11,7 +11,7 @@ use prometheus::{Opts, Registry, TextEncoder, core::Collector};
 use crate::domain::class::Class;
 use crate::domain::outcome::{Cause, Outcome, Told};
 
-pub use super::books::{CasesMetrics, ReconcileMetrics};
+pub use super::books::{CasesMetrics, ReconcileMetrics, RulesMetrics};
 use super::names::{self, Name};
 use super::sampled::{SampledHistogram, follow};
 
@@ -76,6 +76,8 @@ pub struct Metrics {
     pub seal: SealMetrics,
     /// What the views count.
     pub views: ViewsMetrics,
+    /// Broken rules.
+    pub rules: RulesMetrics,
     /// What stands in the book of cases.
     pub cases: CasesMetrics,
     /// How the ledgers stand to each other.
@@ -211,6 +213,7 @@ impl Metrics {
             journal: make.journal(),
             seal: make.seal(),
             views: make.views(),
+            rules: make.rules(),
             cases: make.cases(),
             reconcile: make.reconcile(),
             scraping: Mutex::default(),
@@ -400,6 +403,10 @@ impl Maker<'_> {
         }
     }
 
+    fn rules(&self) -> RulesMetrics {
+        RulesMetrics { findings: self.counters(&names::RULE_FINDINGS), unread: self.counter(&names::RULES_UNREAD) }
+    }
+
     fn cases(&self) -> CasesMetrics {
         CasesMetrics {
             lag: self.gauge(&names::CASES_LAG),
@@ -452,6 +459,7 @@ mod tests {
         upstream.silence(Cause::TimedOut);
         metrics.journal.set_health("no_room");
         metrics.views.set_state("following", &["following"]);
+        metrics.rules.found("2207", [("observe", 1), ("warn", 0), ("enforce", 0)], true);
         metrics.cases.set("unknown_outcome", 1, 12.5, 1);
         metrics.cases.set_closed("unknown_outcome", 1, 60.0);
         metrics.cases.stepped("asked", 1);

@@ -121,6 +121,10 @@ names! {
         "Times that the views failed and tried again; calls go on.";
     VIEWS_REBUILDS = "medgate_views_rebuilds_total" []
         "Times that the views were built anew from the journal.";
+    RULE_FINDINGS = "medgate_rule_findings_total" ["infno", "mode"]
+        "Broken rules in calls of the HIS: observe (only counted), warn, enforce (the call was refused).";
+    RULES_UNREAD = "medgate_rules_unread_total" []
+        "Calls of the HIS whose body was no JSON that rules could read, or stood on disk; they are not held to rules.";
     CASES_OPEN = "medgate_cases_open" ["cause"]
         "Open cases: exchanges of which platform and HIS may not hold the same.";
     CASES_AT_STAKE = "medgate_cases_at_stake_yuan" ["cause"]

@@ -22,6 +22,7 @@ use crate::domain::causes::with_causes;
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
 use crate::domain::terms::Verify;
+use crate::exchange::check::InForce;
 use crate::exchange::deliveries::{self, Deliveries};
 use crate::exchange::policy::{Policy, Signing, Upstream};
 use crate::exchange::refusals::Refusals;
@@ -268,6 +269,7 @@ fn policy(world: &Arc<World>, fate: &Arc<Fate>) -> Policy {
     Policy {
         profile: profile(world.canary).clone(),
         profile_seq: Seq::NONE,
+        rules: InForce::default(),
         clients: vec![Arc::new(client)],
         routes: vec![Route { prefix: "/".to_owned(), infno: vec!["*".to_owned()], upstream: "world".to_owned() }],
         upstreams: vec![Arc::new(upstream)],

@@ -39,7 +39,7 @@ const FORMS: &[(Fact, Form)] = {
         (Fact::EvidenceSeq, Number), (Fact::ChrgBchno, Text), (Fact::LikeKey, Bytes), (Fact::StoredBody, Bytes),
         (Fact::TrimmedTo, Number), (Fact::Before, Text), (Fact::After, Text), (Fact::Erased, Exchange),
         (Fact::Knew, Named), (Fact::Step, Text), (Fact::OpenedAs, Named),
-        (Fact::SnapshotWas, Number), (Fact::LedgerDay, Text), (Fact::FileDigest, Bytes),
+        (Fact::SnapshotWas, Number), (Fact::LedgerDay, Text), (Fact::FileDigest, Bytes), (Fact::Pack, Named),
     ]
 };
 

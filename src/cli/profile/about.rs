@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use super::{Exit, value};
 use crate::config::complaint::Complaint;
-use crate::profile::fields::{self, Line, Side};
+use crate::domain::spec::fields::{self, Line, Side};
 use crate::profile::transaction::{Field, KeyRule, Part, Transaction};
 use crate::profile::wire::number_fits;
 use crate::profile::{Profile, Sources, Texts};
 
 /// A line of a field table with its place.
 struct Row<'t> {
-    file: &'t str,
+    file: String,
     line: usize,
     what: Line<'t>,
 }
@@ -50,7 +50,7 @@ pub(super) fn print(
         writeln!(out, "  {}", value::line(path, said).replace('\n', "\n  "))?;
     }
     writeln!(out, "\nfields: name, Chinese name, type, length, ! = required, code table, mark")?;
-    rows.iter().try_for_each(|row| writeln!(out, "{}", field_line(row)))?;
+    rows.iter().map(field_line).filter(|line| !line.is_empty()).try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(Ok(Exit::Done))
 }
 
@@ -119,25 +119,32 @@ fn route_text(profile: &Profile, infno: &str) -> String {
     })
 }
 
-fn rows_of<'t>(file: &'t str, texts: &'t Texts, infno: &str) -> Vec<Row<'t>> {
-    let lines = fields::of_transaction(texts.of(file).unwrap_or_default(), infno);
-    lines.into_iter().map(|(line, what)| Row { file, line, what }).collect()
+fn rows_of<'t>(file: &str, texts: &'t Texts, infno: &str) -> Vec<Row<'t>> {
+    let Some((file, text)) = texts.table(file, infno) else { return Vec::new() };
+    let lines = fields::of_transaction(text, infno).into_iter();
+    lines.map(|(line, what)| Row { file: file.clone(), line, what }).collect()
 }
 
 fn field_line(row: &Row<'_>) -> String {
     let Row { file, line, what } = row;
     match what {
-        Line::Node { side, name, is_list } => {
+        Line::Node { side, name, is_list, .. } => {
             let side = if *side == Side::Request { "request" } else { "answer" };
             format!("{side} {name}{}  # {file}:{line}", if *is_list { " (list)" } else { "" })
         }
         Line::Field(name, of) => {
-            let must = if of.required { "!" } else { "" };
+            let must = if of.disputed {
+                "!?"
+            } else if of.required {
+                "!"
+            } else {
+                ""
+            };
             let cells = [name, of.label, of.kind, of.length, must, of.table, of.source];
             format!("  {}  # {file}:{line}", cells.join("\t"))
         }
         Line::Elsewhere(text) => format!("elsewhere {text}  # {file}:{line}"),
-        Line::Transaction(_) | Line::Nothing => String::new(),
+        Line::Transaction(_) | Line::Passes(_) | Line::Fails(..) | Line::Nothing => String::new(),
     }
 }
 
@@ -146,7 +153,7 @@ fn fields_json(rows: &[Row<'_>]) -> Vec<Value> {
     let mut all = Vec::new();
     for Row { file, line, what } in rows {
         match what {
-            Line::Node { side, name, is_list } => {
+            Line::Node { side, name, is_list, .. } => {
                 node = (if *side == Side::Request { "request" } else { "answer" }, *name, *is_list);
             }
             Line::Field(name, of) => all.push(json!({
@@ -154,7 +161,7 @@ fn fields_json(rows: &[Row<'_>]) -> Vec<Value> {
                 "length": of.length, "required": of.required, "table": of.table, "source": of.source,
                 "file": file, "line": line,
             })),
-            Line::Elsewhere(_) | Line::Transaction(_) | Line::Nothing => {}
+            Line::Passes(_) | Line::Fails(..) | Line::Elsewhere(_) | Line::Transaction(_) | Line::Nothing => {}
         }
     }
     all

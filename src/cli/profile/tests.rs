@@ -64,7 +64,7 @@ fn show_tells_everything_of_one_transaction() {
             "outpatient: mdtrt_id + chrg_bchno + generation; compared: psn_no",
             "outpatientSettleService/saveSettletment",
             "key.outpatient.parts = [\"mdtrt_id\", \"chrg_bchno\"]  # baseline.toml:",
-            "request data  # baseline/fields.txt:",
+            "request data  # national/tables/2207.txt:",
             "medfee_sumamt\t医疗费总额\tnumber\t16,2\t!\t\tC",
             "elsewhere mdtrtinfo",
         ],

@@ -75,7 +75,7 @@ pub(super) fn show(infno: &str, side: Side, front: Vec<u8>, bytes: u64, hidden: 
 
 fn field(infno: &str, side: Side, leaf: &Leaf, hidden: &Hidden) -> FieldShown {
     let known = labels().of(infno, side, &leaf.node, &leaf.name);
-    let Label { label, kind, length, required, table, source: _ } = known.unwrap_or_default();
+    let Label { label, kind, length, required, table, .. } = known.unwrap_or_default();
     let hides = hidden.hides(infno, side, leaf) || (leaf.holds_json && !hidden.reveal);
     let value = if hides { MASK.to_owned() } else { visible(&hidden.text(&leaf.value)) };
     let meaning = labels().meaning(table, &leaf.value).filter(|_| !hides);
