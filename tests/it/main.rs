@@ -50,6 +50,7 @@ mod provinces_his; // A HIS of each province.
 mod provinces_refused; // What a province's platform refuses.
 
 mod replay; // The journal decided again.
+mod rules; // What calls are held to.
 
 mod backup; // Copies while calls run, and a gateway on one.
 mod retention; // Archives, and a front that leaves.
