@@ -15,7 +15,6 @@ use crate::config::settings::ClientSettings;
 use crate::config::{self, Settings, profiles};
 use crate::domain::clock::Clock;
 use crate::domain::exchange::Seq;
-use crate::domain::moment::china_time;
 use crate::domain::terms::Verify;
 use crate::exchange::bearer::Bearer;
 use crate::exchange::check::InForce;
@@ -34,7 +33,6 @@ use crate::outbound::tls::kept::Renews;
 use crate::outbound::{self, Platform};
 use crate::profile::Profile;
 use crate::rules::compile::Rules;
-use crate::rules::dates::Day;
 use crate::telemetry::metrics::Metrics;
 
 use super::StartError;
@@ -77,7 +75,7 @@ impl Built {
             routes,
             profile,
             profile_seq: Seq::NONE,
-            rules: InForce { rules: Arc::new(rules), tells: settings.rules.tell_his },
+            rules: InForce::of(rules, settings.rules.tell_his),
         };
         Ok(Built { policy, identities, platforms })
     }
@@ -139,13 +137,8 @@ fn joined(complaints: &[Complaint]) -> String {
 
 /// The rules in force today.
 fn load_rules(settings: &Settings, profile: &Profile, clock: &dyn Clock) -> Result<Rules, StartError> {
-    config::rules::load(settings, profile, today(clock))
+    config::rules::load(settings, profile, config::rules::today(clock))
         .map_err(|complaints| StartError::Rules { complaints: joined(&complaints) })
-}
-
-/// The day of rules.
-pub(super) fn today(clock: &dyn Clock) -> Day {
-    Day::read(china_time(clock.unix_ns()).get(..10).unwrap_or_default()).unwrap_or(Day::FIRST)
 }
 
 /// Replay in three years needs the profile as it was, and which packs of rules stood beside it.

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::reload::{Change, Renewed};
-use crate::config::{Loaded, Told};
+use crate::config::{self, Loaded, Told};
 use crate::console::insight::Check;
 use crate::domain::causes::with_causes;
 use crate::exchange::Line;
@@ -83,7 +83,7 @@ impl Reload {
 
     /// Rules begin and end with days.
     async fn reload_on_a_new_day(&self) {
-        let today = build::today(self.line.clock.as_ref());
+        let today = config::rules::today(self.line.clock.as_ref());
         if self.line.policy.load().rules.rules.day < today {
             self.reload(acts::DAY).await;
         }

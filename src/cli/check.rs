@@ -4,13 +4,15 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::config::complaint::Complaint;
-use crate::config::{self, Settings, profiles};
+use crate::config::{self, Settings, profiles, rules};
+use crate::domain::clock::SystemClock;
 use crate::domain::terms::Mode;
 use crate::journal::KEYS;
 use crate::journal::pool_key::PoolKey;
 use crate::keys::{self, Sources, Trouble, master};
 use crate::outbound;
 use crate::profile::Profile;
+use crate::rules::compile::Rules;
 
 use super::exit::Exit;
 use super::told::{FileArg, SettingFlags, complain};
@@ -41,6 +43,8 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> io::Result<Exit> {
         Ok(profile) => (Some(profile), Vec::new()),
         Err(complaints) => (None, complaints),
     };
+    let rules = profile.as_ref().map(|profile| rules::load(settings, profile, rules::today(&SystemClock::start())));
+    complaints.extend(rules.as_ref().and_then(|rules| rules.as_ref().err()).into_iter().flatten().cloned());
     complaints.extend(identity_complaints(settings));
     complaints.extend(master_complaint(settings));
     complaints.extend(data_complaint(&settings.gateway.data));
@@ -55,13 +59,13 @@ pub(super) fn run(args: Args, out: &mut dyn Write) -> io::Result<Exit> {
         };
         writeln!(out, "remark: {remark}")?;
     }
-    match profile {
-        Some(profile) if complaints.is_empty() => summary(settings, &profile, out),
+    match (profile, rules) {
+        (Some(profile), Some(Ok(rules))) if complaints.is_empty() => summary(settings, (&profile, &rules), out),
         _ => complain(&complaints, out),
     }
 }
 
-fn summary(settings: &Settings, profile: &Profile, out: &mut dyn Write) -> io::Result<Exit> {
+fn summary(settings: &Settings, (profile, rules): (&Profile, &Rules), out: &mut dyn Write) -> io::Result<Exit> {
     let (routes, remarks) = profiles::routes(settings, profile);
     for remark in remarks {
         writeln!(out, "remark: {remark}")?;
@@ -71,6 +75,8 @@ fn summary(settings: &Settings, profile: &Profile, out: &mut dyn Write) -> io::R
     writeln!(out, "  admin port     {}", settings.admin.listen)?;
     writeln!(out, "  journal in     {}", settings.gateway.data.display())?;
     writeln!(out, "  profile        {} ({})", profile.name, profile.title())?;
+    let packs: Vec<String> = rules.packs.iter().map(|pack| format!("{} {}", pack.name, pack.version)).collect();
+    writeln!(out, "  rules          {}", packs.join(", "))?;
     for (at, route) in routes.iter().enumerate() {
         let Some(upstream) = settings.upstream.get(&route.upstream) else { continue };
         let (prefix, numbers, name, url) = (&route.prefix, route.infno.join(" "), &route.upstream, &upstream.url);

@@ -19,6 +19,7 @@ const LIVE: &[&str] = &[
     "client.",
     "identity.",
     "route.",
+    "rules.",
 ];
 /// Stands for a value that may be a key: Jilin's account is one.
 const MASK: &str = "***";

@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use super::complaint::Complaint;
+use super::pack_signature;
 use super::profiles::read_folder;
 use super::settings::{RulesSettings, Settings};
 use crate::domain::class::Class;
+use crate::domain::clock::Clock;
+use crate::domain::moment::china_time;
 use crate::domain::spec::complaint as spec;
 use crate::profile::Profile;
 use crate::rules::compile::{Chosen, Rules, Said, compile};
@@ -33,12 +36,21 @@ pub fn texts(folder: &Path) -> Result<Texts, Complaint> {
     }
 }
 
+/// The day of rules, by China's clock.
+pub fn today(clock: &dyn Clock) -> Day {
+    Day::read(china_time(clock.unix_ns()).get(..10).unwrap_or_default()).unwrap_or(Day::FIRST)
+}
+
 /// The rules in force on a day.
 ///
 /// # Errors
 /// Every complaint about the packs and about what the settings say of them.
 pub fn load(settings: &Settings, profile: &Profile, day: Day) -> Result<Rules, Vec<Complaint>> {
     let texts = texts(&settings.rules.folder).map_err(|complaint| vec![complaint])?;
+    let unsigned = pack_signature::check(&settings.rules, &texts);
+    if !unsigned.is_empty() {
+        return Err(unsigned);
+    }
     let all = |found: Vec<spec::Complaint>| found.into_iter().map(|one| at_its_place(one, &texts)).collect::<Vec<_>>();
     let packs = Pack::load_all(&texts).map_err(all)?;
     let unknown = unknown(&settings.rules, &packs);

@@ -78,6 +78,10 @@ pub struct GatewaySettings {
 pub struct RulesSettings {
     /// Folder of the site's own packs; empty = there is none.
     pub folder: PathBuf,
+    /// Public key of who signs the site's own packs; empty = nobody.
+    pub signer: String,
+    /// Own packs are taken without a signature.
+    pub allow_unsigned: bool,
     /// Administrative division by which packs are chosen; empty = the profile's.
     pub region: String,
     /// Packs and rules that only count.

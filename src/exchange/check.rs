@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use crate::domain::exchange::{Origin, Seq};
 use crate::domain::message::Body;
 use crate::journal::draft::Draft;
@@ -23,6 +25,8 @@ use super::refusal::{Broken, Refusal};
 const NOTED_MAX: usize = 20;
 /// Bytes of the header line that tells the HIS.
 const HEADER_BYTES_MAX: usize = 1_000;
+/// Bytes of a body on disk that is read whole to be held to rules.
+const LARGE_BYTES_MAX: u64 = 16 << 20;
 /// The header line.
 pub const HEADER: &str = "X-Medgate-Findings";
 
@@ -33,6 +37,15 @@ pub struct InForce {
     pub rules: Arc<Rules>,
     /// The HIS reads of warnings in a header line.
     pub tells: bool,
+    /// One body that stands on disk is read at a time.
+    large: Mutex<()>,
+}
+
+impl InForce {
+    /// These rules.
+    pub fn of(rules: Rules, tells: bool) -> InForce {
+        InForce { rules: Arc::new(rules), tells, large: Mutex::default() }
+    }
 }
 
 /// A call that may go on, with what was noticed.
@@ -126,7 +139,9 @@ impl Line {
         if call.arrival.origin != Origin::His {
             return Ok(checked);
         }
-        let Some(findings) = self.held_to_rules(call) else { return Ok(checked) };
+        let findings = self.held_to_rules(call).await;
+        let by_mode = Mode::ALL.map(|mode| (mode.word(), findings.count_of(mode)));
+        self.metrics.rules.found(&call.identity.infno, by_mode, findings.unread);
         if findings.refuse() {
             let broken = self.refused_by_rules(call, &findings).await;
             return Err((checked.identified, Refusal::Rules(Box::new(broken))));
@@ -136,16 +151,22 @@ impl Line {
         Ok(checked)
     }
 
-    /// What is broken in a call; none where its body is not at hand as text.
-    fn held_to_rules(&self, call: &Identified) -> Option<Findings> {
-        let (rules, infno) = (&call.arrival.policy.rules.rules, &call.identity.infno);
-        let findings = match (&call.arrival.opened, &call.arrival.request.body) {
-            (Some(plain), _) => rules.check(infno, plain),
-            (None, Body::Buffered(bytes)) => rules.check(infno, bytes),
-            (None, Body::Spooled(_)) => return None,
-        };
-        self.metrics.rules.found(infno, Mode::ALL.map(|mode| (mode.word(), findings.count_of(mode))), findings.unread);
-        Some(findings)
+    /// What is broken in a call; nothing is known of one whose body is too large to be read whole.
+    async fn held_to_rules(&self, call: &Identified) -> Findings {
+        let (in_force, infno) = (&call.arrival.policy.rules, &call.identity.infno);
+        match (&call.arrival.opened, &call.arrival.request.body) {
+            (Some(plain), _) => in_force.rules.check(infno, plain),
+            (None, Body::Buffered(bytes)) => in_force.rules.check(infno, bytes),
+            (None, Body::Spooled(file)) if file.raw_len <= LARGE_BYTES_MAX && call.identity.class.acts() => {
+                let _one = in_force.large.lock().await;
+                let mut whole = Vec::new();
+                match Box::pin(self.each_chunk(file, |chunk| whole.extend_from_slice(chunk))).await {
+                    Ok(()) => in_force.rules.check(infno, &whole),
+                    Err(_) => Findings::nothing_read(),
+                }
+            }
+            (None, Body::Spooled(_)) => Findings::nothing_read(),
+        }
     }
 
     /// Journals why a call is refused; the number of the record is the reference that the HIS reads.

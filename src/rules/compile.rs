@@ -69,7 +69,7 @@ pub struct PackInForce {
     pub name: Box<str>,
     /// Its version.
     pub version: Box<str>,
-    /// SM3 over its files, in hex: name, 0, length as decimal text, 0 and text of each, in the order of their names.
+    /// [`digest_of`] its files.
     pub digest: String,
 }
 
@@ -161,7 +161,8 @@ fn digest_of_all(rules: &Rules, off: &[String], said: &Said<'_>) -> String {
     hex::encode(digest.finalize())
 }
 
-fn digest_of(pack: &str, texts: &Texts) -> String {
+/// SM3 in hex over the files of a pack: name, 0, length as decimal text, 0 and text of each, in the order of their names.
+pub fn digest_of(pack: &str, texts: &Texts) -> String {
     let mut digest = Sm3::new();
     for (name, text) in texts.of_pack(pack) {
         digest.update(format!("{name}\0{}\0", text.len()));

@@ -48,7 +48,7 @@ pub struct Findings {
 
 impl Findings {
     /// Nothing could be read.
-    pub(super) fn nothing_read() -> Findings {
+    pub fn nothing_read() -> Findings {
         Findings { unread: true, ..Findings::default() }
     }
 
