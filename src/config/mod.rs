@@ -8,9 +8,9 @@ mod his_view; // The view of the HIS's database.
 mod identities; // Who signs, against what the profile asks.
 mod layer; // One source of settings: its values and where each was said.
 mod merge; // Layers laid over each other; sections inherit from `default`.
+pub mod pack_signature; // Who vouches for a site's own packs.
 pub mod profiles; // A site's own profiles, and the routes of settings and profile together.
 pub mod reload; // Read anew while the gateway runs.
-pub mod pack_signature; // Who vouches for a site's own packs.
 pub mod rules; // The packs of rules in force.
 mod schema; // Which keys exist and what type they have: read from the defaults file.
 pub mod settings; // The settings as typed values.

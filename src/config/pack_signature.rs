@@ -46,7 +46,8 @@ pub(super) fn check(settings: &RulesSettings, texts: &Texts) -> Vec<Complaint> {
         vec![Complaint { place: place.to_owned(), what, cure: cure.to_owned() }]
     };
     if settings.signer.is_empty() {
-        let what = format!("nobody is named who signs packs, and {} stand in {}", own.join(", "), settings.folder.display());
+        let what =
+            format!("nobody is named who signs packs, and {} stand in {}", own.join(", "), settings.folder.display());
         let cure = "name the public key of who signs them, or set rules.allow_unsigned = true";
         return complaint("rules.signer", what, cure);
     }

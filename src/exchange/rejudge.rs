@@ -2,7 +2,7 @@
 //!
 //! The same functions decide as when the call came; the profile is the one that the record names, or another to compare.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::class::Class;
@@ -15,6 +15,9 @@ use crate::journal::facts::{Fact, Facts};
 use crate::journal::record::{Header, flag};
 use crate::journal::tokens::Tokens as Secret;
 use crate::profile::{Envelope, Profile};
+use crate::rules::compile::Rules;
+use crate::rules::finding::Findings;
+use crate::rules::mode::Mode;
 use crate::signing::credentials::Credentials;
 
 use super::check::{envelope_findings, is_of_envelope};
@@ -35,6 +38,8 @@ pub struct Bench<'a> {
     pub secret: &'a Secret,
     /// Identities whose keys are at hand, by name.
     pub identities: &'a BTreeMap<String, Arc<Credentials>>,
+    /// Rules that calls of the HIS are held to beside; what they find is compared with what the record names.
+    pub rules: Option<&'a Rules>,
 }
 
 /// Something that was journaled otherwise than it comes out now.
@@ -112,9 +117,8 @@ impl<'a> Bench<'a> {
         let origin = origin_of(intent);
         let identity = self.profile.identify(&request.target, &request.headers, &view);
         let opened_as = opened_as(facts);
-        if let Some(seals) = self.seals(&opened_as, origin)? {
-            seals.read_request(&request.body, &mut view);
-        }
+        let seals = self.seals(&opened_as, origin)?;
+        let opened = seals.and_then(|seals| seals.read_request(&request.body, &mut view));
         let Reading { envelope, tokens, called, rule_without_key, .. } = match origin {
             Origin::Reconcile => reading::read_question(self.profile, self.secret, &view),
             _ => reading::read(self.profile, self.secret, &identity, &view),
@@ -131,6 +135,11 @@ impl<'a> Bench<'a> {
         differences.tokens("settlement", intent.settlement_token, tokens.handle);
         differences.facts(&OF_CALL, facts, &now);
         differences.findings(facts, &now);
+        let plain = opened.as_ref().map(|opened| opened.as_slice());
+        let plain = plain.or_else(|| request.body.buffered().map(|bytes| &bytes[..]));
+        if let (Some(rules), Some(plain), Origin::His) = (self.rules, plain, origin) {
+            differences.rules(facts, &rules.check(&identity.infno, plain));
+        }
         let call = Call {
             class: identity.class,
             infno: identity.infno,
@@ -258,7 +267,7 @@ impl Differences {
 
     fn facts(&mut self, compared: &[Fact], was: &Facts, now: &Facts) {
         let (was, now) = (said(compared, was), said(compared, now));
-        let fields: std::collections::BTreeSet<&String> = was.keys().chain(now.keys()).collect();
+        let fields: BTreeSet<&String> = was.keys().chain(now.keys()).collect();
         for field in fields {
             let of = |said: &BTreeMap<String, String>| said.get(field).cloned().unwrap_or_default();
             self.words(field, &of(&was), &of(&now));
@@ -271,6 +280,17 @@ impl Differences {
             all.filter(|rule| is_of_envelope(rule)).collect::<Vec<_>>().join(" ")
         };
         self.words("findings", &rules(was), &rules(now));
+    }
+
+    /// Rules that warned then, and those that would warn or refuse now.
+    fn rules(&mut self, was: &Facts, now: &Findings) {
+        let warned = was.all_named(Fact::Finding).filter(|(_, said)| said.starts_with(b"warn\0"));
+        let warned: BTreeSet<String> = warned.map(|(rule, _)| format!("warn {rule}")).collect();
+        let broken = now.kept().iter().filter(|finding| finding.mode > Mode::Observe);
+        let broken: BTreeSet<String> =
+            broken.map(|finding| format!("{} {}", finding.mode.word(), finding.rule)).collect();
+        let listed = |rules: BTreeSet<String>| rules.into_iter().collect::<Vec<_>>().join(", ");
+        self.words("rules", &listed(warned), &listed(broken));
     }
 }
 

@@ -17,6 +17,11 @@ fn replayed(data: &Path, more: &[&str]) -> (i32, Value) {
     (code, serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}")))
 }
 
+/// A pack of a site, which nobody signed: to be tried only.
+const PACK: &str = "title = \"严格\"\nversion = \"1\"\n[mode]\ncertain = \"enforce\"\n[[cites]]\nid = \"SITE-1\"\ntitle = \"院内规定\"\nsummary = \"试用\"\n";
+const RULE: &str = "[[rule]]\nid = \"STRICT-1\"\non = [\"2207\"]\nnode = \"data\"\nabsent = [\"psn_no\"]\nsays = \"不应有{label}\"\ncure = \"请删除\"\n\
+    cites = \"SITE-1\"\nmark = \"C\"\n[[rule.passes]]\non = \"2207\"\ninput = '{\"data\":{}}'\n[[rule.fails]]\non = \"2207\"\ninput = '{\"data\":{\"psn_no\":\"1\"}}'\n";
+
 #[test]
 fn a_day_comes_out_equal_and_a_changed_profile_shows_what_would_differ() {
     let dir = tempfile::tempdir().unwrap();
@@ -54,6 +59,20 @@ fn a_day_comes_out_equal_and_a_changed_profile_shows_what_would_differ() {
     assert_eq!(
         (is(&listed, "/field"), is(&listed, "/was"), is(&listed, "/now")),
         ("class".into(), "money".into(), "query".into())
+    );
+
+    // Rules that the site thinks of: which calls they would have stopped.
+    let strict = dir.path().join("rules/strict");
+    std::fs::create_dir_all(&strict).unwrap();
+    std::fs::write(strict.join("pack.toml"), PACK).unwrap();
+    std::fs::write(strict.join("sums.toml"), RULE).unwrap();
+    let (code, stopped) = replayed(&data, &["--rules", dir.path().join("rules").to_str().unwrap()]);
+    assert_eq!((code, is(&stopped, "/differing/count")), (1, 0.into()), "{stopped}");
+    let listed = stopped["other"]["listed"].as_array().unwrap();
+    assert!(listed.iter().any(|one| one["now"].as_str().unwrap().contains("enforce STRICT-1")), "{stopped}");
+    assert!(
+        listed.iter().all(|one| one["field"] == "rules" && !one["was"].as_str().unwrap().contains("STRICT")),
+        "{stopped}"
     );
     assert_eq!(medgate(&["journal", "replay", "--profile", "nowhere"], &data).0, 2);
     assert_eq!(medgate(&["journal", "replay", "--from", "yesterday"], &data).0, 2);

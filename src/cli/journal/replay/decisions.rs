@@ -18,6 +18,7 @@ use crate::journal::tokens::Tokens;
 use crate::journal::{Record, Unopened};
 use crate::keys::Identities;
 use crate::profile::Profile;
+use crate::rules::compile::Rules;
 
 /// Takes records in their order.
 pub(super) struct Decisions<'f> {
@@ -25,15 +26,25 @@ pub(super) struct Decisions<'f> {
     secret: Tokens,
     identities: Identities,
     profiles: Profiles,
-    other: Option<Profile>,
+    other: Option<Other>,
     /// Calls whose last outcome is still to come: as many as there are open exchanges.
     under_way: BTreeMap<Seq, UnderWay>,
     found: Found,
 }
 
+/// What decides beside what decided then.
+pub(super) struct Other {
+    /// As the report names it.
+    pub(super) name: String,
+    /// Another profile; none: the one that decided then.
+    pub(super) profile: Option<Profile>,
+    /// Rules that calls are held to.
+    pub(super) rules: Option<Rules>,
+}
+
 /// A call whose outcome is to come.
 struct UnderWay {
-    /// As it was decided again, under its own profile and under the other one; `None` when it was left out.
+    /// As it was decided again, as then and by the other judgement; `None` when it was left out.
     call: Option<Call>,
     other: Option<Call>,
     counted: Counted,
@@ -58,7 +69,7 @@ impl From<NoKeys> for Closed {
 
 impl<'f> Decisions<'f> {
     /// Over the records of a folder; `other` decides them too.
-    pub(super) fn new(folder: &'f Folder, secret: Tokens, identities: Identities, other: Option<Profile>) -> Self {
+    pub(super) fn new(folder: &'f Folder, secret: Tokens, identities: Identities, other: Option<Other>) -> Self {
         let named = other.as_ref().map(|other| (other.name.clone(), Differences::default()));
         let found = Found { other: named, ..Found::default() };
         let (profiles, under_way) = (Profiles::default(), BTreeMap::new());
@@ -105,7 +116,7 @@ impl<'f> Decisions<'f> {
         let profile = self.profile_of(record)?;
         let Sealed { request, .. } = self.folder.unseal(record)?;
         let request = request.ok_or_else(|| Closed(Left::Unreadable, "it holds no request".to_owned()))?;
-        let bench = Bench { profile: &profile, secret: &self.secret, identities: &self.identities };
+        let bench = Bench { profile: &profile, secret: &self.secret, identities: &self.identities, rules: None };
         let view = self.scan(bench.request_scanner(&request.headers), &request.body)?;
         let (call, differences) = bench.call(&record.header, &record.facts, &request, view)?;
         let infno = infno_of(record);
@@ -113,7 +124,8 @@ impl<'f> Decisions<'f> {
         self.found.differing.add(record, infno, differences, &mut under_way.counted);
         under_way.call = Some(call);
         if let (Some(other), Some((_, found))) = (&self.other, &mut self.found.other) {
-            let bench = Bench { profile: other, ..bench };
+            let bench =
+                Bench { profile: other.profile.as_ref().unwrap_or(&profile), rules: other.rules.as_ref(), ..bench };
             let view = scan(self.folder, bench.request_scanner(&request.headers), &request.body)?;
             let (call, differences) = bench.call(&record.header, &record.facts, &request, view)?;
             found.add(record, infno, differences, &mut under_way.counted_other);
@@ -134,14 +146,14 @@ impl<'f> Decisions<'f> {
     }
 
     fn weigh(&mut self, record: &Record, profile: &Profile, counted: &mut Counted, counted_other: &mut Counted) {
-        let bench = Bench { profile, secret: &self.secret, identities: &self.identities };
+        let bench = Bench { profile, secret: &self.secret, identities: &self.identities, rules: None };
         let infno = infno_of(record);
         if let Some(differences) = bench.step(&record.facts) {
             self.found.steps += 1;
             self.found.differing.add(record, infno, differences, counted);
         }
-        if let (Some(profile), Some((_, found))) = (&self.other, &mut self.found.other) {
-            let differences = Bench { profile, ..bench }.step(&record.facts);
+        if let (Some(other), Some((_, found))) = (&self.other, &mut self.found.other) {
+            let differences = Bench { profile: other.profile.as_ref().unwrap_or(profile), ..bench }.step(&record.facts);
             found.add(record, infno, differences.unwrap_or_default(), counted_other);
         }
     }
@@ -169,7 +181,7 @@ impl<'f> Decisions<'f> {
             true => self.folder.unseal(record)?.reply,
             false => None,
         };
-        let bench = Bench { profile: &profile, secret: &self.secret, identities: &self.identities };
+        let bench = Bench { profile: &profile, secret: &self.secret, identities: &self.identities, rules: None };
         let seen = |bench: Bench<'_>| -> Result<_, Closed> {
             let Some(reply) = &reply else { return Ok(None) };
             let view = scan(self.folder, bench.reply_scanner(&reply.headers), &reply.body)?;
@@ -180,7 +192,7 @@ impl<'f> Decisions<'f> {
         self.found.outcomes += 1;
         self.found.differing.add(record, infno, differences, &mut under_way.counted);
         if let (Some(other), Some(call), Some((_, found))) = (&self.other, &under_way.other, &mut self.found.other) {
-            let bench = Bench { profile: other, ..bench };
+            let bench = Bench { profile: other.profile.as_ref().unwrap_or(&profile), ..bench };
             let (_, differences) = bench.outcome(call, &record.header, &record.facts, seen(bench)?)?;
             found.add(record, infno, differences, &mut under_way.counted_other);
         }

@@ -10,14 +10,16 @@ mod report; // What people and programs read.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use self::decisions::Decisions;
+use self::decisions::{Decisions, Other};
 use self::derived::Derived;
 use super::folder::Folder;
 use super::{Place, last_seq, stopped, unreadable};
 use crate::cli::exit::Exit;
-use crate::config::Settings;
+use crate::config::complaint::Complaint;
+use crate::config::{self, Settings, rules};
+use crate::domain::clock::SystemClock;
 use crate::domain::exchange::Seq;
 use crate::journal::Record;
 use crate::keys::{self, Identities, Sources};
@@ -30,13 +32,14 @@ const PROGRESS_EVERY: u64 = 20_000;
 ///
 /// Each exchange is decided again under the profile that its record names: transaction, class, key, tokens, amounts,
 /// outcome. The views are built anew beside the live ones and compared by their digest, when the whole journal is
-/// replayed. With --profile the same exchanges are decided under another profile, and what would come out otherwise is
-/// listed. Reads beside a running gateway.
+/// replayed. With --profile the same exchanges are decided under another profile, with --rules they are held to these packs of
+/// rules, and what would come out otherwise is listed. Reads beside a running gateway.
 ///
 /// Exit code 0: all is equal; 1: something differs, or cannot be read; 2: there is no such profile.
 #[derive(clap::Args)]
 #[command(after_help = "EXAMPLES:\n  medgate journal replay --data /var/lib/medgate\n  \
     medgate journal replay --from 2026-11-21 --to 2026-11-22 --json\n  \
+    medgate journal replay --rules /etc/medgate/rules-next --from 2026-11-01\n  \
     medgate journal replay --profile guangdong\n  medgate journal replay --profile /etc/medgate/profiles/ourcity.toml")]
 pub(in crate::cli) struct Args {
     /// First record: its number, or a time (2026-11-21, 2026-11-21T08:30).
@@ -48,6 +51,9 @@ pub(in crate::cli) struct Args {
     /// Decide under this profile too: its name, or a file.
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
+    /// Hold calls to these rules too: a folder of packs in front of the built-in ones, or - for those of the settings.
+    #[arg(long, value_name = "FOLDER")]
+    rules: Option<PathBuf>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -108,8 +114,7 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Ok(settings) => settings,
         Err(exit) => return Ok(exit),
     };
-    let other = match args.profile.as_deref().map(|what| profiles::named(what, &settings.gateway.profiles)).transpose()
-    {
+    let other = match other(&args, &settings) {
         Ok(other) => other,
         Err(complaints) => {
             complaints.iter().try_for_each(|complaint| writeln!(err, "{complaint}"))?;
@@ -133,6 +138,30 @@ pub(super) fn run(args: Args, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Ok(derived) => report::print(&decisions.end(), derived.as_ref(), args.json, out),
         Err(why) => stopped(&why, err),
     }
+}
+
+/// What is to decide beside what decided then.
+fn other(args: &Args, settings: &Settings) -> Result<Option<Other>, Vec<Complaint>> {
+    let profile = args.profile.as_deref().map(|what| profiles::named(what, &settings.gateway.profiles)).transpose()?;
+    let rules = match &args.rules {
+        None => None,
+        Some(folder) => {
+            let mut settings = settings.clone();
+            // What is only tried is not in force: nobody has to vouch for it.
+            settings.rules.allow_unsigned = true;
+            settings.rules.folder = if folder == Path::new("-") { settings.rules.folder } else { folder.clone() };
+            let in_force = match &profile {
+                Some(_) => None,
+                None => Some(config::profiles::load(&settings.gateway)?),
+            };
+            let Some(of) = profile.as_ref().or(in_force.as_ref()) else { return Ok(None) };
+            Some(rules::load(&settings, of, rules::today(&SystemClock::start()))?)
+        }
+    };
+    let named = profile.as_ref().map(|profile| format!("profile {}", profile.name));
+    let folder = args.rules.as_ref().map(|folder| format!("rules {}", folder.display()));
+    let name = [named, folder].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    Ok((!name.is_empty()).then_some(Other { name, profile, rules }))
 }
 
 fn replay(

@@ -34,7 +34,7 @@ fn text(found: &Found, derived: Option<&Compared>, equal: bool, out: &mut dyn Wr
     }
     differences_text("as it was decided", &found.differing, out)?;
     if let Some((name, differences)) = &found.other {
-        differences_text(&format!("under profile {name}"), differences, out)?;
+        differences_text(&format!("under {name}"), differences, out)?;
     }
     match equal {
         true => writeln!(out, "EQUAL: everything comes out as it was journaled. 重放一致"),
