@@ -18,6 +18,7 @@ mod own; // A command that opens the journal itself.
 mod person; // Who is at the command line.
 mod profile; // medgate profile list | show | check | diff
 mod reconcile; // medgate reconcile show | run | export
+mod rules; // medgate rules list | check | test | explain | export | diff | policies
 mod serve; // medgate serve
 mod sign; // medgate sign
 mod told; // Arguments that say where settings come from.
@@ -78,6 +79,9 @@ enum Command {
     /// List, show, check and compare profiles of provinces. 各省配置
     #[command(subcommand)]
     Profile(profile::Command),
+    /// List, check, test, explain, export and compare field rules. 字段规则与政策
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Build the views anew, or say their digest. 查询库
     #[command(subcommand)]
     Views(views::Command),
@@ -106,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::HisLedger(command) => his_ledger::run(command, &mut out, &mut err),
         Command::Exchange(command) => exchange::run(command, &mut out, &mut err),
         Command::Profile(command) => profile::run(command, &mut out, &mut err),
+        Command::Rules(command) => rules::run(command, &mut out, &mut err),
         Command::Views(command) => views::run(command, &mut out, &mut err),
         Command::Keys(command) => keys::run(command, &mut out, &mut err),
         Command::Sign(args) => sign::run(&args, &mut out, &mut err),

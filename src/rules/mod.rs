@@ -14,10 +14,10 @@ pub mod table; // A field table, as a pack carries it.
 
 pub mod express; // Conditions: read, typed, decided on exact decimals.
 
-pub mod compile;
+pub mod compile; // Packs and a day to forms.
 pub mod form; // The fast form of a transaction.
 mod places; // Names in a rule to places in a form.
-mod shape; // A field table to a form. // Packs and a day to forms.
+mod shape; // A field table to a form.
 
 pub mod check; // A body held to its form.
 mod cross; // Rules over several fields or rows.
