@@ -4,6 +4,7 @@ mod certificates; // Files of certificates and keys, and who is bound to them.
 mod check; // Ranges, words, addresses, and how settings must relate.
 pub mod complaint; // What is wrong, where, and the cure.
 mod finisher; // Who may end cases.
+pub mod folder; // The files of a site's own folder.
 mod his_view; // The view of the HIS's database.
 mod identities; // Who signs, against what the profile asks.
 mod layer; // One source of settings: its values and where each was said.

@@ -1,17 +1,12 @@
 //! A site's own profile files, read from its folder; and the routes that settings and profile make together.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use super::complaint::Complaint;
+use super::folder;
 use super::settings::{GatewaySettings, Settings};
 use crate::exchange::settings::Route;
 use crate::profile::{self, Profile, Texts};
-
-/// Files in a folder of profiles, and bytes of one: more is a wrong folder.
-const FILES_MAX: usize = 1_024;
-const BYTES_MAX: u64 = 8 << 20;
 
 /// The built-in profiles with the files of the folder in front: `NAME.toml`, and `.toml` and `.txt` in folders below.
 /// An empty path means that there is no folder.
@@ -23,7 +18,7 @@ pub fn texts(folder: &Path) -> Result<Texts, Complaint> {
         return Ok(Texts::embedded());
     }
     let mut found = Vec::new();
-    let read = read_folder(folder, ("", 1), &mut found);
+    let read = folder::read(folder, ("", 1), &mut found);
     match read {
         Ok(()) => Ok(Texts::of_folder(&folder.display().to_string(), found)),
         Err(error) => Err(Complaint {
@@ -86,31 +81,6 @@ pub fn routes(settings: &Settings, profile: &Profile) -> (Vec<Route>, Vec<Compla
     }
     routes.extend(last);
     (routes, remarks)
-}
-
-/// Files `.toml` and `.txt` of a folder and of those in it, `deeper` levels down, by their names below the first.
-pub(super) fn read_folder(
-    folder: &Path,
-    (below, deeper): (&str, u8),
-    found: &mut Vec<(String, String)>,
-) -> io::Result<()> {
-    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let (path, of_file) = (entry.path(), fs::metadata(entry.path())?);
-        if of_file.is_dir() && deeper > 0 && !name.starts_with('.') {
-            read_folder(&path, (&format!("{below}{name}/"), deeper - 1), found)?;
-        } else if of_file.is_file() && [".toml", ".txt"].iter().any(|ending| name.ends_with(ending)) {
-            if found.len() == FILES_MAX || of_file.len() > BYTES_MAX {
-                return Err(io::Error::other(format!(
-                    "more than {FILES_MAX} files, or {name} is over {BYTES_MAX} bytes"
-                )));
-            }
-            found.push((format!("{below}{name}"), fs::read_to_string(&path)?));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::complaint::Complaint;
+use super::folder;
 use super::pack_signature;
-use super::profiles::read_folder;
 use super::settings::{RulesSettings, Settings};
 use crate::domain::class::Class;
 use crate::domain::clock::Clock;
@@ -26,7 +26,7 @@ pub fn texts(folder: &Path) -> Result<Texts, Complaint> {
         return Ok(Texts::embedded());
     }
     let mut found = Vec::new();
-    match read_folder(folder, ("", 2), &mut found) {
+    match folder::read(folder, ("", 2), &mut found) {
         Ok(()) => Ok(Texts::of_folder(&folder.display().to_string(), found)),
         Err(error) => Err(Complaint {
             place: "rules.folder".to_owned(),

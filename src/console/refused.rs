@@ -9,6 +9,11 @@ use super::Console;
 use super::answer::Failed;
 use super::api::off;
 use super::lookup::Trouble;
+use crate::domain::moment::china_time;
+use crate::exchange::check::REASON;
+use crate::journal::Record;
+use crate::journal::facts::Fact;
+use crate::journal::record::Kind;
 
 /// A call that was refused, and everything that it was refused for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -41,6 +46,30 @@ pub struct BrokenRule {
     pub place: String,
     /// What is wrong and what to do, in Chinese, as the HIS was told.
     pub says: String,
+}
+
+impl RefusedCall {
+    /// Out of the record that says so; `None` of any other.
+    pub fn of(record: &Record) -> Option<RefusedCall> {
+        let says_so =
+            record.header.known_kind() == Some(Kind::Note) && record.facts.text_of(Fact::Reason) == Some(REASON);
+        let text = |fact| record.facts.text_of(fact).unwrap_or_default().to_owned();
+        let finding = |(rule, said): (&str, &[u8])| {
+            let said = String::from_utf8_lossy(said);
+            let mut parts = said.splitn(3, '\0');
+            let mut part = || parts.next().unwrap_or_default().to_owned();
+            BrokenRule { rule: rule.to_owned(), mode: part(), place: part(), says: part() }
+        };
+        says_so.then(|| RefusedCall {
+            reference: record.header.seq.0,
+            at: china_time(record.header.at_unix_ns),
+            infno: text(Fact::Infno),
+            msgid: text(Fact::Msgid),
+            fixmedins_code: text(Fact::FixmedinsCode),
+            count: record.facts.number_of(Fact::Count).unwrap_or_default(),
+            findings: record.facts.all_named(Fact::Finding).map(finding).collect(),
+        })
+    }
 }
 
 pub(super) async fn refusal(

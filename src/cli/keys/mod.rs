@@ -110,7 +110,7 @@ pub(super) struct RotateArgs {
 
 /// Where the passphrase comes from.
 #[derive(clap::Args)]
-struct PassphraseArgs {
+pub(in crate::cli) struct PassphraseArgs {
     /// The passphrase: a file that only its owner reads, or credential:NAME. By default it is asked for. 口令文件
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<String>,
@@ -118,7 +118,7 @@ struct PassphraseArgs {
 
 impl PassphraseArgs {
     /// `twice` asks again, because a slip of the finger would lock the key away.
-    fn read(&self, twice: bool) -> Result<Zeroizing<String>, Trouble> {
+    pub(in crate::cli) fn read(&self, twice: bool) -> Result<Zeroizing<String>, Trouble> {
         if let Some(place) = &self.passphrase_file {
             return secret(place);
         }

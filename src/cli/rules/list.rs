@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> io::Result<Said<Exit>> {
         Ok(found) => found,
         Err(wrong) => return Ok(Err(wrong)),
     };
-    let in_force = |name: &str| rules.packs.iter().any(|(pack, _)| &**pack == name);
+    let in_force = |name: &str| rules.packs.iter().any(|pack| *pack.name == *name);
     let packs: Vec<Value> = library
         .packs
         .iter()

@@ -1,4 +1,5 @@
-//! `medgate rules`: lists, checks, tests, explains, exports and compares rules, and searches the policies behind them.
+//! `medgate rules`: lists, checks, tests, explains, exports, compares and signs rules, searches the policies behind them, and tells why a
+//! call was refused.
 
 mod check; // medgate rules check
 mod diff; // medgate rules diff
@@ -7,7 +8,9 @@ mod export; // medgate rules export
 mod folder; // A site's packs, read from its folder.
 mod list; // medgate rules list
 mod policies; // medgate rules policies
+mod sign; // medgate rules sign
 mod test; // medgate rules test
+mod why; // medgate rules why
 
 use std::io::{self, Write};
 
@@ -16,7 +19,7 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::moment::china_time;
 use crate::domain::spec::complaint::Complaint;
 use crate::profile::{self, Profile};
-use crate::rules::compile::{Chosen, Rules, compile};
+use crate::rules::compile::{Chosen, Rules, Said as BySite, compile};
 use crate::rules::dates::Day;
 use crate::rules::pack::Pack;
 use crate::rules::texts::Texts;
@@ -33,6 +36,8 @@ pub(super) enum Command {
     Export(export::Args),
     Diff(diff::Args),
     Policies(policies::Args),
+    Sign(sign::Args),
+    Why(why::Args),
 }
 
 /// Where a site's packs are, and which rules are in force.
@@ -87,7 +92,7 @@ impl Library {
 
     fn compile(&self, region: &str, day: Day) -> Said<Rules> {
         let class_of = classes();
-        let chosen = Chosen { region, day, class_of: &class_of };
+        let chosen = Chosen { region, day, class_of: &class_of, said: BySite::default() };
         compile(&self.packs, &self.texts, &chosen).map_err(|found| shown(&found, &self.texts))
     }
 
@@ -123,6 +128,8 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Export(args) => export::run(&args, out)?,
         Command::Diff(args) => diff::run(&args, out)?,
         Command::Policies(args) => policies::run(&args, out)?,
+        Command::Sign(args) => sign::run(&args, out, err)?,
+        Command::Why(args) => why::run(&args, out, err)?,
     };
     match ended {
         Ok(exit) => Ok(exit),
