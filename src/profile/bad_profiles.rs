@@ -9,16 +9,16 @@ fn every_complaint_names_its_line_and_a_cure() {
     let complaints = Profile::load("site", &texts).expect_err("it is wrong");
     let said: Vec<String> = complaints.iter().map(ToString::to_string).collect();
     for wanted in [
-        "profiles/site.toml:2: unknown key `envelop`; did you mean `envelope`?",
-        "profiles/site.toml:4: infcode is `number` or `string`",
-        "profiles/site.toml:5: `members` is string, not a list of texts",
-        "profiles/site.toml:7: `22O7` is no transaction of this profile; did you mean `2207",
-        "profiles/site.toml:9: key.mine: on_repeat is `reply`; did you mean `replay`?",
-        "profiles/site.toml:12: `refuse` is no class of texts; did you mean `refused`?",
-        "profiles/site.toml:12: err.x has no source",
-        "profiles/site.toml:14: `lost` does not warn at once",
-        "profiles/site.toml:16: unknown key `clas`; did you mean `class`?",
-        "profiles/site.toml:16: `qwery` is no class; did you mean `query`?",
+        "site.toml:2: unknown key `envelop`; did you mean `envelope`?",
+        "site.toml:4: infcode is `number` or `string`",
+        "site.toml:5: `members` is string, not a list of texts",
+        "site.toml:7: `22O7` is no transaction of this profile; did you mean `2207",
+        "site.toml:9: key.mine: on_repeat is `reply`; did you mean `replay`?",
+        "site.toml:12: `refuse` is no class of texts; did you mean `refused`?",
+        "site.toml:12: err.x has no source",
+        "site.toml:14: `lost` does not warn at once",
+        "site.toml:16: unknown key `clas`; did you mean `class`?",
+        "site.toml:16: `qwery` is no class; did you mean `query`?",
     ] {
         assert!(said.iter().any(|line| line.starts_with(wanted)), "{wanted}\nin\n{}", said.join("\n"));
     }
@@ -86,19 +86,17 @@ fn bad_profiles_say_what_is_wrong_where_and_the_cure() {
         ),
     ] {
         let said = complaints_of(&[("site.toml", &format!("inherits = \"baseline\"\n{site}\n"))]);
-        let wanted = format!("profiles/site.toml:{wanted}");
+        let wanted = format!("site.toml:{wanted}");
         assert!(said.len() == 1 && said[0].starts_with(&wanted), "{wanted}\nin\n{}", said.join("\n"));
     }
     let circle =
         complaints_of(&[("site.toml", "title = \"a\"\ninherits = \"b\"\n"), ("b.toml", "\n\ninherits = \"site\"\n")]);
     assert_eq!(
         circle,
-        [
-            "profiles/b.toml:3: a circle of `inherits`: site.toml -> b.toml -> site.toml; let one of them inherit `baseline`"
-        ]
+        ["b.toml:3: a circle of `inherits`: site.toml -> b.toml -> site.toml; let one of them inherit `baseline`"]
     );
     let nobody = complaints_of(&[("site.toml", "inherits = \"guangdon\"\n")]);
-    assert_eq!(nobody, ["profiles/site.toml:1: no profile `guangdon`; did you mean `guangdong`?"]);
+    assert_eq!(nobody, ["site.toml:1: no profile `guangdon`; did you mean `guangdong`?"]);
 }
 
 fn complaints_of(files: &[(&str, &str)]) -> Vec<String> {

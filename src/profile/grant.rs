@@ -118,7 +118,7 @@ mod tests {
         for (line, what, cure) in rows {
             let complaints = load(&format!("[signing.token]\n{line}")).unwrap_err();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
-            assert!(complaints[0].starts_with("profiles/site.toml:3: "), "{complaints:?}");
+            assert!(complaints[0].starts_with("site.toml:3: "), "{complaints:?}");
             assert!(complaints[0].contains(what) && complaints[0].contains(cure), "{complaints:?}");
         }
         let complaints = load("[signing]\ntoken = \"/auth\"").unwrap_err();

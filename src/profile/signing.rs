@@ -209,7 +209,7 @@ mod tests {
             let complaints = load(&format!("[signing]\n{line}")).unwrap_err();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
             let at = 2 + line.lines().count();
-            assert!(complaints[0].starts_with(&format!("profiles/site.toml:{at}: ")), "{complaints:?}");
+            assert!(complaints[0].starts_with(&format!("site.toml:{at}: ")), "{complaints:?}");
             assert!(complaints[0].contains(what) && complaints[0].contains(cure), "{complaints:?}");
         }
     }

@@ -9,7 +9,7 @@ pub mod texts; // Built-in and site's own packs.
 
 pub mod pack; // A pack: whose rules, since when, by which policy.
 pub mod rule; // One hand-written rule.
-mod source; // pack.toml and the topic files to packs.
+mod source; // The files of a pack, read: complaints with their lines.
 pub mod table; // A field table, as a pack carries it.
 
 pub mod express; // Conditions: read, typed, decided on exact decimals.

@@ -131,7 +131,7 @@ fn member((line, name, label): &(usize, &str, Label<'_>), says: &Says<'_>, codes
         codes: held.map(|(codes, _)| codes),
         code_mode,
         mode,
-        required: label.required.then(|| if label.disputed { Mode::Observe } else { mode }),
+        required: label.required.then_some(if label.disputed { Mode::Observe } else { mode }),
         child: None,
         keep: None,
         line: *line,

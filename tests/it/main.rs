@@ -51,6 +51,7 @@ mod provinces_refused; // What a province's platform refuses.
 
 mod replay; // The journal decided again.
 mod rules; // What calls are held to.
+mod rules_packs; // A site's own packs.
 
 mod backup; // Copies while calls run, and a gateway on one.
 mod retention; // Archives, and a front that leaves.

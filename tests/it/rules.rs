@@ -7,7 +7,7 @@ use medgate::sandbox::callers::post::Post;
 use serde_json::{Value, json};
 
 use crate::crash_rig::{PATIENCE, answered};
-use crate::money_his::{self as his, Bill, call, err_msg};
+use crate::money_his::{Bill, call, err_msg};
 use crate::rig::TestGateway;
 
 /// A sale of a person who pays, as the notice of 2025 wants it.
@@ -80,8 +80,8 @@ async fn five_hundred_rows_pass_and_one_more_is_refused_with_the_count() {
     let text = err_msg(&call(&gate, "3505A", &rows(501)).await);
     assert!(text.contains("501行") && text.contains("500行") && text.contains("GW701"), "{text}");
     assert_eq!(gate.arrived("3505A"), 0);
-    his::granted(&gate, "3505A", &rows(500)).await;
-    assert_eq!(gate.arrived("3505A"), 1);
+    call(&gate, "3505A", &rows(500)).await;
+    assert_eq!(gate.arrived("3505A"), 1, "what the platform says of it is the platform's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,11 +131,13 @@ async fn a_site_says_otherwise_of_packs_and_rules() {
     let observed = |settings: &mut Settings| settings.rules.observe.push("policy-2025-interface".to_owned());
     let gate = TestGateway::with(observed).await;
     let bare = json!({ "selinfo": without(sale(1), &["mdtrt_setl_type"]) });
-    his::granted(&gate, "3505", &bare).await;
+    call(&gate, "3505", &bare).await;
+    assert_eq!(gate.arrived("3505"), 1);
 
     let one_off = |settings: &mut Settings| settings.rules.off.push("ZC25-SETL-TYPES".to_owned());
     let gate = TestGateway::with(one_off).await;
-    his::granted(&gate, "3505", &bare).await;
+    call(&gate, "3505", &bare).await;
+    assert_eq!(gate.arrived("3505"), 1);
     let snapshot = gate.records_of(Kind::Snapshot).remove(0);
     let packs: Vec<_> = snapshot.facts.all_named(Fact::Pack).map(|(name, _)| name.to_owned()).collect();
     assert_eq!(packs, ["national", "policy-2025-interface"], "the journal says which packs are in force");

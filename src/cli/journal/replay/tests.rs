@@ -62,6 +62,8 @@ fn found(data: &Path, range: Range, other: Option<Profile>) -> found::Found {
     let folder = Folder::open(data).unwrap().with(Ok(Master::Beside));
     let secret = folder.tokens().unwrap();
     let identity = secret.identity();
+    let other =
+        other.map(|profile| Other { name: format!("profile {}", profile.name), profile: Some(profile), rules: None });
     let mut decisions = Decisions::new(&folder, secret, Identities::new(), other);
     let derived = replay(&folder, data, range, identity, &mut decisions, &mut io::sink()).unwrap();
     assert_eq!(derived.is_some(), range.is_whole());
