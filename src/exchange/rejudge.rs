@@ -23,7 +23,7 @@ use crate::signing::credentials::Credentials;
 use super::check::{envelope_findings, is_of_envelope};
 use super::judge::Asked;
 use super::knew::{Knew, Weighed, proves_undone, rule_word};
-use super::opening::Seals;
+use super::opening::{Plain, Seals};
 use super::reading::{self, Reading};
 use super::repeat::Step;
 use super::settle::{Heard, Verdict, verdict_of};
@@ -101,6 +101,19 @@ impl<'a> Bench<'a> {
     /// Scans a reply for what this profile wants to know.
     pub fn reply_scanner(&self, headers: &HeaderLines) -> Scanner {
         Scanner::of_content_type(self.profile.reply_wanted(), content_type(headers))
+    }
+
+    /// The plain text of a call that came sealed.
+    ///
+    /// # Errors
+    /// When it is sealed under keys that are not at hand.
+    pub fn opened(&self, intent: &Header, facts: &Facts, request: &Request) -> Result<Option<Plain>, NoKeys> {
+        let seals = self.seals(&opened_as(facts), origin_of(intent))?;
+        Ok(seals.and_then(|seals| {
+            let mut scanner = self.request_scanner(&request.headers);
+            scanner.feed(request.body.buffered()?);
+            seals.read_request(&request.body, &mut scanner.finish())
+        }))
     }
 
     /// Decides a call again and says what its INTENT holds otherwise.

@@ -1,5 +1,7 @@
 //! What calls are held to before they are sent: refused once with everything named, warned of, or only counted.
 
+use std::process::Command;
+
 use medgate::config::Settings;
 use medgate::journal::facts::Fact;
 use medgate::journal::record::Kind;
@@ -142,3 +144,51 @@ async fn a_site_says_otherwise_of_packs_and_rules() {
     let packs: Vec<_> = snapshot.facts.all_named(Fact::Pack).map(|(name, _)| name.to_owned()).collect();
     assert_eq!(packs, ["national", "policy-2025-interface"], "the journal says which packs are in force");
 }
+
+/// `medgate rules rehearse` over the journal of a running gateway.
+fn rehearsed(gate: &TestGateway, words: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_medgate"));
+    command.args(["rules", "rehearse", "--json"]).args(words).arg("--data").arg(gate.data()).env_remove("RUST_LOG");
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_reports_exactly_the_planted_faults() {
+    let gate = TestGateway::with(|settings| settings.rules.observe.push("policy-2025-interface".to_owned())).await;
+    for nth in 1..=7 {
+        // Each third one is bad.
+        let sale = if nth % 3 == 0 { without(sale(nth), &["hi_feesetl_type"]) } else { sale(nth) };
+        call(&gate, "3505", &json!({ "selinfo": sale })).await;
+    }
+    for _ in 0..2 {
+        Bill::charged(&gate).await.settled(&gate).await;
+    }
+    let (html, xlsx) = (gate.data().join("report.html"), gate.data().join("report.xlsx"));
+    let files = ["--html", html.to_str().unwrap(), "--xlsx", xlsx.to_str().unwrap()];
+    let found = rehearsed(&gate, &[&["--pack", "policy-2025-interface"], &files[..]].concat());
+    assert_eq!((&found["refused"]["calls"], &found["unread"]), (&json!(2), &json!(0)), "{found}");
+    assert_eq!(found["rules"][0]["name"], "ZC25-SETL-TYPES", "{found}");
+    assert_eq!((&found["transactions"][0]["name"], &found["transactions"][0]["refused"]), (&json!("3505"), &json!(2)));
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains("ZC25-SETL-TYPES") && page.contains("将被拦截 2 笔"), "{page}");
+    let mut book = calamine::open_workbook_auto(&xlsx).unwrap();
+    let listed = calamine::Reader::worksheet_range(&mut book, "交易明细").unwrap();
+    assert_eq!(listed.rows().count(), 3, "a heading and the two");
+
+    // What the site thinks of: no settlement of anybody, and what that would have cost.
+    let folder = gate.data().join("next/strict");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("pack.toml"), STRICT).unwrap();
+    std::fs::write(folder.join("own.toml"), STRICT_RULE).unwrap();
+    let found = rehearsed(&gate, &["--pack", "strict", "--rules", gate.data().join("next").to_str().unwrap()]);
+    assert_eq!(found["refused"], json!({"calls": 2, "yuan": "600.00"}), "{found}");
+    let operators: u64 =
+        found["operators"].as_array().unwrap().iter().map(|one| one["refused"].as_u64().unwrap()).sum();
+    assert_eq!(operators, 2, "{found}");
+}
+
+const STRICT: &str = "title = \"严格\"\nversion = \"1\"\n[mode]\ncertain = \"enforce\"\n[[cites]]\nid = \"SITE-1\"\ntitle = \"院内规定\"\nsummary = \"试用\"\n";
+const STRICT_RULE: &str = "[[rule]]\nid = \"STRICT-1\"\non = [\"2207\"]\nnode = \"data\"\nabsent = [\"psn_no\"]\nsays = \"不应有{label}\"\ncure = \"请删除\"\n\
+    cites = \"SITE-1\"\nmark = \"C\"\n[[rule.passes]]\ninput = '{\"data\":{}}'\n[[rule.fails]]\ninput = '{\"data\":{\"psn_no\":\"1\"}}'\n";

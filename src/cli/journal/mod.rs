@@ -8,7 +8,7 @@ pub(super) mod folder; // The records of a data folder.
 mod gather; // Records with their way up to a checkpoint.
 mod pack; // medgate journal prove and pack
 mod page; // One exchange as a page for a browser.
-mod replay; // medgate journal replay
+pub(in crate::cli) mod replay; // medgate journal replay
 mod retention; // medgate journal archive and trim
 mod row; // One record on one line.
 mod show; // medgate journal show

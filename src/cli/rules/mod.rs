@@ -1,5 +1,5 @@
-//! `medgate rules`: lists, checks, tests, explains, exports, compares and signs rules, searches the policies behind them, and tells why a
-//! call was refused.
+//! `medgate rules`: lists, checks, tests, explains, exports, compares, rehearses and signs rules, searches the policies behind them, and
+//! tells why a call was refused.
 
 mod check; // medgate rules check
 mod diff; // medgate rules diff
@@ -8,6 +8,7 @@ mod export; // medgate rules export
 mod folder; // A site's packs, read from its folder.
 mod list; // medgate rules list
 mod policies; // medgate rules policies
+mod rehearse; // medgate rules rehearse
 mod sign; // medgate rules sign
 mod test; // medgate rules test
 mod why; // medgate rules why
@@ -36,6 +37,7 @@ pub(super) enum Command {
     Export(export::Args),
     Diff(diff::Args),
     Policies(policies::Args),
+    Rehearse(rehearse::Args),
     Sign(sign::Args),
     Why(why::Args),
 }
@@ -128,6 +130,7 @@ pub(super) fn run(command: Command, out: &mut dyn Write, err: &mut dyn Write) ->
         Command::Export(args) => export::run(&args, out)?,
         Command::Diff(args) => diff::run(&args, out)?,
         Command::Policies(args) => policies::run(&args, out)?,
+        Command::Rehearse(args) => rehearse::run(&args, out, err)?,
         Command::Sign(args) => sign::run(&args, out, err)?,
         Command::Why(args) => why::run(&args, out, err)?,
     };

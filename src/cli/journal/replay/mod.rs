@@ -63,12 +63,12 @@ pub(in crate::cli) struct Args {
 
 /// Where a range begins or ends.
 #[derive(Debug, Clone, Copy)]
-enum Edge {
+pub(in crate::cli) enum Edge {
     Record(Seq),
     Moment(i64),
 }
 
-fn edge(text: &str) -> Result<Edge, String> {
+pub(in crate::cli) fn edge(text: &str) -> Result<Edge, String> {
     let record = text.parse().ok().map(|seq| Edge::Record(Seq(seq)));
     let moment = || moment_in(text).map(Edge::Moment);
     record.or_else(moment).ok_or_else(|| "write the number of a record, or a time as 2026-11-21T08:30".to_owned())
@@ -76,9 +76,11 @@ fn edge(text: &str) -> Result<Edge, String> {
 
 /// The records to replay.
 #[derive(Debug, Clone, Copy)]
-struct Range {
-    from: Option<Edge>,
-    to: Option<Edge>,
+pub(in crate::cli) struct Range {
+    /// First record.
+    pub(in crate::cli) from: Option<Edge>,
+    /// Last record.
+    pub(in crate::cli) to: Option<Edge>,
 }
 
 impl Range {
@@ -86,7 +88,7 @@ impl Range {
         self.from.is_none() && self.to.is_none()
     }
 
-    fn holds(self, record: &Record) -> bool {
+    pub(in crate::cli) fn holds(self, record: &Record) -> bool {
         let (seq, at) = (record.header.seq, record.header.at_unix_ns);
         let begun = match self.from {
             None => true,
@@ -102,7 +104,7 @@ impl Range {
     }
 
     /// Numbers outside of which no record of the range stands. Times are looked at record by record: clocks are set.
-    fn numbers(self) -> (Seq, Seq) {
+    pub(in crate::cli) fn numbers(self) -> (Seq, Seq) {
         let from = if let Some(Edge::Record(first)) = self.from { first } else { Seq(1) };
         let until = if let Some(Edge::Record(last)) = self.to { Seq(last.0.saturating_add(1)) } else { Seq(u64::MAX) };
         (from, until)
@@ -198,7 +200,7 @@ fn progress(err: &mut dyn Write, at: Seq, last: Seq) {
 }
 
 /// Identities whose keys can be read here; what is sealed under others stays closed and is named.
-fn identities(settings: &Settings) -> Identities {
+pub(in crate::cli) fn identities(settings: &Settings) -> Identities {
     let sources = Sources::of_process();
     let one = |(name, written): (&String, &keys::Settings)| {
         keys::load(&[(name.clone(), written.clone())].into(), &sources).ok()
