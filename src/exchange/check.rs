@@ -22,7 +22,7 @@ use super::identify::Identified;
 use super::refusal::{Broken, Refusal};
 
 /// Findings of one call that its INTENT names; all are counted.
-const NOTED_MAX: usize = 20;
+const NOTED_MAX: usize = 8;
 /// Bytes of the header line that tells the HIS.
 const HEADER_BYTES_MAX: usize = 1_000;
 /// Bytes of a body on disk that is read whole to be held to rules.
