@@ -65,7 +65,7 @@ impl Site {
     /// Exit code and text of `medgate check`.
     fn checked(&self) -> (i32, String) {
         let data = self.vault.path("data").display().to_string();
-        medgate(&["check", "--config", &self.settings(), "--data", &data])
+        medgate(&["check", "--config", &self.settings(), "--data", &data, "--upstream", "http://127.0.0.1:1"])
     }
 }
 

@@ -116,7 +116,7 @@ fn another_profile_is_told_apart_from_the_one_that_decided() {
     assert_eq!(fields(&said.differing), [""; 0]);
     let (name, differences) = said.other.unwrap();
     let expected = ["4 outcome: refused -> unknown", "4 cause: not_signed_in -> means_unknown"];
-    assert_eq!((name.as_str(), fields(&differences)), ("site", expected.map(str::to_owned).to_vec()));
+    assert_eq!((name.as_str(), fields(&differences)), ("profile site", expected.map(str::to_owned).to_vec()));
 }
 
 #[test]
