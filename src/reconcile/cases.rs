@@ -299,7 +299,7 @@ impl Cases {
         sides.iter().filter_map(|side| shown(&connection, side).transpose()).collect()
     }
 
-    /// Ids of the open cases of a class, the oldest first, at most [`OPEN_MAX`]: each of them gets its turn in a round.
+    /// Ids of the open cases of a class, the oldest first, at most a hundred thousand: each of them gets its turn in a round.
     ///
     /// # Errors
     /// When there is no book, or it cannot be read.
