@@ -5,7 +5,6 @@
 //! tables. Fails when a check takes longer than the reading, or more than a third of what jsonschema takes (reading included, as
 //! it wants a tree), or when reading and compiling all packs takes over 300 ms.
 
-#![recursion_limit = "256"] // the members of one `json!`
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a bench measures time and prints a table")]
 #![recursion_limit = "256"] // A row has many members.
 
